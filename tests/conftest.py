@@ -1,0 +1,26 @@
+"""Fixtures shared by every room's tests."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def _shared(part: str) -> Path:
+    path = SHARED / part
+    if not path.exists():
+        pytest.skip(f"needs the shared data set {part}, which is not here")
+    return path
+
+
+@pytest.fixture(scope="session")
+def gtzan_dir() -> Path:
+    """Folder with mel_u8.npz, tracks.csv, audio.csv and audio/; skips where it is absent."""
+    return _shared("gtzan")
+
+
+@pytest.fixture(scope="session")
+def clips_dir() -> Path:
+    """Folder of eight freely licensed music files; skips where it is absent."""
+    return _shared("clips")

@@ -1,0 +1,59 @@
+"""What the picture in docs/architecture.md promises, kept."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import genrescope
+
+ROOT = Path(genrescope.__file__).parent
+MAY_IMPORT = {
+    "errors": set(),
+    "signal": {"errors"},
+    "model": {"signal", "errors"},
+    "data": {"signal", "errors"},
+    "lab": {"data", "model", "signal", "errors"},
+    "web": {"model", "signal", "errors"},
+    "cli": {"web", "lab", "model", "data", "signal", "errors"},
+}
+HEAVY = {"torch", "sklearn", "matplotlib", "librosa", "onnx"}
+
+
+def _imports(path: Path) -> set[str]:
+    """Full dotted names of what a file of the package imports, at any depth."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} uses a relative import; write it in full"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def _files() -> list[Path]:
+    return sorted(p for p in ROOT.rglob("*.py") if p.parent != ROOT or p.stem == "errors")
+
+
+@pytest.mark.parametrize("path", _files(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_import_points_down(path: Path) -> None:
+    room = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    inside = [n.split(".") for n in _imports(path) if n.startswith("genrescope.")]
+    rooms = {parts[1] for parts in inside if parts[1] in MAY_IMPORT} - {room}
+    assert rooms <= MAY_IMPORT[room]
+    if room == "lab":
+        assert {p[2] for p in inside if p[1] == "model"} <= {"bundle"}
+
+
+@pytest.mark.parametrize("module", ["genrescope", "genrescope.model", "genrescope.web.app"])
+def test_using_a_model_loads_no_training_library(module: str) -> None:
+    code = f"import sys, {module}; print(*{{m.split('.')[0] for m in sys.modules}})"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not HEAVY & set(loaded)
