@@ -1,0 +1,1 @@
+"""Labelled music for learning: tracks and their facts, feature stores, splits."""

@@ -1,0 +1,356 @@
+"""Protocols: which tracks, or windows, are learned from and which are judged by.
+
+A member of a fold is a track ID, or under the protocol ``windows`` a window such as
+``blues.00000#3``, whose place in its clip is in `Split.starts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrescope.data import gtzan
+from genrescope.data.groups import artist_groups, name_groups
+from genrescope.data.track import Track
+from genrescope.errors import DatasetError
+
+WINDOW_S = 3.0
+N_WINDOWS = 5
+VALID_SHARE = 1 / 8  # of what is not test
+PARTS = ("train", "valid", "test")
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One round: member IDs of each part."""
+
+    train: tuple[str, ...]
+    valid: tuple[str, ...]
+    test: tuple[str, ...]
+
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """The three parts by name."""
+        return {part: getattr(self, part) for part in PARTS}
+
+
+@dataclass(frozen=True)
+class Split:
+    """A protocol applied to a data set.
+
+    Attributes:
+        protocol: its name in `SPLITS`.
+        seed: what it was drawn with.
+        folds: the rounds.
+        excluded: track ID -> why no fold uses it.
+        absent: tracks that the protocol knows and the data set lacks.
+        starts: under ``windows``, member -> start of its window in s; empty otherwise.
+        window_s: length of those windows in s.
+    """
+
+    protocol: str
+    seed: int
+    folds: tuple[Fold, ...]
+    excluded: dict[str, str] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
+    starts: dict[str, float] = field(default_factory=dict)
+    window_s: float = WINDOW_S
+
+    @property
+    def leaky(self) -> bool:
+        """Whether one recording may be on both sides, so that its scores mean little."""
+        return SPLITS[self.protocol].leaky
+
+    def check(self, tracks: Iterable[Track]) -> None:
+        """Prove that the split keeps what its protocol promises.
+
+        Raises:
+            DatasetError: a member of two parts, an unknown track, windows that overlap, a part
+                that lacks a class, or, where the protocol rules it out, an artist or a repeated
+                recording on two sides.
+        """
+        known = {track.track_id: track for track in tracks}
+        _check_starts(self.starts, self.window_s)
+        for number, fold in enumerate(self.folds):
+            try:
+                _check_fold(fold, known, SPLITS[self.protocol], frozenset(self.absent))
+            except DatasetError as error:
+                raise DatasetError(f"{self.protocol}, fold {number}: {error}") from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; `Split.from_dict` is the inverse."""
+        return {
+            "protocol": self.protocol,
+            "seed": self.seed,
+            "folds": [{p: list(m) for p, m in fold.parts().items()} for fold in self.folds],
+            "excluded": self.excluded,
+            "absent": list(self.absent),
+            "starts": self.starts,
+            "window_s": self.window_s,
+        }
+
+    @staticmethod
+    def from_dict(d: Mapping[str, Any]) -> Split:
+        """The split that `to_dict` described."""
+        return Split(
+            d["protocol"],
+            d["seed"],
+            tuple(Fold(*(tuple(fold[part]) for part in PARTS)) for fold in d["folds"]),
+            excluded=dict(d["excluded"]),
+            absent=tuple(d["absent"]),
+            starts=dict(d["starts"]),
+            window_s=d["window_s"],
+        )
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A way to split.
+
+    Attributes:
+        make: (tracks, seed, n_folds) -> Split.
+        summary: one line for people.
+        leaky: one recording may be on both sides.
+        together: the groups of tracks, by index, that it never parts.
+        published: fixed lists, of which a part may be wholly absent.
+    """
+
+    make: Callable[[Sequence[Track], int, int], Split]
+    summary: str
+    leaky: bool = False
+    together: Callable[[Sequence[Track]], list[list[int]]] | None = None
+    published: bool = False
+
+
+def track_of(member: str) -> str:
+    """The track ID of a member: itself, or the clip its window is drawn from."""
+    head, mark, number = member.rpartition("#")
+    return head if mark and number.isdigit() else member
+
+
+def make_split(protocol: str, tracks: Iterable[Track], *, seed: int = 0, n_folds: int = 5) -> Split:
+    """Split tracks by a protocol named in `SPLITS`; the order of the tracks does not matter.
+
+    Args:
+        protocol: ``windows``, ``tracks``, ``artists`` or ``fault-filtered``.
+        tracks: the data set, e.g. `FeatureStore.facts`.
+        seed: of every random step; ``fault-filtered`` has none.
+        n_folds: int > 1, ignored by ``fault-filtered``, which has one.
+
+    Raises:
+        DatasetError: unknown protocol, or a data set that it cannot split as promised.
+    """
+    if protocol not in SPLITS:
+        raise DatasetError(f"no protocol {protocol!r}; there are {', '.join(SPLITS)}.")
+    if n_folds < 2:
+        raise DatasetError(f"{n_folds} folds asked for; cross-validation needs two or more.")
+    ordered = sorted(tracks, key=lambda track: track.track_id)
+    if not ordered:
+        raise DatasetError("there are no tracks to split.")
+    split = SPLITS[protocol].make(ordered, seed, n_folds)
+    split.check(ordered)
+    return split
+
+
+def _windows(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
+    """The talk's: random windows of all clips, by genre, whatever the clip."""
+    from genrescope.signal.windows import random_windows
+
+    rng = np.random.default_rng(seed)
+    starts: dict[str, float] = {}
+    genres: list[str] = []
+    excluded = {}
+    for track in tracks:
+        if track.duration is None:
+            raise DatasetError(
+                f"{track.track_id}: its duration is unknown, no window can be drawn."
+            )
+        # Whole milliseconds, so that every input takes the very same windows of the audio.
+        length, window_length = round(track.duration * 1000), round(WINDOW_S * 1000)
+        n_windows = min(N_WINDOWS, length // window_length)
+        if n_windows == 0:
+            excluded[track.track_id] = f"shorter than one window of {WINDOW_S:g} s"
+            continue
+        drawn = random_windows(length, window_length=window_length, n_windows=n_windows, rng=rng)
+        starts |= {f"{track.track_id}#{i}": int(ms) / 1000 for i, ms in enumerate(drawn)}
+        genres += [track.genre] * n_windows
+    members = list(starts)
+    groups = [[i] for i in range(len(members))]
+    folds = _folds(members, genres, groups, n_folds, rng)
+    return Split("windows", seed, folds, excluded=excluded, absent=_absent(tracks), starts=starts)
+
+
+def _tracks(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
+    members = [track.track_id for track in tracks]
+    genres = [track.genre for track in tracks]
+    groups = [[i] for i in range(len(tracks))]
+    folds = _folds(members, genres, groups, n_folds, np.random.default_rng(seed))
+    return Split("tracks", seed, folds, absent=_absent(tracks))
+
+
+def _artists(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
+    members = [track.track_id for track in tracks]
+    genres = [track.genre for track in tracks]
+    groups = artist_groups(tracks)
+    for genre in sorted(set(genres)):
+        n_groups = sum(any(genres[i] == genre for i in group) for group in groups)
+        if n_groups < n_folds:
+            raise DatasetError(
+                f"artists: {genre} has {n_groups} known artist(s), too few for {n_folds} folds. "
+                "Name the artists in artists.csv, or ask for fewer folds."
+            )
+    folds = _folds(members, genres, groups, n_folds, np.random.default_rng(seed))
+    return Split("artists", seed, folds, absent=_absent(tracks))
+
+
+def _fault_filtered(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
+    part_of = gtzan.fault_filtered()
+    here = [track.track_id for track in tracks]
+    if not gtzan.is_gtzan(here):
+        stranger = next(t for t in here if t not in part_of)
+        raise DatasetError(f"fault-filtered is a split of GTZAN, and {stranger} is no GTZAN track.")
+    fold = Fold(*(tuple(t for t in here if part_of[t] == part) for part in PARTS))
+    reason = "excluded from the fault-filtered lists (repeat, distortion or shared artist)"
+    excluded = {t: reason for t in here if part_of[t] == "excluded"}
+    absent = tuple(t for t in _absent(tracks) if part_of[t] != "excluded")
+    return Split("fault-filtered", seed, (fold,), excluded=excluded, absent=absent)
+
+
+SPLITS: dict[str, Protocol] = {
+    "windows": Protocol(
+        _windows,
+        "random 3-second windows, the clip on both sides: leaky, flatters every model",
+        leaky=True,
+    ),
+    "tracks": Protocol(_tracks, "stratified k-fold over tracks, artists on both sides"),
+    "artists": Protocol(
+        _artists, "stratified k-fold, no artist on two sides", together=artist_groups
+    ),
+    "fault-filtered": Protocol(
+        _fault_filtered,
+        "Kereliuk, Sturm and Larsen's lists of GTZAN: 443 / 197 / 290, no artist on two sides",
+        together=name_groups,
+        published=True,
+    ),
+}
+
+
+def _absent(tracks: Sequence[Track]) -> tuple[str, ...]:
+    """GTZAN tracks that are not among these; of any other data set no more is known."""
+    here = {track.track_id for track in tracks}
+    return tuple(t for t in gtzan.by_id() if t not in here) if gtzan.is_gtzan(here) else ()
+
+
+def _folds(
+    members: Sequence[str],
+    genres: Sequence[str],
+    groups: Sequence[Sequence[int]],
+    n_folds: int,
+    rng: np.random.Generator,
+) -> tuple[Fold, ...]:
+    """Stratified folds that never cut a group; each round's valid part is carved from its train."""
+    order = {genre: i for i, genre in enumerate(sorted(set(genres)))}
+    labels = np.array([order[genre] for genre in genres])
+    counts = np.array([np.bincount(labels[list(g)], minlength=len(order)) for g in groups])
+    fold_of = _deal(counts, np.full(n_folds, 1 / n_folds), rng)
+
+    def ids(chosen: Iterable[int]) -> tuple[str, ...]:
+        return tuple(members[i] for i in sorted(i for g in chosen for i in groups[g]))
+
+    folds = []
+    for k in range(n_folds):
+        rest = np.flatnonzero(fold_of != k)
+        is_valid = _deal(counts[rest], np.array([1 - VALID_SHARE, VALID_SHARE]), rng) == 1
+        folds.append(
+            Fold(ids(rest[~is_valid]), ids(rest[is_valid]), ids(np.flatnonzero(fold_of == k)))
+        )
+    return tuple(folds)
+
+
+def _deal(counts: Counts, shares: NDArray[np.float64], rng: np.random.Generator) -> Counts:
+    """Deal groups to parts so that each part gets its share of every class.
+
+    Large groups go first, each to the part which it leaves closest to its due (the greedy rule of
+    scikit-learn's StratifiedGroupKFold); ties fall at random. A part without a class gets one of
+    the last groups that hold it.
+
+    Args:
+        counts: (n_groups, n_classes) members.
+        shares: (n_parts,) summing to 1.
+
+    Returns:
+        int (n_groups,): the part of each group.
+    """
+    total = counts.sum(axis=0)
+    due = shares[:, None] * total
+    dealt = np.zeros_like(due)
+    left = (counts > 0).sum(axis=0)  # groups still to deal, by class
+    part_of = np.empty(len(counts), dtype=np.int64)
+    shuffled = rng.permutation(len(counts))
+    for group in shuffled[np.argsort(-counts[shuffled].max(axis=1), kind="stable")]:
+        cost = ((2 * (dealt - due) + counts[group]) * counts[group] / total**2).sum(axis=1)
+        held = counts[group] > 0
+        empty = (dealt == 0) & held
+        urgent = (empty & (empty.sum(axis=0) >= left)).any(axis=1)
+        cost[~urgent] += np.inf if urgent.any() else 0
+        part = rng.choice(np.flatnonzero(cost <= cost.min() + 1e-12))
+        part_of[group] = part
+        dealt[part] += counts[group]
+        left -= held
+    return part_of
+
+
+def _check_fold(
+    fold: Fold, known: Mapping[str, Track], protocol: Protocol, absent: frozenset[str]
+) -> None:
+    side: dict[str, str] = {}
+    for part, members in fold.parts().items():
+        for member in members:
+            if track_of(member) not in known:
+                raise DatasetError(f"{member} is in {part} but not in the data set.")
+            if member in side:
+                raise DatasetError(f"{member} is in {side[member]} and again in {part}.")
+            side[member] = part
+    classes = {track.genre for track in known.values()}
+    for part, members in fold.parts().items():
+        if not members and part != "train" and protocol.published and absent:
+            continue
+        missing = classes - {known[track_of(member)].genre for member in members}
+        if missing:
+            raise DatasetError(
+                f"{part} lacks {', '.join(sorted(missing))}. More tracks (or artists) of it, "
+                "fewer folds or another seed help."
+            )
+    if protocol.together is not None:
+        _check_together(side, known, protocol.together)
+
+
+def _check_together(
+    side: Mapping[str, str],
+    known: Mapping[str, Track],
+    together: Callable[[Sequence[Track]], list[list[int]]],
+) -> None:
+    tracks = [known[member] for member in side]
+    for group in together(tracks):
+        parts = {side[tracks[i].track_id]: tracks[i] for i in group}
+        for one, two in combinations(sorted(parts), 2):
+            a, b = parts[one], parts[two]
+            raise DatasetError(
+                f"{a.track_id} ({a.artist or 'unknown artist'}) in {one} and {b.track_id} "
+                f"({b.artist or 'unknown artist'}) in {two} share an artist or a recording."
+            )
+
+
+def _check_starts(starts: Mapping[str, float], window_s: float) -> None:
+    clips: dict[str, list[float]] = {}
+    for member, start in starts.items():
+        clips.setdefault(track_of(member), []).append(start)
+    for clip, times in clips.items():
+        gaps = np.diff(sorted(times))
+        if len(gaps) and gaps.min() < window_s - 1e-6:
+            raise DatasetError(f"windows: two windows of {clip} overlap.")

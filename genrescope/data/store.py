@@ -1,0 +1,187 @@
+"""Feature stores: the features of a whole data set, read from disk.
+
+Two layouts are read:
+
+- one ``.npz`` file with the arrays ``track`` (n,) str, ``genre`` (n,) str and ``mel``
+  (n, 128, n_frames) uint8, made at ``STORE_CONFIG``;
+- the folder which `genrescope.data.build` writes, opened as a memory map, for sets of any size
+  and clips of any length.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrescope.data import gtzan
+from genrescope.data.track import Track
+from genrescope.errors import DatasetError
+from genrescope.signal.features import STORE_CONFIG, FeatureConfig
+
+INDEX_NAME = "store.json"
+FEATURES_NAME = "features.f16"
+FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureStore:
+    """The features of every clip of a data set.
+
+    Attributes:
+        config: how the features were made.
+        facts: the tracks in order, with genre, artist and duration.
+        absent: track ID -> why its features are not here.
+        name: where the store was read from, for messages.
+    """
+
+    config: FeatureConfig
+    facts: tuple[Track, ...]
+    absent: dict[str, str]
+    name: str
+    _clips: Sequence[NDArray[Any]]
+
+    @staticmethod
+    def load(path: str | Path) -> FeatureStore:
+        """Read a store: an ``.npz`` file, or a folder written by ``genrescope dataset build``.
+
+        Raises:
+            DatasetError: there is no store, or it is damaged or unfinished.
+        """
+        path = Path(path)
+        if not path.exists():
+            raise DatasetError(f"{path}: there is no such feature store.")
+        return _load_folder(path) if path.is_dir() else _load_npz(path)
+
+    def __len__(self) -> int:
+        return len(self.facts)
+
+    def __getitem__(self, index: int) -> NDArray[np.float32]:
+        """Features of one clip in dB, float32 (n_bins, n_frames)."""
+        clip = self._clips[index]
+        if clip.dtype == np.uint8:
+            return _decibels(clip)
+        return np.ascontiguousarray(clip.T, dtype=np.float32)
+
+    def get(self, track_id: str) -> NDArray[np.float32]:
+        """Features of one track in dB, float32 (n_bins, n_frames).
+
+        Raises:
+            DatasetError: the track is not in this store.
+        """
+        if track_id not in self._index:
+            reason = self.absent.get(track_id, "it is no track of this data set")
+            raise DatasetError(f"{self.name}: no features of {track_id}: {reason}.")
+        return self[self._index[track_id]]
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {track.track_id: i for i, track in enumerate(self.facts)}
+
+    @cached_property
+    def tracks(self) -> tuple[str, ...]:
+        """Track IDs, in order."""
+        return tuple(track.track_id for track in self.facts)
+
+    @cached_property
+    def genres(self) -> tuple[str, ...]:
+        """The classes, in alphabetical order."""
+        return tuple(sorted({track.genre for track in self.facts}))
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        """Class of each track, int64 (n_tracks,): its place in `genres`."""
+        place = {genre: i for i, genre in enumerate(self.genres)}
+        return np.array([place[track.genre] for track in self.facts], dtype=np.int64)
+
+
+def _decibels(levels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Levels 0 to 255 as dB in [-80, 0], each at the middle of its step.
+
+    The levels span the clip's own range, which is 80 dB unless its quietest cell lies above the
+    floor: absolute level, and for such clips the scale, are unknown. Standardising a clip removes
+    both.
+    """
+    step = np.float32((STORE_CONFIG.top_db or 80.0) / 256)
+    return (levels.astype(np.float32) - np.float32(255.5)) * step
+
+
+def _load_npz(path: Path) -> FeatureStore:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            track, genre, mel = (arrays[key] for key in ("track", "genre", "mel"))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DatasetError(f"{path}: not a feature store ({error}).") from error
+    if not (len(track) == len(genre) == len(mel) and mel.ndim == 3 and mel.dtype == np.uint8):
+        raise DatasetError(f"{path}: not a feature store (its arrays do not fit together).")
+    if mel.shape[1] != STORE_CONFIG.n_bins:
+        raise DatasetError(f"{path}: {mel.shape[1]} bands, not {STORE_CONFIG.n_bins}.")
+    ids = [str(t) for t in track]
+    known = gtzan.by_id() if gtzan.is_gtzan(ids) else {}
+    duration = mel.shape[2] / STORE_CONFIG.frame_rate
+    facts = tuple(
+        replace(known.get(t, Track(t, str(g))), genre=str(g), duration=duration)
+        for t, g in zip(ids, genre, strict=True)
+    )
+    absent = {t: "not in this file" for t in known if t not in set(ids)}
+    return FeatureStore(STORE_CONFIG, facts, absent, str(path), tuple(mel))
+
+
+def _load_folder(path: Path) -> FeatureStore:
+    index_path = path / INDEX_NAME
+    if not index_path.exists():
+        raise DatasetError(
+            f"{path}: no finished feature store is here; run `genrescope dataset build` to make "
+            "or finish it."
+        )
+    try:
+        index = json.loads(index_path.read_text(encoding="utf-8"))
+        if index["format"] != FORMAT:
+            raise DatasetError(
+                f"{path}: feature store of format {index['format']}, not {FORMAT}; build it again."
+            )
+        config = FeatureConfig.from_dict(index["config"])
+        facts = tuple(track_from_dict(row) for row in index["tracks"])
+        spans = [(int(row["offset"]), int(row["n_frames"])) for row in index["tracks"]]
+        frames = np.memmap(path / FEATURES_NAME, np.float16, mode="r").reshape(-1, config.n_bins)
+        if any(start < 0 or start + n > len(frames) for start, n in spans):
+            raise ValueError(f"{FEATURES_NAME} is shorter than {INDEX_NAME} says")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"{path}: damaged feature store ({error}); build it again.") from error
+    clips = tuple(frames[start : start + n] for start, n in spans)
+    return FeatureStore(config, facts, dict(index["absent"]), str(path), clips)
+
+
+def track_to_dict(track: Track) -> dict[str, Any]:
+    """A track as JSON-ready facts."""
+    return {
+        "track_id": track.track_id,
+        "genre": track.genre,
+        "artist": track.artist,
+        "title": track.title,
+        "path": None if track.path is None else str(track.path),
+        "checksum": track.checksum,
+        "duration": track.duration,
+        "faults": list(track.faults),
+    }
+
+
+def track_from_dict(row: dict[str, Any]) -> Track:
+    """The inverse of `track_to_dict`; other keys are left alone."""
+    return Track(
+        row["track_id"],
+        row["genre"],
+        artist=row["artist"],
+        title=row["title"],
+        path=None if row["path"] is None else Path(row["path"]),
+        checksum=row["checksum"],
+        duration=row["duration"],
+        faults=tuple(row["faults"]),
+    )
