@@ -1,0 +1,342 @@
+"""The front end: sound in, decibels out, the same numbers for training and for use.
+
+STFT and log-mel as librosa 0.11 defines them (periodic Hann window, centred frames, zero padding,
+power spectrum, Slaney mel scale and norm, ``power_to_db(ref=max, amin=1e-10)``), in numpy alone.
+Frames are made in chunks that stay in the processor's cache, transformed in float32, and meet only
+the part of the mel filterbank that is not zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
+from itertools import chain
+from math import isfinite, log
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Float32 = NDArray[np.float32]
+
+_AMIN = 1e-10  # librosa's smallest power
+_CHUNK = 64  # frames at a time: buffers that stay in cache, calls too few to count
+# OpenBLAS hands a product of more multiplications than this to several threads, which costs more
+# than it brings at these sizes, and very much more when the other cores are busy.
+_SERIAL_PRODUCT = 2**18
+_MAX_N_FFT = 2**16
+
+
+@dataclass(frozen=True)
+class FeatureConfig:
+    """Parameters of the front end; they travel inside a bundle.
+
+    Attributes:
+        sr: sample rate in Hz of the samples that go in.
+        n_fft: length of a frame and of its Fourier transform, samples.
+        hop_length: from one frame to the next, samples.
+        n_mels: mel bands, or None for the linear STFT.
+        fmin, fmax: lowest and highest frequency of the mel bands in Hz; None is ``sr / 2``.
+        top_db: dynamic range; what lies further below the clip's maximum is raised to ``-top_db``.
+
+    Raises:
+        ValueError: a field is not a number of its kind or out of range.
+    """
+
+    sr: int = 22_050
+    n_fft: int = 2048
+    hop_length: int = 512
+    n_mels: int | None = 128
+    fmin: float = 0.0
+    fmax: float | None = None
+    top_db: float = 80.0
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("sr", 1, 2**20),
+            ("n_fft", 2, _MAX_N_FFT),
+            ("hop_length", 1, 2**20),
+            ("n_mels", 1, _MAX_N_FFT),
+        ):
+            value = getattr(self, name)
+            if name == "n_mels" and value is None:
+                continue
+            if type(value) is not int or not low <= value <= high:
+                raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value}")
+        for name in ("fmin", "fmax", "top_db"):
+            value = getattr(self, name)
+            if name == "fmax" and value is None:
+                continue
+            if type(value) not in (int, float) or not isfinite(value):
+                raise ValueError(f"{name} must be a number, not {value}")
+        if not 0 <= self.fmin < self._top_hz <= self.sr / 2:
+            raise ValueError(
+                f"fmin and fmax must satisfy 0 <= fmin < fmax <= sr / 2, "
+                f"not fmin={self.fmin}, fmax={self.fmax}, sr={self.sr}"
+            )
+        if self.top_db <= 0:
+            raise ValueError(f"top_db must be above 0, not {self.top_db}")
+
+    @property
+    def n_bins(self) -> int:
+        """Rows of the spectrogram: mel bands, or Fourier bins where ``n_mels`` is None."""
+        return self.n_fft // 2 + 1 if self.n_mels is None else self.n_mels
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second, Hz."""
+        return self.sr / self.hop_length
+
+    @property
+    def _top_hz(self) -> float:
+        return self.sr / 2 if self.fmax is None else self.fmax
+
+    def frames(self, n_samples: int) -> int:
+        """Columns of the spectrogram of ``n_samples`` samples."""
+        return 1 + (n_samples + 2 * (self.n_fft // 2) - self.n_fft) // self.hop_length
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields by name, JSON-ready."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> FeatureConfig:
+        """The reverse of `to_dict`; absent fields take their defaults.
+
+        Raises:
+            ValueError: a key that is no field, or a value out of range.
+        """
+        unknown = set(values) - {field.name for field in fields(cls)}
+        if unknown:
+            raise ValueError(f"unknown feature parameters: {', '.join(sorted(map(str, unknown)))}")
+        return cls(**values)
+
+
+STORE_CONFIG = FeatureConfig(hop_length=1708)
+"""What the shipped model uses: one frame each 77.5 ms, 39 to a window of 3 s."""
+
+
+def _mel_to_hz(mels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Slaney's scale: linear to 1 kHz (15 mel), then 27 mel to each factor of 6.4."""
+    linear = mels * (200.0 / 3.0)
+    return np.where(mels < 15.0, linear, 1000.0 * 6.4 ** ((mels - 15.0) / 27.0))
+
+
+def _hz_to_mel(hz: float) -> float:
+    return (
+        hz * 3.0 / 200.0 if hz < 1000.0 else 15.0 + 27.0 * float(np.log(hz / 1000.0) / np.log(6.4))
+    )
+
+
+@lru_cache(maxsize=16)
+def mel_filterbank(config: FeatureConfig) -> Float32:
+    """Triangular mel filters, each of equal area (Slaney, Auditory Toolbox, 1998).
+
+    Returns:
+        float32 (n_mels, n_fft // 2 + 1), read-only; power spectrum in, mel power out.
+
+    Raises:
+        ValueError: the configuration has no mel bands.
+    """
+    if config.n_mels is None:
+        raise ValueError("this configuration has no mel bands (n_mels is None); use stft_db")
+    mels = np.linspace(_hz_to_mel(config.fmin), _hz_to_mel(config._top_hz), config.n_mels + 2)
+    edges = _mel_to_hz(mels)[:, np.newaxis]
+    hz = np.fft.rfftfreq(config.n_fft, 1.0 / config.sr)
+    rising = (hz - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - hz) / (edges[2:] - edges[1:-1])
+    weights = np.maximum(0.0, np.minimum(rising, falling)) * (2.0 / (edges[2:] - edges[:-2]))
+    bank = weights.astype(np.float32)
+    bank.setflags(write=False)
+    return bank
+
+
+def stft_db(samples: ArrayLike, config: FeatureConfig) -> Float32:
+    """Power spectrogram of a clip in dB relative to its maximum.
+
+    Args:
+        samples: (n_samples,), finite; at least one.
+
+    Returns:
+        float32 (n_fft // 2 + 1, n_frames), from ``-top_db`` to 0; a silent clip is 0 throughout.
+
+    Raises:
+        ValueError: no samples, or more than one channel.
+    """
+    x = _mono(samples)
+    power = np.empty((config.n_fft // 2 + 1, config.frames(len(x))), dtype=np.float32)
+    start = 0
+    for squares in _squares([x], config):
+        end = start + len(squares)
+        np.add(squares[:, ::2].T, squares[:, 1::2].T, out=power[:, start:end])
+        start = end
+    return _decibels(power, config.top_db)
+
+
+def log_mel(samples: ArrayLike, config: FeatureConfig) -> Float32:
+    """Mel spectrogram of a clip in dB relative to its maximum.
+
+    Args:
+        samples: (n_samples,), finite; at least one.
+
+    Returns:
+        float32 (n_mels, n_frames), from ``-top_db`` to 0; a silent clip is 0 throughout.
+
+    Raises:
+        ValueError: no samples, more than one channel, or a configuration without mel bands.
+    """
+    return log_mel_stream([_mono(samples)], config)
+
+
+def log_mel_stream(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Float32:
+    """`log_mel` of sound that comes in blocks, bit for bit that of the blocks joined.
+
+    Memory is bounded by the largest block and the result.
+
+    Args:
+        blocks: arrays (n_samples,) of any lengths, together at least one sample.
+
+    Returns:
+        float32 (n_mels, n_frames), as from `log_mel`.
+
+    Raises:
+        ValueError: as for `log_mel`.
+    """
+    bands = _bands(config)
+    chunks = []
+    for squares in _squares(blocks, config):
+        mel = np.zeros((config.n_bins, len(squares)), dtype=np.float32)
+        for first, column, weights in bands:
+            rows, columns = weights.shape
+            np.matmul(
+                weights, squares[:, column : column + columns].T, out=mel[first : first + rows]
+            )
+        chunks.append(mel)
+    return _decibels(np.concatenate(chunks, axis=1), config.top_db)
+
+
+def standardise(x: ArrayLike) -> Float32:
+    """A clip's features with mean 0 and standard deviation 1; a constant clip becomes zeros.
+
+    Args:
+        x: features of one clip, any shape.
+
+    Returns:
+        float32, the shape of ``x``.
+    """
+    x = np.asarray(x, dtype=np.float32)
+    if x.size == 0 or x.max() == x.min():
+        return np.zeros_like(x)
+    centred = x - x.mean(dtype=np.float64)
+    return (centred / centred.std()).astype(np.float32)
+
+
+def _mono(samples: ArrayLike) -> Float32:
+    x = np.asarray(samples, dtype=np.float32)
+    if x.ndim != 1:
+        raise ValueError(f"samples must have one dimension, not shape {x.shape}")
+    return x
+
+
+def _decibels(power: Float32, top_db: float) -> Float32:
+    """Power to dB relative to the maximum, in place; librosa's `power_to_db` with ``ref=max``."""
+    np.maximum(power, np.float32(_AMIN), out=power)
+    np.log10(power, out=power)
+    power *= np.float32(10.0)
+    power -= power.max()
+    np.maximum(power, np.float32(-top_db), out=power)
+    return power
+
+
+@lru_cache(maxsize=16)
+def _window(n_fft: int) -> Float32:
+    """Periodic Hann window (n_fft,)."""
+    return (0.5 - 0.5 * np.cos(2.0 * np.pi / n_fft * np.arange(n_fft))).astype(np.float32)
+
+
+@lru_cache(maxsize=16)
+def _bands(config: FeatureConfig) -> tuple[tuple[int, int, Float32], ...]:
+    """The filterbank cut into dense blocks around its diagonal.
+
+    Each block is (first mel band, first column, weights (bands, columns)); columns count the
+    interleaved squares of `_squares`, so each Fourier bin's weight stands twice and the product
+    itself adds real and imaginary part.
+    """
+    bank = mel_filterbank(config)
+    filled = [(np.flatnonzero(row)[[0, -1]] if row.any() else None) for row in bank]
+    blocks: list[tuple[int, int, Float32]] = []
+    first = 0
+    while first < len(bank):
+        end, low, high = first, bank.shape[1], 0
+        while end < len(bank):
+            span = filled[end]
+            wider = (low, high) if span is None else (min(low, span[0]), max(high, span[1] + 1))
+            size = (end + 1 - first) * 2 * max(0, wider[1] - wider[0]) * _CHUNK
+            if end > first and (size > _SERIAL_PRODUCT or end - first == 8):
+                break
+            (low, high), end = wider, end + 1
+        if low < high:
+            weights = np.repeat(bank[first:end, low:high], 2, axis=1)
+            blocks.append((first, 2 * int(low), weights))
+        first = end
+    return tuple(blocks)
+
+
+def _squares(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Iterator[Float32]:
+    """Squared real and imaginary parts of the frames' spectra, `_CHUNK` frames at a time.
+
+    Yields:
+        float32 (n_frames, 2 * (n_fft // 2 + 1)), real and imaginary interleaved; the array is
+        used again for the next chunk.
+    """
+    window = _window(config.n_fft)
+    frames = np.empty((_CHUNK, config.n_fft), dtype=np.float32)
+    squares = np.empty((_CHUNK, 2 * (config.n_fft // 2 + 1)), dtype=np.float32)
+    for span in _spans(blocks, config):
+        view = np.lib.stride_tricks.sliding_window_view(span, config.n_fft)[:: config.hop_length]
+        n = len(view)
+        np.multiply(view, window, out=frames[:n])
+        spectrum = np.fft.rfft(frames[:n], axis=1)
+        parts = spectrum.view(spectrum.real.dtype)  # numpy before 2.0 answers in float64
+        np.square(parts, out=squares[:n], casting="same_kind")
+        yield squares[:n]
+
+
+def _spans(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Iterator[Float32]:
+    """Cut padded sound into the stretches that hold `_CHUNK` frames each, the last one fewer.
+
+    Stretches lie at the same places however the sound is divided into blocks. They are views of
+    the blocks, copied only where they straddle a border.
+
+    Raises:
+        ValueError: the blocks hold no sample.
+    """
+    n_fft, hop_length = config.n_fft, config.hop_length
+    need, step = (_CHUNK - 1) * hop_length + n_fft, _CHUNK * hop_length
+    padding = np.zeros(n_fft // 2, dtype=np.float32)
+    rest, skip, n_samples = padding[:0], 0, -2 * len(padding)
+    for piece in chain([padding], blocks, [padding]):
+        block = _mono(piece)
+        n_samples += len(block)
+        at = min(skip, len(block))
+        skip -= at
+        while len(rest):
+            span = np.concatenate([rest, block[at : at + need - len(rest)]])
+            if len(span) < need:
+                rest, at = span, len(block)
+                break
+            yield span
+            at += max(0, step - len(rest))
+            rest = rest[step:]
+        while at + need <= len(block):
+            yield block[at : at + need]
+            at += step
+        if at < len(block):
+            rest = block[at:].copy()
+        else:
+            skip += at - len(block)
+    if n_samples <= 0:
+        raise ValueError("there are no samples to analyse")
+    if len(rest) >= n_fft:
+        yield rest
