@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from itertools import chain
-from math import isfinite, log
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -229,7 +229,8 @@ def standardise(x: ArrayLike) -> Float32:
     if x.size == 0 or x.max() == x.min():
         return np.zeros_like(x)
     centred = x - x.mean(dtype=np.float64)
-    return (centred / centred.std()).astype(np.float32)
+    scaled: Float32 = (centred / centred.std()).astype(np.float32)
+    return scaled
 
 
 def _mono(samples: ArrayLike) -> Float32:
@@ -252,7 +253,8 @@ def _decibels(power: Float32, top_db: float) -> Float32:
 @lru_cache(maxsize=16)
 def _window(n_fft: int) -> Float32:
     """Periodic Hann window (n_fft,)."""
-    return (0.5 - 0.5 * np.cos(2.0 * np.pi / n_fft * np.arange(n_fft))).astype(np.float32)
+    hann: Float32 = np.hanning(n_fft + 1)[:-1].astype(np.float32)
+    return hann
 
 
 @lru_cache(maxsize=16)
