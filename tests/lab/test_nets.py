@@ -1,0 +1,249 @@
+"""One contract for every net of the registry, and what is particular to some."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from genrescope.errors import GenrescopeError
+from genrescope.lab.nets import NETS, Net
+from genrescope.lab.nets.bbnn import BBNN
+from genrescope.lab.nets.resbigru import ResBiGRU
+from genrescope.lab.nets.resnet import ResNet18, load_image_weights
+
+N_CLASSES = 5
+SMALL = {"bigru": {"hidden": 8}, "res-bigru": {"width": 8, "hidden": 8}}
+
+every_net = pytest.mark.parametrize("name", NETS)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Nets this small lose time to threads, the more the busier the machine."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
+
+
+def _bins(name: str) -> int:
+    return 1 if NETS[name].inputs == ("raw",) else 32
+
+
+def _small(name: str) -> Net:
+    torch.manual_seed(0)
+    return NETS[name](N_CLASSES, _bins(name), **SMALL.get(name, {"width": 8}))
+
+
+def _input(name: str, *, batch: int = 3, factor: float = 1.0) -> torch.Tensor:
+    n_frames = int(NETS[name].min_frames * factor)
+    return torch.randn(batch, _bins(name), n_frames, generator=torch.Generator().manual_seed(1))
+
+
+@every_net
+@pytest.mark.parametrize("factor", [1.0, 2.5, 6.3])
+def test_any_number_of_frames_gives_logits(name: str, factor: float) -> None:
+    net = _small(name).eval()
+    x = _input(name, factor=factor)
+    embedding = net.embed(x)
+    assert embedding.shape[0] == 3
+    assert embedding.ndim == 2
+    logits = net(x)
+    assert logits.shape == (3, N_CLASSES)
+    assert logits.isfinite().all()
+    torch.testing.assert_close(net.head(embedding), logits)
+
+
+@every_net
+def test_every_parameter_gets_a_gradient(name: str) -> None:
+    net = _small(name).train()
+    loss = nn.functional.cross_entropy(net(_input(name, factor=2.5)), torch.tensor([0, 1, 2]))
+    loss.backward()
+    for key, parameter in net.named_parameters():
+        assert parameter.grad is not None, key
+        assert parameter.grad.isfinite().all(), key
+        # A bias before a normalisation has a gradient of zero by right; a weight has not.
+        assert parameter.ndim == 1 or parameter.grad.any(), key
+
+
+@every_net
+def test_a_clip_does_not_depend_on_its_batch(name: str) -> None:
+    net = _small(name).eval()
+    x = _input(name, batch=4)
+    with torch.inference_mode():
+        torch.testing.assert_close(net(x)[2:3], net(x[2:3]), atol=1e-5, rtol=1e-4)
+
+
+@every_net
+def test_a_few_steps_learn_two_clips(name: str) -> None:
+    net = _small(name).train()
+    for module in net.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    x, y = _input(name, batch=2, factor=2.0), torch.tensor([0, 3])
+    optimiser = torch.optim.Adam(net.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(25):
+        optimiser.zero_grad()
+        loss = nn.functional.cross_entropy(net(x), y)
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+
+
+@every_net
+def test_input_names_are_known(name: str) -> None:
+    assert NETS[name].inputs
+    assert set(NETS[name].inputs) <= {"raw", "stft", "mel"}
+
+
+def _torchvision_shapes() -> dict[str, tuple[int, ...]]:
+    """Names and shapes of torchvision's resnet18, written down from its documentation."""
+    shapes: dict[str, tuple[int, ...]] = {"conv1.weight": (64, 3, 7, 7)}
+
+    def norm(prefix: str, n: int) -> None:
+        for key in ("weight", "bias", "running_mean", "running_var"):
+            shapes[f"{prefix}.{key}"] = (n,)
+        shapes[f"{prefix}.num_batches_tracked"] = ()
+
+    norm("bn1", 64)
+    n_in = 64
+    for stage, n_out in enumerate((64, 128, 256, 512), start=1):
+        for block in (0, 1):
+            prefix = f"layer{stage}.{block}"
+            shapes[f"{prefix}.conv1.weight"] = (n_out, n_in, 3, 3)
+            norm(f"{prefix}.bn1", n_out)
+            shapes[f"{prefix}.conv2.weight"] = (n_out, n_out, 3, 3)
+            norm(f"{prefix}.bn2", n_out)
+            if n_in != n_out:
+                shapes[f"{prefix}.downsample.0.weight"] = (n_out, n_in, 1, 1)
+                norm(f"{prefix}.downsample.1", n_out)
+            n_in = n_out
+    return shapes | {"fc.weight": (1000, 512), "fc.bias": (1000,)}
+
+
+def test_resnet_has_torchvisions_names() -> None:
+    ours = {key: tuple(value.shape) for key, value in ResNet18(1000).state_dict().items()}
+    assert ours == _torchvision_shapes() | {"conv1.weight": (64, 1, 7, 7)}
+    # 11,689,512 parameters are documented for the original with its three input channels.
+    n_parameters = sum(p.numel() for p in ResNet18(1000).parameters())
+    assert n_parameters == 11_689_512 - 2 * 64 * 7 * 7
+
+
+def test_bbnn_has_as_many_weights_as_its_paper_counts() -> None:
+    layers = [m for m in BBNN(10).modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert sum(p.numel() for m in layers for p in m.parameters()) == 180_458
+
+
+@pytest.fixture(scope="module")
+def image_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    generator = torch.Generator().manual_seed(2)
+    state = {
+        key: torch.rand(shape, generator=generator) * 0.1 if shape else torch.tensor(7)
+        for key, shape in _torchvision_shapes().items()
+    }
+    path = tmp_path_factory.mktemp("weights") / "resnet18.pth"
+    torch.save(state, path)
+    return path
+
+
+@pytest.fixture
+def image_weights_url(image_weights: Path) -> Iterator[str]:
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args: object) -> None:
+            pass
+
+    handler = functools.partial(Quiet, directory=str(image_weights.parent))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/{image_weights.name}"
+        server.shutdown()
+        thread.join()
+
+
+def test_image_weights_answer_grey_as_equal_colours(image_weights: Path) -> None:
+    net = ResNet18(N_CLASSES)
+    fc = net.fc.state_dict()["weight"].clone()
+    load_image_weights(net, image_weights)
+    original = torch.load(image_weights, weights_only=True)
+    grey = torch.randn(2, 1, 32, 32)
+    torch.testing.assert_close(
+        net.conv1(grey),
+        nn.functional.conv2d(grey.expand(-1, 3, -1, -1), original["conv1.weight"], None, 2, 3),
+        atol=1e-4,
+        rtol=1e-4,
+    )
+    state = net.state_dict()
+    for key in original.keys() - {"conv1.weight", "fc.weight", "fc.bias"}:
+        torch.testing.assert_close(state[key], original[key])
+    torch.testing.assert_close(state["fc.weight"], fc)
+
+
+def test_image_weights_fit_the_branch_of_a_res_bigru(image_weights: Path) -> None:
+    net = ResBiGRU(N_CLASSES, hidden=4)
+    load_image_weights(net.resnet, image_weights)
+    original = torch.load(image_weights, weights_only=True)
+    torch.testing.assert_close(
+        net.state_dict()["resnet.layer4.1.conv2.weight"], original["layer4.1.conv2.weight"]
+    )
+
+
+def test_image_weights_come_from_a_url_with_checksum(
+    image_weights: Path, image_weights_url: str
+) -> None:
+    checksum = hashlib.sha256(image_weights.read_bytes()).hexdigest()
+    near, far = ResNet18(N_CLASSES), ResNet18(N_CLASSES)
+    load_image_weights(near, image_weights, sha256=checksum)
+    load_image_weights(far, image_weights_url, sha256=checksum.upper())
+    torch.testing.assert_close(near.conv1.weight, far.conv1.weight)
+
+
+def test_a_url_without_or_with_a_wrong_checksum_is_refused(image_weights_url: str) -> None:
+    net = ResNet18(N_CLASSES)
+    before = net.conv1.weight.clone()
+    with pytest.raises(GenrescopeError, match="need their SHA-256"):
+        load_image_weights(net, image_weights_url)
+    with pytest.raises(GenrescopeError, match=r"SHA-256 is \w+, not 00"):
+        load_image_weights(net, image_weights_url, sha256="00" * 32)
+    with pytest.raises(GenrescopeError, match="cannot be read"):
+        load_image_weights(net, image_weights_url + "x", sha256="00" * 32)
+    torch.testing.assert_close(net.conv1.weight, before)
+
+
+class _Trap:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return print, ("a pickle was executed",)
+
+
+def test_files_that_are_no_weights_are_refused(
+    tmp_path: Path, image_weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    net = ResNet18(N_CLASSES)
+    path = tmp_path / "weights.pth"
+    with pytest.raises(GenrescopeError, match=r"weights\.pth: cannot be read"):
+        load_image_weights(net, path)
+    path.write_bytes(b"no weights at all")
+    with pytest.raises(GenrescopeError, match="no file of torch weights"):
+        load_image_weights(net, path)
+    torch.save({"conv1.weight": _Trap()}, path)
+    with pytest.raises(GenrescopeError, match="no file of torch weights"):
+        load_image_weights(net, path)
+    assert capsys.readouterr().out == ""
+    torch.save([torch.zeros(2)], path)
+    with pytest.raises(GenrescopeError, match="other than a state dict"):
+        load_image_weights(net, path)
+    torch.save({"conv1.weight": torch.zeros(64, 3, 7, 7)}, path)
+    with pytest.raises(GenrescopeError, match="no weights for bn1"):
+        load_image_weights(net, path)
+    with pytest.raises(GenrescopeError, match="fit a net of width 64"):
+        load_image_weights(ResNet18(N_CLASSES, width=8), image_weights)
