@@ -1,8 +1,11 @@
 """Fixtures shared by every room's tests."""
 
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parent))  # for the makers beside this file
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -24,3 +27,11 @@ def gtzan_dir() -> Path:
 def clips_dir() -> Path:
     """Folder of eight freely licensed music files; skips where it is absent."""
     return _shared("clips")
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a small bundle of ten genres with a catalogue; do not change it."""
+    from bundle_maker import make_bundle
+
+    return make_bundle(tmp_path_factory.mktemp("bundle") / "tiny").path

@@ -1,0 +1,235 @@
+"""The artifact a training leaves and a classifier runs: one folder, every file hashed.
+
+``model.onnx`` takes ``log_mel`` float32 (batch, n_bins, n_frames), each clip standardised, and
+gives ``logits`` (batch, n_classes) and ``embedding`` (batch, d). ``bundle.json`` says the rest,
+``MODEL_CARD.md`` says it to people, ``catalogue.npz`` (optional) holds tracks to suggest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genrescope.errors import BundleError
+from genrescope.model import schema
+from genrescope.model.card import model_card
+from genrescope.signal.features import FeatureConfig
+
+__all__ = ["DEFAULT_BUNDLE", "Bundle", "model_card", "write_bundle"]
+
+DEFAULT_BUNDLE = Path(__file__).resolve().parents[1] / "bundles" / "default"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What ``bundle.json`` says.
+
+    Attributes:
+        path: the bundle's folder.
+        name: what to call it.
+        labels: names of the classes, in the order of the logits.
+        features: the front end the net was trained on.
+        window_s, hop_s: seconds of a window, and from one window to the next.
+        temperature: what logits are divided by before the softmax.
+        thresholds: e.g. ``uncertain``, the confidence below which an answer gets that flag.
+        training: what it was trained on and how: ``data``, ``split``, ``protocol``, ``seed``,
+            ``net``, ``recipe``, ``tracks``, ``command``, ``commit``, ``date``.
+        metrics: rows with ``protocol``, ``part``, ``level``, ``n``, ``accuracy`` and its 95 %
+            interval ``low``, ``high``; more keys, such as ``command`` and ``date``, are free.
+        licence: under which terms it may be used.
+        created: ISO date.
+        files: SHA-256 of each file beside ``bundle.json``.
+    """
+
+    path: Path
+    name: str
+    labels: tuple[str, ...]
+    features: FeatureConfig
+    window_s: float
+    hop_s: float
+    temperature: float
+    thresholds: dict[str, float]
+    training: dict[str, Any]
+    metrics: list[dict[str, Any]]
+    licence: str
+    created: str
+    files: dict[str, str]
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str] | None = None) -> Bundle:
+        """Read and verify a bundle.
+
+        Args:
+            path: its folder; None takes the one that ships with Genrescope.
+
+        Raises:
+            BundleError: it is missing, of another format version, or not what its hashes say.
+        """
+        folder = DEFAULT_BUNDLE if path is None else Path(path)
+        if not (folder / "bundle.json").is_file():
+            raise BundleError(_missing(folder, default=path is None))
+        try:
+            payload = schema.parse(_read(folder / "bundle.json", limit=schema.MAX_JSON_BYTES))
+            bundle = _from_payload(folder, payload)
+            for name in bundle.files:
+                bundle.read(name)
+        except BundleError as error:
+            raise BundleError(f"bundle {folder}: {error}") from error
+        return bundle
+
+    @property
+    def window_length(self) -> int:
+        """Frames of a window."""
+        return round(self.window_s * self.features.frame_rate)
+
+    @property
+    def hop_frames(self) -> int:
+        """Frames from one window to the next."""
+        return round(self.hop_s * self.features.frame_rate)
+
+    def read(self, name: str) -> bytes:
+        """Bytes of one of ``files``, checked against their hash (BundleError)."""
+        raw = _read(self.path / name, limit=schema.MAX_FILE_BYTES)
+        if hashlib.sha256(raw).hexdigest() != self.files[name]:
+            raise BundleError(
+                f"{name} is not the file bundle.json describes (its SHA-256 differs); "
+                "fetch or export the bundle again"
+            )
+        return raw
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object of ``bundle.json``."""
+        return {
+            "format_version": schema.FORMAT_VERSION,
+            "name": self.name,
+            "labels": list(self.labels),
+            "features": self.features.to_dict(),
+            "window_s": self.window_s,
+            "hop_s": self.hop_s,
+            "temperature": self.temperature,
+            "thresholds": self.thresholds,
+            "training": self.training,
+            "metrics": self.metrics,
+            "licence": self.licence,
+            "created": self.created,
+            "files": self.files,
+        }
+
+
+def write_bundle(
+    folder: str | os.PathLike[str],
+    *,
+    onnx_bytes: bytes,
+    name: str,
+    labels: Sequence[str],
+    features: FeatureConfig,
+    window_s: float,
+    hop_s: float,
+    created: str,
+    licence: str,
+    temperature: float = 1.0,
+    thresholds: Mapping[str, float] | None = None,
+    training: Mapping[str, Any] | None = None,
+    metrics: Sequence[Mapping[str, Any]] = (),
+    catalogue: bytes | None = None,
+) -> Bundle:
+    """Write a bundle, model card included, over what the folder held.
+
+    ``bundle.json`` goes last: a bundle whose writing was interrupted does not load.
+
+    Args:
+        folder: made where missing.
+        onnx_bytes: the net, see the top of this module.
+        catalogue: bytes of an npz with ``embedding`` float16 (n, d) and ``track``, ``artist``,
+            ``title``, ``genre`` (n,) str; an unknown artist or title is the empty string.
+        **others: as the attributes of Bundle.
+
+    Returns:
+        The bundle, read back.
+
+    Raises:
+        BundleError: a value that no bundle may hold.
+    """
+    files = {schema.MODEL: onnx_bytes}
+    if catalogue is not None:
+        files[schema.CATALOGUE] = catalogue
+    bundle = Bundle(
+        path=Path(folder),
+        name=name,
+        labels=tuple(labels),
+        features=features,
+        window_s=window_s,
+        hop_s=hop_s,
+        temperature=temperature,
+        thresholds=dict(thresholds or {}),
+        training=dict(training or {}),
+        metrics=[dict(row) for row in metrics],
+        licence=licence,
+        created=created,
+        files={key: hashlib.sha256(raw).hexdigest() for key, raw in files.items()},
+    )
+    files[schema.CARD] = model_card(bundle).encode()
+    bundle.files[schema.CARD] = hashlib.sha256(files[schema.CARD]).hexdigest()
+    text = json.dumps(bundle.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+    files["bundle.json"] = text.encode() + b"\n"
+    schema.parse(files["bundle.json"])
+    bundle.path.mkdir(parents=True, exist_ok=True)
+    for key, raw in files.items():
+        _replace(bundle.path / key, raw)
+    if catalogue is None:
+        (bundle.path / schema.CATALOGUE).unlink(missing_ok=True)
+    return Bundle.load(folder)
+
+
+def _from_payload(folder: Path, payload: dict[str, Any]) -> Bundle:
+    return Bundle(
+        path=folder,
+        name=payload["name"],
+        labels=tuple(payload["labels"]),
+        features=FeatureConfig.from_dict(payload["features"]),
+        window_s=float(payload["window_s"]),
+        hop_s=float(payload["hop_s"]),
+        temperature=float(payload["temperature"]),
+        thresholds={key: float(value) for key, value in payload["thresholds"].items()},
+        training=payload["training"],
+        metrics=payload["metrics"],
+        licence=payload["licence"],
+        created=payload["created"],
+        files=payload["files"],
+    )
+
+
+def _missing(folder: Path, *, default: bool) -> str:
+    if default:
+        return (
+            "this copy of Genrescope ships without its model "
+            f"({folder} holds no bundle); install a release, or train one and name it"
+        )
+    if not folder.exists():
+        return f"bundle {folder}: there is no such folder"
+    return f"bundle {folder}: not a folder with a bundle.json"
+
+
+def _read(path: Path, *, limit: int) -> bytes:
+    try:
+        if not path.is_file():
+            raise BundleError(f"{path.name} is missing")
+        with path.open("rb") as file:
+            raw = file.read(limit + 1)
+    except OSError as error:
+        raise BundleError(f"{path.name} cannot be read ({error.strerror})") from error
+    if len(raw) > limit:
+        raise BundleError(f"{path.name} is larger than {limit >> 20} MB")
+    return raw
+
+
+def _replace(path: Path, raw: bytes) -> None:
+    """Whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(raw)
+    part.replace(path)

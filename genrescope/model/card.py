@@ -1,0 +1,183 @@
+"""The model card: what ``bundle.json`` holds, told to people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from genrescope.model.bundle import Bundle
+
+_COLUMNS = ("protocol", "part", "level", "n", "accuracy", "low", "high")
+_TRAINING = {
+    "data": "Data",
+    "split": "Split",
+    "protocol": "Protocol",
+    "net": "Net",
+    "recipe": "Recipe",
+    "seed": "Seed",
+    "command": "Command",
+    "commit": "Commit",
+    "date": "Date",
+}
+_GTZAN_LIMITS = """\
+- Its classes are those of GTZAN: ten genres of about the year 2000, mostly Western and often
+  English, a hundred clips each, many by the same few artists. Music from elsewhere, from other
+  times, or between genres is forced into one of the ten.
+- GTZAN holds repeats, mislabelled and distorted clips; figures of other work that ignore this
+  are too high to compare with the ones above.
+"""
+_GTZAN_LICENCE = """
+The recordings of GTZAN carry no licence and are used for research only; none of them, nor any
+part of one, is in this bundle.
+"""
+
+
+def model_card(bundle: Bundle) -> str:
+    """Markdown that says what a bundle is, how good it is, on what, and where it ends.
+
+    It depends on ``bundle.json`` alone, so that the same file gives the same card.
+    """
+    sections = [
+        _head(bundle),
+        _use(),
+        _training(bundle),
+        _metrics(bundle),
+        _answers(bundle),
+        _limits(bundle),
+        _licence(bundle),
+        _files(bundle),
+    ]
+    return "\n".join(sections)
+
+
+def _head(bundle: Bundle) -> str:
+    config = bundle.features
+    rows = {
+        "Classes": f"{len(bundle.labels)}: {', '.join(bundle.labels)}",
+        "Input": f"{_input(bundle)}, n_fft {config.n_fft}, hop {config.hop_length} samples "
+        f"({config.frame_rate:.1f} frames/s), {config.top_db:g} dB range, "
+        "each clip standardised by its own mean and deviation",
+        "Window": f"{bundle.window_s:g} s, one every {bundle.hop_s:g} s; the probabilities of a "
+        "clip are the mean over its windows",
+        "Output": "probabilities per window and per clip, and an embedding",
+        "Created": bundle.created,
+    }
+    return (
+        f"# {bundle.name}\n\n"
+        f"A music genre classifier for Genrescope: it hears a recording and says which of "
+        f"{len(bundle.labels)} genres it sounds like.\n\n" + _table(rows)
+    )
+
+
+def _input(bundle: Bundle) -> str:
+    config = bundle.features
+    bands = f"log-mel of {config.n_mels} bands" if config.n_mels else f"{config.n_bins} STFT bins"
+    return f"{bands} at {config.sr} Hz mono"
+
+
+def _use() -> str:
+    return """\
+## Use
+
+```
+genrescope classify song.mp3
+```
+
+```python
+from genrescope.model import Classifier
+
+print(Classifier.load().classify("song.mp3").genre)
+```
+
+Give `--bundle FOLDER`, or `Classifier.load("FOLDER")`, where this is not the bundle that ships.
+"""
+
+
+def _training(bundle: Bundle) -> str:
+    training = bundle.training
+    rows = {title: _text(training[key]) for key, title in _TRAINING.items() if key in training}
+    if "tracks" in training:
+        rows["Tracks"] = f"{len(training['tracks'])}, listed in `bundle.json`"
+    rows |= {
+        key: _text(value) for key, value in training.items() if key not in {*_TRAINING, "tracks"}
+    }
+    body = _table(rows) if rows else "Not recorded.\n"
+    return f"## Training\n\n{body}"
+
+
+def _metrics(bundle: Bundle) -> str:
+    if not bundle.metrics:
+        return "## Accuracy\n\nNot measured.\n"
+    lines = [
+        "## Accuracy",
+        "",
+        "The protocol decides what a figure is worth: where windows or artists are shared between",
+        "training and test it says more about memory than about genre. Intervals are of 95 %.",
+        "",
+        "| protocol | part | level | n | accuracy | interval | more |",
+        "|---|---|---|---:|---:|---|---|",
+    ]
+    for row in bundle.metrics:
+        more = "; ".join(f"{k}: {_text(v)}" for k, v in row.items() if k not in _COLUMNS)
+        cells = [
+            _text(row["protocol"]),
+            _text(row["part"]),
+            _text(row["level"]),
+            str(row["n"]),
+            f"{row['accuracy']:.3f}",
+            f"{row['low']:.3f} to {row['high']:.3f}",
+            more,
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _answers(bundle: Bundle) -> str:
+    lines = [
+        "## How it answers",
+        "",
+        f"- Logits are divided by a temperature of {bundle.temperature:g} before the softmax.",
+        "- A silent recording gets no label (flag `silent`), one shorter than a window is "
+        "repeated to fill it (`short`), a broken one is used as far as it decodes (`truncated`).",
+    ]
+    if "uncertain" in bundle.thresholds:
+        lines.append(
+            f"- A clip whose best genre has a probability below "
+            f"{bundle.thresholds['uncertain']:g} gets the flag `uncertain`."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _limits(bundle: Bundle) -> str:
+    text = (
+        "## Limits\n\n"
+        "- It always ranks the genres it knows and no other; a recording that is no music gets "
+        "probabilities too.\n"
+        "- Genre is a habit of listeners, not a property of sound: people disagree as well.\n"
+    )
+    return text + (_GTZAN_LIMITS if _on_gtzan(bundle) else "")
+
+
+def _licence(bundle: Bundle) -> str:
+    note = _GTZAN_LICENCE if _on_gtzan(bundle) else ""
+    return f"## Licence\n\n{bundle.licence}\n{note}"
+
+
+def _files(bundle: Bundle) -> str:
+    # The card cannot hold its own hash.
+    digests = {f"`{k}`": f"`{v}`" for k, v in bundle.files.items() if k != "MODEL_CARD.md"}
+    return "## Files\n\nSHA-256, checked each time the bundle is loaded.\n\n" + _table(digests)
+
+
+def _on_gtzan(bundle: Bundle) -> bool:
+    return "gtzan" in str(bundle.training.get("data", "")).lower()
+
+
+def _table(rows: dict[str, str]) -> str:
+    lines = ["| | |", "|---|---|", *(f"| {key} | {value} |" for key, value in rows.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _text(value: Any) -> str:
+    """A value in a table's cell."""
+    return str(value).replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,267 @@
+"""From a recording to genre probabilities: decode, front end, windows, net."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrescope.errors import AudioError, AudioTooLongError, BundleError
+from genrescope.model.bundle import Bundle
+from genrescope.model.prediction import SHORT, SILENT, UNCERTAIN, Prediction
+from genrescope.model.schema import MODEL
+from genrescope.signal.decode import Source, Stream, stream
+from genrescope.signal.features import log_mel_stream, standardise, stft_db
+from genrescope.signal.waveform import Waveform
+from genrescope.signal.windows import grid, take
+
+SILENCE_PEAK = 1e-4  # -80 dBFS: below the noise of any room, above dither
+_BATCH = 64  # windows in memory at a time, however long the recording
+_MAX_THREADS = 4  # a net this small gains nothing beyond
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """A recording as the net's front end sees it.
+
+    Attributes:
+        log_mel: float32 (n_bins, n_frames), dB relative to the clip's maximum.
+        duration_s: length in seconds.
+        flags: ``truncated``, ``short``, ``silent``.
+    """
+
+    log_mel: NDArray[np.float32]
+    duration_s: float
+    flags: tuple[str, ...]
+
+
+class Classifier:
+    """A bundle ready to answer; one object may serve many threads at once.
+
+    The same recording gives the same answer, bit for bit, from whichever thread.
+    """
+
+    def __init__(self, bundle: Bundle, *, threads: int | None = None) -> None:
+        """As `load`, for a bundle already read."""
+        self.bundle = bundle
+        self._session = _session(bundle, threads or min(_MAX_THREADS, _n_cores()))
+
+    @classmethod
+    def load(
+        cls,
+        bundle: Bundle | str | os.PathLike[str] | None = None,
+        *,
+        threads: int | None = None,
+    ) -> Classifier:
+        """Read a bundle and make its net ready.
+
+        Args:
+            bundle: its folder; None takes the one that ships with Genrescope.
+            threads: how many work on one recording; None takes the machine's cores, 4 at most.
+
+        Raises:
+            BundleError: it is missing, damaged, or its net is not what it says.
+        """
+        ready = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
+        return cls(ready, threads=threads)
+
+    def classify(
+        self,
+        source: Source | Waveform,
+        *,
+        name: str | None = None,
+        max_duration_s: float | None = None,
+    ) -> Prediction:
+        """Say which genre a recording is.
+
+        Args:
+            source: path, bytes or file object of an audio file of any kind, or samples.
+            name: what to call it in errors, where it is not a path.
+            max_duration_s: refuse longer recordings, without decoding them whole.
+
+        Raises:
+            AudioError: it cannot be decoded, or holds no sound.
+            AudioTooLongError: it is longer than ``max_duration_s``.
+        """
+        clip = self.features(source, name=name, max_duration_s=max_duration_s)
+        return self.classify_features(clip)
+
+    def features(
+        self,
+        source: Source | Waveform,
+        *,
+        name: str | None = None,
+        max_duration_s: float | None = None,
+    ) -> Clip:
+        """Decode a recording and compute its log-mel; memory is bounded by the latter.
+
+        Arguments and errors are those of `classify`.
+        """
+        config = self.bundle.features
+        sound: Waveform | Stream
+        if isinstance(source, Waveform):
+            sound = source
+            meter = _Meter([_resampled(source, config.sr, name or "recording", max_duration_s)])
+        else:
+            sound = stream(source, sr=config.sr, max_duration_s=max_duration_s, name=name)
+            meter = _Meter(sound)
+        if config.n_mels is None:
+            log_mel = stft_db(np.concatenate(list(meter)), config)
+        else:
+            log_mel = log_mel_stream(meter, config)
+        flags = list(sound.flags)  # a stream knows all of them only now
+        duration_s = meter.n_samples / config.sr
+        if duration_s < self.bundle.window_s:
+            flags.append(SHORT)
+        if meter.peak < SILENCE_PEAK:
+            flags.append(SILENT)
+        return Clip(log_mel, duration_s, tuple(flags))
+
+    def classify_features(self, clip: Clip) -> Prediction:
+        """Say which genre a clip is, from what `features` made of it.
+
+        Raises:
+            ValueError: ``log_mel`` has another number of bins than the bundle's front end.
+        """
+        bundle = self.bundle
+        if clip.log_mel.ndim != 2 or len(clip.log_mel) != bundle.features.n_bins:
+            raise ValueError(
+                f"log_mel must be ({bundle.features.n_bins}, n_frames), not {clip.log_mel.shape}"
+            )
+        starts = grid(
+            clip.log_mel.shape[1],
+            window_length=bundle.window_length,
+            hop_length=bundle.hop_frames,
+        )
+        logits, embedding = self._run(standardise(clip.log_mel), starts)
+        if SILENT in clip.flags:
+            logits, embedding = np.zeros_like(logits), np.zeros_like(embedding)
+        probs = _softmax(logits / bundle.temperature)
+        clip_probs = probs.mean(axis=0)
+        flags = clip.flags
+        if SILENT not in flags and clip_probs.max() < bundle.thresholds.get(UNCERTAIN, 0.0):
+            flags = (*flags, UNCERTAIN)
+        return Prediction(
+            labels=bundle.labels,
+            times=self._times(starts, clip.duration_s),
+            probs=probs.astype(np.float32),
+            clip_probs=clip_probs.astype(np.float32),
+            embedding=embedding.astype(np.float32),
+            flags=flags,
+            duration_s=clip.duration_s,
+            bundle=bundle.name,
+        )
+
+    def _run(
+        self, x: NDArray[np.float32], starts: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Logits (n_windows, n_classes) and the clip's embedding (d,), of length 1 or 0."""
+        logits, total = [], np.zeros(1)
+        for first in range(0, len(starts), _BATCH):
+            batch = take(x, starts[first : first + _BATCH], window_length=self.bundle.window_length)
+            some, embeddings = self._session.run(
+                ["logits", "embedding"], {"log_mel": np.ascontiguousarray(batch, np.float32)}
+            )
+            if some.shape != (len(batch), len(self.bundle.labels)) or embeddings.ndim != 2:
+                raise BundleError(f"bundle {self.bundle.path}: {MODEL} answers in another shape")
+            logits.append(some.astype(np.float64))
+            total = total + embeddings.sum(axis=0, dtype=np.float64)
+        joined = np.concatenate(logits)
+        if not (np.isfinite(joined).all() and np.isfinite(total).all()):
+            raise BundleError(f"bundle {self.bundle.path}: {MODEL} answers with no numbers")
+        return joined, total / max(float(np.linalg.norm(total)), 1e-12)
+
+    def _times(self, starts: NDArray[np.int64], duration_s: float) -> NDArray[np.float64]:
+        frames = np.stack([starts, starts + self.bundle.window_length], axis=1)
+        return np.minimum(frames / self.bundle.features.frame_rate, duration_s)
+
+
+class _Meter:
+    """Passes blocks on and keeps their length and peak."""
+
+    def __init__(self, blocks: Iterable[Waveform]) -> None:
+        self._blocks = blocks
+        self.n_samples = 0
+        self.peak = 0.0
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        for block in self._blocks:
+            samples = block.samples
+            if len(samples):
+                self.n_samples += len(samples)
+                self.peak = max(self.peak, float(samples.max()), -float(samples.min()))
+            yield samples
+
+
+def _softmax(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    e: NDArray[np.float64] = np.exp(x - x.max(axis=1, keepdims=True))
+    e /= e.sum(axis=1, keepdims=True)
+    return e
+
+
+def _resampled(waveform: Waveform, sr: int, name: str, max_duration_s: float | None) -> Waveform:
+    samples = np.asarray(waveform.samples, np.float32)
+    if samples.ndim != 1 or not len(samples):
+        raise AudioError(name, "it holds no samples of one channel", "Mix it down to mono.")
+    if not np.isfinite(samples).all():
+        raise AudioError(name, "it holds samples that are not numbers", "Export it again.")
+    if max_duration_s is not None and waveform.duration > max_duration_s:
+        raise AudioTooLongError(
+            name,
+            f"it lasts {waveform.duration:.0f} s, more than the {max_duration_s:g} s allowed",
+            "Send a shorter excerpt.",
+        )
+    if waveform.sr == sr:
+        return waveform
+    import soxr
+
+    return Waveform(soxr.resample(samples, waveform.sr, sr), sr, waveform.flags)
+
+
+def _n_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _session(bundle: Bundle, threads: int) -> Any:
+    """An ONNX Runtime session that honours the contract of a bundle, or BundleError."""
+    import onnxruntime as ort  # a tenth of a second: only who classifies pays
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
+    options.log_severity_level = 3
+    # Threads that wait by spinning would take the cores other files are decoded on.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        # From bytes already verified, so that the file cannot change in between.
+        session = ort.InferenceSession(
+            bundle.read(MODEL), options, providers=["CPUExecutionProvider"]
+        )
+    except BundleError as error:
+        raise BundleError(f"bundle {bundle.path}: {error}") from error
+    except Exception as error:  # ONNX Runtime's errors have no common class
+        raise BundleError(
+            f"bundle {bundle.path}: ONNX Runtime cannot load {MODEL}; it may be damaged, or made "
+            "for a newer ONNX Runtime than this one"
+        ) from error
+    inputs = {x.name: x.shape for x in session.get_inputs()}
+    outputs = {x.name: x.shape for x in session.get_outputs()}
+    if not (
+        inputs.keys() == {"log_mel"}
+        and {"logits", "embedding"} <= outputs.keys()
+        and len(inputs["log_mel"]) == 3
+        # A dimension left open is a name.
+        and (isinstance(bins := inputs["log_mel"][1], str) or bins == bundle.features.n_bins)
+    ):
+        raise BundleError(
+            f"bundle {bundle.path}: {MODEL} must take log_mel (batch, {bundle.features.n_bins}, "
+            "n_frames) and give logits and embedding"
+        )
+    return session

@@ -1,0 +1,120 @@
+"""What a classifier says about one recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SILENT = "silent"  # digital silence: no label
+SHORT = "short"  # shorter than one window: padded by repetition
+TRUNCATED = "truncated"  # broken or cut off: what decodes was used
+UNCERTAIN = "uncertain"  # confidence below the bundle's threshold
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a recording with one label.
+
+    Attributes:
+        start, end: seconds from the start of the clip.
+        label: the genre of the stretch.
+        probability: mean probability of that genre over the stretch.
+    """
+
+    start: float
+    end: float
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Genre probabilities of a clip, whole and over time.
+
+    Attributes:
+        labels: names of the classes, in the order of the arrays.
+        times: float64 (n_windows, 2), start and end of each window in seconds, ascending.
+        probs: float32 (n_windows, n_classes), each row sums to 1.
+        clip_probs: float32 (n_classes,), mean of ``probs`` over windows.
+        embedding: float32 (d,), of length 1; zeros for a silent clip.
+        flags: what to know about the recording: ``truncated``, ``short``, ``silent``,
+            ``uncertain``.
+        duration_s: length of the clip in seconds.
+        bundle: name of the bundle that answered.
+    """
+
+    labels: tuple[str, ...]
+    times: NDArray[np.float64]
+    probs: NDArray[np.float32]
+    clip_probs: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+    flags: tuple[str, ...]
+    duration_s: float
+    bundle: str
+
+    @property
+    def genre(self) -> str | None:
+        """The most probable label; None for a silent clip."""
+        return None if SILENT in self.flags else self.labels[int(self.clip_probs.argmax())]
+
+    @property
+    def confidence(self) -> float:
+        """Probability of the most probable label."""
+        return float(self.clip_probs.max())
+
+    def ranking(self) -> list[tuple[str, float]]:
+        """All labels with their probabilities, most probable first."""
+        order = np.argsort(-self.clip_probs, kind="stable")
+        return [(self.labels[i], float(self.clip_probs[i])) for i in order]
+
+    def timeline(self) -> list[Segment]:
+        """Labelled stretches that cover [0, duration_s] without gaps; none for a silent clip.
+
+        Each window speaks for the time nearest to its centre; neighbours that agree are merged.
+        """
+        if SILENT in self.flags:
+            return []
+        centres = self.times.mean(axis=1)
+        edges = np.concatenate(([0.0], (centres[1:] + centres[:-1]) / 2, [self.duration_s]))
+        winners = self.probs.argmax(axis=1)
+        changes = np.flatnonzero(np.diff(winners)) + 1
+        bounds = [0, *changes.tolist(), len(winners)]
+        segments = []
+        for first, last in pairwise(bounds):
+            label = int(winners[first])
+            segments.append(
+                Segment(
+                    start=float(edges[first]),
+                    end=float(edges[last]),
+                    label=self.labels[label],
+                    probability=float(self.probs[first:last, label].mean()),
+                )
+            )
+        return segments
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as JSON-ready values: times to the millisecond, probabilities to 1e-6."""
+        return {
+            "genre": self.genre,
+            "confidence": round(self.confidence, 6),
+            "probabilities": {
+                label: round(float(p), 6)
+                for label, p in zip(self.labels, self.clip_probs, strict=True)
+            },
+            "timeline": [
+                {
+                    "start": round(s.start, 3),
+                    "end": round(s.end, 3),
+                    "label": s.label,
+                    "probability": round(s.probability, 6),
+                }
+                for s in self.timeline()
+            ],
+            "duration_s": round(self.duration_s, 3),
+            "flags": list(self.flags),
+            "bundle": self.bundle,
+        }

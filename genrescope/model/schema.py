@@ -1,0 +1,216 @@
+"""What ``bundle.json`` may hold. A bundle may come from a stranger: nothing in it is trusted."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+from genrescope.errors import BundleError
+from genrescope.signal.features import FeatureConfig
+
+FORMAT_VERSION = 1
+MODEL = "model.onnx"
+CARD = "MODEL_CARD.md"
+CATALOGUE = "catalogue.npz"
+REQUIRED_FILES = frozenset({MODEL, CARD})
+OPTIONAL_FILES = frozenset({CATALOGUE})
+
+MAX_JSON_BYTES = 4 << 20
+MAX_FILE_BYTES = 256 << 20
+MAX_DEPTH = 16
+
+# Beyond these lies no music, but memory without end.
+MAX_BINS = 4_097
+FRAMES_PER_S = (1, 1_000)
+
+
+def parse(raw: bytes) -> dict[str, Any]:
+    """Read and check the text of a ``bundle.json``.
+
+    Returns:
+        Its object, every key present and of the right type and range.
+
+    Raises:
+        BundleError: saying what is wrong, without naming the bundle.
+    """
+    if len(raw) > MAX_JSON_BYTES:
+        raise BundleError(f"bundle.json is larger than {MAX_JSON_BYTES >> 20} MB")
+    try:
+        payload = json.loads(raw, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise BundleError("bundle.json is not valid JSON") from error
+    if not isinstance(payload, dict):
+        raise BundleError("bundle.json does not hold an object")
+    version = payload.get("format_version")
+    if version != FORMAT_VERSION or not _is_whole(version):
+        raise BundleError(
+            f"format version {_shown(version)} is not the one this Genrescope reads "
+            f"({FORMAT_VERSION}); upgrade Genrescope or use another bundle"
+        )
+    if payload.keys() != _KEYS:
+        odd = sorted(payload.keys() ^ _KEYS)
+        raise BundleError(f"bundle.json has missing or unknown keys: {_shown(odd)}")
+    _check_plain(payload, 0)
+    for key, check in _CHECKS.items():
+        check(payload[key])
+    _check_windows(payload)
+    return payload
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise BundleError(message)
+
+
+def _shown(value: object) -> str:
+    """A stranger's value, cut short and without control characters."""
+    return _cut(ascii(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object, low: float, high: float) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return low <= value <= high
+
+
+def _is_text(value: object, *, longest: int) -> bool:
+    return isinstance(value, str) and value.strip() != "" and len(value) <= longest
+
+
+def _check_plain(value: object, depth: int) -> None:
+    """No control characters (they could drive a terminal), no infinities, no deep nesting."""
+    _require(depth <= MAX_DEPTH, "bundle.json is nested too deeply")
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _check_plain(key, depth + 1)
+            _check_plain(inner, depth + 1)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_plain(inner, depth + 1)
+    elif isinstance(value, str):
+        clean = all(c.isprintable() or c in "\n\t" for c in value)
+        _require(clean, f"bundle.json holds control characters: {_shown(value)}")
+    elif isinstance(value, float):
+        _require(math.isfinite(value), "bundle.json holds a number that is not finite")
+
+
+def _check_name(value: object) -> None:
+    _require(_is_text(value, longest=100), f"name {_shown(value)} is not a short text")
+
+
+def _check_licence(value: object) -> None:
+    _require(_is_text(value, longest=2_000), f"licence {_shown(value)} is not a text")
+
+
+def _check_created(value: object) -> None:
+    _require(_is_text(value, longest=40), f"created {_shown(value)} is not a date")
+
+
+def _check_labels(value: object) -> None:
+    good = (
+        isinstance(value, list)
+        and 2 <= len(value) <= 1_000
+        and all(_is_text(label, longest=100) for label in value)
+        and len(set(value)) == len(value)
+    )
+    _require(good, "labels is not a list of at least two different names")
+
+
+def _check_features(value: object) -> None:
+    if not isinstance(value, dict):
+        raise BundleError("features is not an object")
+    try:
+        config = FeatureConfig.from_dict(value)
+    except ValueError as error:
+        raise BundleError(f"features: {_cut(str(error))}") from error
+    _require(config.n_bins <= MAX_BINS, f"features asks for more than {MAX_BINS} bands")
+    low, high = FRAMES_PER_S
+    good = low <= config.frame_rate <= high
+    _require(good, f"features asks for other than {low} to {high} frames per second")
+
+
+def _check_temperature(value: object) -> None:
+    _require(_is_number(value, 0.01, 100), f"temperature {_shown(value)} is out of range")
+
+
+def _check_thresholds(value: object) -> None:
+    good = isinstance(value, dict) and all(_is_number(v, -1e9, 1e9) for v in value.values())
+    _require(good, "thresholds does not map names to numbers")
+
+
+def _check_training(value: object) -> None:
+    if not isinstance(value, dict):
+        raise BundleError("training is not an object")
+    tracks = value.get("tracks", [])
+    good = isinstance(tracks, list) and all(isinstance(track, str) for track in tracks)
+    _require(good, "training.tracks is not a list of track IDs")
+
+
+def _check_metrics(value: object) -> None:
+    if not isinstance(value, list):
+        raise BundleError("metrics is not a list")
+    for i, row in enumerate(value):
+        good = (
+            isinstance(row, dict)
+            and all(_is_text(row.get(key), longest=200) for key in ("protocol", "part", "level"))
+            and _is_whole(row.get("n"))
+            and row["n"] > 0
+            and all(_is_number(row.get(key), 0, 1) for key in ("low", "accuracy", "high"))
+            and row["low"] <= row["high"]
+        )
+        _require(
+            good,
+            f"metrics[{i}] does not hold texts protocol, part and level, a count n, "
+            "and accuracy, low <= high within 0 to 1",
+        )
+
+
+def _check_files(value: object) -> None:
+    """The names are a closed list, so that none can lead out of the bundle's folder."""
+    if not isinstance(value, dict):
+        raise BundleError("files is not an object")
+    odd = sorted(value.keys() - REQUIRED_FILES - OPTIONAL_FILES)
+    _require(not odd, f"files names what does not belong in a bundle: {_shown(odd)}")
+    absent = sorted(REQUIRED_FILES - value.keys())
+    _require(not absent, f"files does not list {', '.join(absent)}")
+    for name, digest in value.items():
+        good = isinstance(digest, str) and re.fullmatch(r"[0-9a-f]{64}", digest) is not None
+        _require(good, f"files.{name} is not a SHA-256")
+
+
+def _check_windows(payload: dict[str, Any]) -> None:
+    window_s, hop_s = payload["window_s"], payload["hop_s"]
+    frame_rate = FeatureConfig.from_dict(payload["features"]).frame_rate
+    good = _is_number(window_s, 0.01, 600) and round(window_s * frame_rate) >= 2
+    _require(good, f"window_s = {_shown(window_s)} is out of range")
+    good = _is_number(hop_s, 0.001, window_s) and round(hop_s * frame_rate) >= 1
+    _require(good, f"hop_s = {_shown(hop_s)} is out of range")
+
+
+_CHECKS = {
+    "name": _check_name,
+    "licence": _check_licence,
+    "created": _check_created,
+    "labels": _check_labels,
+    "features": _check_features,
+    "temperature": _check_temperature,
+    "thresholds": _check_thresholds,
+    "training": _check_training,
+    "metrics": _check_metrics,
+    "files": _check_files,
+}
+_KEYS = frozenset({"format_version", "window_s", "hop_s", *_CHECKS})

@@ -1,0 +1,106 @@
+"""Makes a bundle small enough for tests: a net that names the loudest tenth of the mel bands."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from genrescope.model.bundle import Bundle, write_bundle
+from genrescope.signal.features import STORE_CONFIG
+
+LABELS = (
+    *("blues", "classical", "country", "disco", "hiphop"),
+    *("jazz", "metal", "pop", "reggae", "rock"),
+)
+N_BINS = 128
+
+
+def band_weights(n_classes: int) -> NDArray[np.float32]:
+    """float32 (128, n_classes): class k is the mean of the k-th share of the mel bands."""
+    weights = np.zeros((N_BINS, n_classes), np.float32)
+    for k, rows in enumerate(np.array_split(np.arange(N_BINS), n_classes)):
+        weights[rows, k] = 1 / len(rows)
+    return weights
+
+
+def tiny_onnx(*, n_classes: int = len(LABELS), logits: str = "logits") -> bytes:
+    """A net of the bundle's contract: mean over time, then one linear layer for each output."""
+    shape = ["batch", N_BINS, "n_frames"]
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceMean", ["log_mel"], ["pooled"], axes=[2], keepdims=0),
+            helper.make_node("MatMul", ["pooled", "head"], [logits]),
+            helper.make_node("MatMul", ["pooled", "body"], ["embedding"]),
+        ],
+        "tiny",
+        [helper.make_tensor_value_info("log_mel", TensorProto.FLOAT, shape)],
+        [
+            helper.make_tensor_value_info(logits, TensorProto.FLOAT, ["batch", n_classes]),
+            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", 16]),
+        ],
+        [
+            numpy_helper.from_array(4 * band_weights(n_classes), "head"),
+            numpy_helper.from_array(band_weights(16), "body"),
+        ],
+    )
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9, producer_name="tests"
+    )
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def tiny_catalogue() -> bytes:
+    """Sixteen tracks, one along each axis of the embedding; the third and fourth lack names."""
+    artists = [f"Artist {i}" for i in range(16)]
+    titles = [f"Title {i}" for i in range(16)]
+    artists[2] = titles[2] = ""
+    artists[3] = ""
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        embedding=np.eye(16, dtype=np.float16),
+        track=np.array([f"tiny.{i:05d}" for i in range(16)]),
+        artist=np.array(artists),
+        title=np.array(titles),
+        genre=np.array([LABELS[i % 10] for i in range(16)]),
+    )
+    return buffer.getvalue()
+
+
+def make_bundle(folder: Path, **changes: Any) -> Bundle:
+    """Write the tiny bundle; ``changes`` go to `write_bundle`."""
+    values: Mapping[str, Any] = {
+        "onnx_bytes": tiny_onnx(),
+        "name": "tiny",
+        "labels": LABELS,
+        "features": STORE_CONFIG,
+        "window_s": 3.0,
+        "hop_s": 1.5,
+        "created": "2026-01-01",
+        "licence": "Apache-2.0",
+        "temperature": 1.5,
+        "thresholds": {"uncertain": 0.15},
+        "training": {"data": "none: made by hand", "seed": 0, "tracks": ["tiny.00000"]},
+        "metrics": [
+            {
+                "protocol": "fault-filtered",
+                "part": "valid",
+                "level": "track",
+                "n": 10,
+                "accuracy": 0.5,
+                "low": 0.2,
+                "high": 0.8,
+                "date": "2026-01-01",
+            }
+        ],
+        "catalogue": tiny_catalogue(),
+    }
+    return write_bundle(folder, **{**values, **changes})
