@@ -1,0 +1,93 @@
+"""Where in a clip a classifier looks: random windows to learn from, a grid to answer with.
+
+Lengths and starts count columns of a spectrogram, or samples; the functions do not care.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Number = TypeVar("Number", bound=np.generic)
+
+
+def random_windows(
+    length: int, *, window_length: int, n_windows: int = 5, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Places of windows that do not overlap, every arrangement equally likely.
+
+    Args:
+        length: of the clip.
+        window_length: of each window.
+        n_windows: how many.
+        rng: source of chance.
+
+    Returns:
+        int64 (n_windows,), the windows' starts in rising order.
+
+    Raises:
+        ValueError: so many windows do not fit into the clip side by side.
+    """
+    if window_length < 1 or n_windows < 1:
+        raise ValueError(f"no such windows: {n_windows} of length {window_length}")
+    slack = length - n_windows * window_length
+    if slack < 0:
+        raise ValueError(
+            f"{n_windows} windows of length {window_length} do not fit into a clip of {length}"
+        )
+    # With every window shrunk to one place, an arrangement is a choice of places.
+    places = np.sort(rng.choice(slack + n_windows, size=n_windows, replace=False, shuffle=False))
+    starts: NDArray[np.int64] = places + np.arange(n_windows) * (window_length - 1)
+    return starts
+
+
+def grid(length: int, *, window_length: int, hop_length: int) -> NDArray[np.int64]:
+    """Places of windows at even steps; the last one is moved to end where the clip ends.
+
+    Args:
+        length: of the clip.
+        window_length: of each window.
+        hop_length: from one start to the next.
+
+    Returns:
+        int64 (n_windows,), rising; 0 alone where the clip is no longer than a window.
+
+    Raises:
+        ValueError: a length is not positive.
+    """
+    if min(length, window_length, hop_length) < 1:
+        raise ValueError(
+            f"lengths must be positive: clip {length}, window {window_length}, hop {hop_length}"
+        )
+    last = max(0, length - window_length)
+    starts = np.arange(0, last + 1, hop_length, dtype=np.int64)
+    return starts if starts[-1] == last else np.append(starts, last)
+
+
+def take(
+    x: NDArray[Number], starts: Sequence[int] | NDArray[np.integer[Any]], *, window_length: int
+) -> NDArray[Number]:
+    """Cut windows out of a clip.
+
+    Args:
+        x: (..., length); repeated to ``window_length`` where it is shorter.
+        starts: (n_windows,), at least one.
+        window_length: of each window.
+
+    Returns:
+        (n_windows, ..., window_length), a copy.
+
+    Raises:
+        ValueError: an empty clip, no windows, or a window that leaves the clip.
+    """
+    length = x.shape[-1]
+    if length == 0:
+        raise ValueError("an empty clip has no windows")
+    if length < window_length:
+        x = x[..., np.arange(window_length) % length]
+    if min(starts, default=0) < 0 or max(starts, default=0) + window_length > x.shape[-1]:
+        raise ValueError(f"a window of length {window_length} leaves the clip of {length}")
+    return np.stack([x[..., start : start + window_length] for start in starts])
