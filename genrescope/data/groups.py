@@ -1,4 +1,4 @@
-"""Which tracks belong together, so that no split may part them."""
+"""Which tracks belong together, so that no split may part them, and how groups are dealt out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from genrescope.data.track import Track
+
+Counts = NDArray[np.int64]
 
 _TOGETHER = re.compile(r"\s*(?:,|;|/|&|\+|\band\b|\bwith\b|\bfeat(?:uring|\.)?|\bft\.?\s)\s*", re.I)
 
@@ -72,3 +77,36 @@ def _join(tracks: Sequence[Track], keys: Sequence[set[str]]) -> list[list[int]]:
     for i in range(len(tracks)):
         groups.setdefault(root(i), []).append(i)
     return list(groups.values())
+
+
+def deal(counts: Counts, shares: NDArray[np.float64], rng: np.random.Generator) -> Counts:
+    """Deal groups to parts so that each part gets its share of every class.
+
+    Large groups go first, each to the part which it leaves closest to its due (the greedy rule of
+    scikit-learn's StratifiedGroupKFold); ties fall at random. A part without a class gets one of
+    the last groups that hold it.
+
+    Args:
+        counts: (n_groups, n_classes) members.
+        shares: (n_parts,) summing to 1.
+
+    Returns:
+        int (n_groups,): the part of each group.
+    """
+    total = counts.sum(axis=0)
+    due = shares[:, None] * total
+    dealt = np.zeros_like(due)
+    left = (counts > 0).sum(axis=0)  # groups still to deal, by class
+    part_of = np.empty(len(counts), dtype=np.int64)
+    shuffled = rng.permutation(len(counts))
+    for group in shuffled[np.argsort(-counts[shuffled].max(axis=1), kind="stable")]:
+        cost = ((2 * (dealt - due) + counts[group]) * counts[group] / total**2).sum(axis=1)
+        held = counts[group] > 0
+        empty = (dealt == 0) & held
+        urgent = (empty & (empty.sum(axis=0) >= left)).any(axis=1)
+        cost[~urgent] += np.inf if urgent.any() else 0
+        part = rng.choice(np.flatnonzero(cost <= cost.min() + 1e-12))
+        part_of[group] = part
+        dealt[part] += counts[group]
+        left -= held
+    return part_of

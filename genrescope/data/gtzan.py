@@ -6,11 +6,19 @@ The tables under ``files/`` hold facts alone, each with its source named in ``fi
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+import gzip
+import shutil
+import tarfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
+from pathlib import Path, PurePosixPath
 
-from genrescope.data.track import REPEAT, Track
+from genrescope.data.download import disk_error, download
+from genrescope.data.track import REPEAT, Dataset, Track
+from genrescope.errors import DatasetError
 
 GENRES = (
     "blues",
@@ -25,6 +33,17 @@ GENRES = (
     "rock",
 )
 """The ten genres, in alphabetical order."""
+
+URL = "https://huggingface.co/datasets/marsyas/gtzan/resolve/main/data/genres.tar.gz"
+"""A mirror of the original archive."""
+ARCHIVE_SIZE = 1_226_192_050  # bytes
+ARCHIVE_MD5 = "5b3d6dddb579ab49814ab86dba69e7c7"
+
+SUFFIXES = (".au", ".wav", ".flac")  # the original's first
+_ROOTS = (".", "genres", "genres_original", "Data/genres_original", "audio")
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with what is being done, the bytes done and the bytes in all (None where unknown)."""
 
 
 def _table(name: str) -> list[dict[str, str]]:
@@ -82,3 +101,101 @@ def fault_filtered() -> dict[str, str]:
     and distorted clips are excluded and no named artist is in two parts.
     """
     return {row["track_id"]: row["fault_filtered"] for row in _table("gtzan_tracks.csv")}
+
+
+def fetch(
+    folder: str | Path,
+    *,
+    url: str = URL,
+    size: int | None = ARCHIVE_SIZE,
+    md5: str | None = ARCHIVE_MD5,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Download and unpack the original archive into ``folder/genres``.
+
+    Can be stopped at any moment and goes on where it was. The archive is deleted once it is
+    unpacked; a data set that is already there is only read.
+
+    Args:
+        folder: made where it does not exist; needs 2.6 GB while unpacking.
+        url, size, md5: the archive; None leaves size or checksum unchecked.
+
+    Raises:
+        DatasetError: no connection, wrong checksum, full disk, or a damaged archive.
+    """
+    folder = Path(folder)
+    genres = folder / "genres"
+    if not genres.exists():
+        report = progress or (lambda what, done, total: None)
+        archive = download(
+            url,
+            folder / "genres.tar.gz",
+            size=size,
+            md5=md5,
+            progress=lambda done, total: report("download", done, total),
+        )
+        _unpack(archive, genres, lambda done, total: report("unpack", done, total))
+        archive.unlink()
+    return read(folder)
+
+
+def _unpack(archive: Path, genres: Path, progress: Callable[[int, int | None], None]) -> None:
+    """Unpack the clips of ``archive`` into ``genres``, which appears only when all are there."""
+    partial = genres.with_name(genres.name + ".part")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        with archive.open("rb") as packed, tarfile.open(fileobj=packed, mode="r:gz") as tar:
+            total = archive.stat().st_size
+            for member in _clips(tar):
+                tar.extract(member, partial, filter="data")
+                progress(packed.tell(), total)
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DatasetError(
+            f"{archive}: damaged archive ({error}); delete it and fetch again."
+        ) from error
+    except OSError as error:
+        raise disk_error(error, partial) from error
+    if not partial.exists():
+        raise DatasetError(f"{archive}: no GTZAN clip is in this archive.")
+    partial.replace(genres)
+
+
+def _clips(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The clips alone, as ``<genre>/<file>``: no link, no folder, no file of another name."""
+    for member in tar:
+        path = PurePosixPath(member.name)
+        if member.isfile() and path.stem in by_id() and path.suffix.lower() in SUFFIXES:
+            yield member.replace(name=f"{by_id()[path.stem].genre}/{path.name}", deep=False)
+
+
+def read(folder: str | Path) -> Dataset:
+    """The clips under a folder in one of GTZAN's usual layouts, with what is known of them.
+
+    Takes ``<genre>/<genre>.NNNNN`` with ``.au``, ``.wav`` or ``.flac``, in the folder itself or in
+    ``genres``, ``genres_original``, ``Data/genres_original`` or ``audio`` under it.
+
+    Raises:
+        DatasetError: no GTZAN clip is found.
+    """
+    folder = Path(folder)
+    for root in _ROOTS:
+        found = {path.stem: path for path in reversed(list(_files(folder / root)))}
+        if found:
+            break
+    else:
+        raise DatasetError(
+            f"{folder}: no GTZAN clip such as blues/blues.00000.wav is here; "
+            "`genrescope dataset fetch` gets them."
+        )
+    here = tuple(replace(t, path=found[t.track_id]) for t in tracks() if t.track_id in found)
+    absent = {t.track_id: "no file" for t in tracks() if t.track_id not in found}
+    return Dataset(str(folder), here, absent)
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """Files with a GTZAN name, those of the first suffix first."""
+    for suffix in SUFFIXES:
+        for genre in GENRES:
+            for path in sorted((root / genre).glob(f"{genre}.*{suffix}")):
+                if path.stem in by_id() and path.is_file():
+                    yield path

@@ -12,18 +12,17 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from genrescope.data import gtzan
-from genrescope.data.groups import artist_groups, name_groups
+from genrescope.data.groups import artist_groups, deal, name_groups
 from genrescope.data.track import Track
 from genrescope.errors import DatasetError
+from genrescope.signal.windows import random_windows
 
 WINDOW_S = 3.0
 N_WINDOWS = 5
 VALID_SHARE = 1 / 8  # of what is not test
 PARTS = ("train", "valid", "test")
-Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -159,8 +158,6 @@ def make_split(protocol: str, tracks: Iterable[Track], *, seed: int = 0, n_folds
 
 def _windows(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
     """The talk's: random windows of all clips, by genre, whatever the clip."""
-    from genrescope.signal.windows import random_windows
-
     rng = np.random.default_rng(seed)
     starts: dict[str, float] = {}
     genres: list[str] = []
@@ -257,7 +254,7 @@ def _folds(
     order = {genre: i for i, genre in enumerate(sorted(set(genres)))}
     labels = np.array([order[genre] for genre in genres])
     counts = np.array([np.bincount(labels[list(g)], minlength=len(order)) for g in groups])
-    fold_of = _deal(counts, np.full(n_folds, 1 / n_folds), rng)
+    fold_of = deal(counts, np.full(n_folds, 1 / n_folds), rng)
 
     def ids(chosen: Iterable[int]) -> tuple[str, ...]:
         return tuple(members[i] for i in sorted(i for g in chosen for i in groups[g]))
@@ -265,44 +262,11 @@ def _folds(
     folds = []
     for k in range(n_folds):
         rest = np.flatnonzero(fold_of != k)
-        is_valid = _deal(counts[rest], np.array([1 - VALID_SHARE, VALID_SHARE]), rng) == 1
+        is_valid = deal(counts[rest], np.array([1 - VALID_SHARE, VALID_SHARE]), rng) == 1
         folds.append(
             Fold(ids(rest[~is_valid]), ids(rest[is_valid]), ids(np.flatnonzero(fold_of == k)))
         )
     return tuple(folds)
-
-
-def _deal(counts: Counts, shares: NDArray[np.float64], rng: np.random.Generator) -> Counts:
-    """Deal groups to parts so that each part gets its share of every class.
-
-    Large groups go first, each to the part which it leaves closest to its due (the greedy rule of
-    scikit-learn's StratifiedGroupKFold); ties fall at random. A part without a class gets one of
-    the last groups that hold it.
-
-    Args:
-        counts: (n_groups, n_classes) members.
-        shares: (n_parts,) summing to 1.
-
-    Returns:
-        int (n_groups,): the part of each group.
-    """
-    total = counts.sum(axis=0)
-    due = shares[:, None] * total
-    dealt = np.zeros_like(due)
-    left = (counts > 0).sum(axis=0)  # groups still to deal, by class
-    part_of = np.empty(len(counts), dtype=np.int64)
-    shuffled = rng.permutation(len(counts))
-    for group in shuffled[np.argsort(-counts[shuffled].max(axis=1), kind="stable")]:
-        cost = ((2 * (dealt - due) + counts[group]) * counts[group] / total**2).sum(axis=1)
-        held = counts[group] > 0
-        empty = (dealt == 0) & held
-        urgent = (empty & (empty.sum(axis=0) >= left)).any(axis=1)
-        cost[~urgent] += np.inf if urgent.any() else 0
-        part = rng.choice(np.flatnonzero(cost <= cost.min() + 1e-12))
-        part_of[group] = part
-        dealt[part] += counts[group]
-        left -= held
-    return part_of
 
 
 def _check_fold(

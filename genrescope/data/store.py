@@ -22,12 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.data import gtzan
-from genrescope.data.track import Track
+from genrescope.data.track import Dataset, Track
 from genrescope.errors import DatasetError
 from genrescope.signal.features import STORE_CONFIG, FeatureConfig
 
 INDEX_NAME = "store.json"
 FEATURES_NAME = "features.f16"
+JOURNAL_NAME = "journal.jsonl"
 FORMAT = 1
 
 
@@ -85,6 +86,11 @@ class FeatureStore:
     def _index(self) -> dict[str, int]:
         return {track.track_id: i for i, track in enumerate(self.facts)}
 
+    @property
+    def dataset(self) -> Dataset:
+        """The tracks and what is absent, as of a folder of audio."""
+        return Dataset(self.name, self.facts, self.absent)
+
     @cached_property
     def tracks(self) -> tuple[str, ...]:
         """Track IDs, in order."""
@@ -100,6 +106,12 @@ class FeatureStore:
         """Class of each track, int64 (n_tracks,): its place in `genres`."""
         place = {genre: i for i, genre in enumerate(self.genres)}
         return np.array([place[track.genre] for track in self.facts], dtype=np.int64)
+
+
+def is_store(path: str | Path) -> bool:
+    """Whether a path is meant as a feature store and not as a folder of audio."""
+    path = Path(path)
+    return path.suffix == ".npz" or (path / JOURNAL_NAME).exists() or (path / INDEX_NAME).exists()
 
 
 def _decibels(levels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -124,6 +136,8 @@ def _load_npz(path: Path) -> FeatureStore:
     if mel.shape[1] != STORE_CONFIG.n_bins:
         raise DatasetError(f"{path}: {mel.shape[1]} bands, not {STORE_CONFIG.n_bins}.")
     ids = [str(t) for t in track]
+    if len(set(ids)) < len(ids):
+        raise DatasetError(f"{path}: a track is in it twice.")
     known = gtzan.by_id() if gtzan.is_gtzan(ids) else {}
     duration = mel.shape[2] / STORE_CONFIG.frame_rate
     facts = tuple(

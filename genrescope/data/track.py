@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 REPEAT = "repeat:"
@@ -37,3 +37,18 @@ class Track:
     def repeats(self) -> tuple[str, ...]:
         """IDs of the tracks which hold the same audio."""
         return tuple(f.removeprefix(REPEAT) for f in self.faults if f.startswith(REPEAT))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled recordings on disk.
+
+    Attributes:
+        name: for messages, usually the folder.
+        tracks: with their paths, in order of their IDs.
+        absent: what is missing or cannot be used: track ID or path -> reason.
+    """
+
+    name: str
+    tracks: tuple[Track, ...]
+    absent: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,308 @@
+"""``genrescope dataset``: fetch, check, build, show"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from genrescope.data.track import Dataset, Track
+    from genrescope.signal.waveform import Waveform
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Get labelled music, check it, turn it into features, look at it.",
+)
+
+Data = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA", help="GTZAN, or a folder with one sub-folder of audio for each genre."
+    ),
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Clips at a time; one a processor if absent.")
+]
+_CLIP_S = 30.0  # of a clip that is drawn
+_ROOM_S = 15.0  # five windows of 3 s need this
+
+
+@app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="[gtzan]", help="The data set.")] = "gtzan",
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="Where it goes.")] = Path("data/gtzan"),
+    url: Annotated[
+        str | None, typer.Option(help="Another address of the original genres.tar.gz.")
+    ] = None,
+) -> None:
+    """Download GTZAN: 1.2 GB, checked, resumed where it stopped.
+
+    It has no licence and holds excerpts of commercial recordings: use it for research, and do not
+    pass it on.
+    """
+    from genrescope.data import gtzan
+
+    if name != "gtzan":
+        raise typer.BadParameter(f"there is no data set {name!r} to fetch; there is gtzan")
+    with _bytes_bar() as report:
+        dataset = gtzan.fetch(to, url=url or gtzan.URL, progress=report)
+    typer.echo(f"{dataset.name}: {len(dataset.tracks)} clips of {len(gtzan.GENRES)} genres.")
+
+
+@app.command()
+def check(
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="A folder of music, or a feature store.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    workers: Workers = None,
+) -> None:
+    """Say what a data set holds, what is wrong with it, and how it can be split.
+
+    Every clip of a folder is decoded. The exit code is 1 if one does not decode.
+    """
+    from genrescope.data.check import check_dataset, describe
+    from genrescope.data.folder import read_any
+    from genrescope.data.store import FeatureStore, is_store
+
+    if is_store(data):
+        store = FeatureStore.load(data)
+        read = found = store.dataset
+    else:
+        read = read_any(data)
+        with _clips_bar(len(read.tracks), "listening") as report:
+            found = check_dataset(read, workers=workers, progress=report)
+    if as_json:
+        typer.echo(json.dumps(describe(found)))
+    else:
+        _print_check(found)
+    bad = {name: reason for name, reason in found.absent.items() if name not in read.absent}
+    for name, reason in bad.items():
+        typer.echo(f"{name}: {reason}", err=True)
+    if bad:
+        raise typer.Exit(1)
+
+
+@app.command()
+def build(
+    data: Data,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="The feature store to make.")],
+    hop_length: Annotated[
+        int, typer.Option(min=1, help="Samples from frame to frame; 1708 for the shipped model.")
+    ] = 512,
+    n_fft: Annotated[int, typer.Option(min=16, help="Length of the Fourier transform.")] = 2048,
+    n_mels: Annotated[int, typer.Option(min=1, help="Mel bands.")] = 128,
+    stft: Annotated[bool, typer.Option("--stft", help="Linear STFT instead of mel.")] = False,
+    sr: Annotated[int, typer.Option(min=1000, help="Sample rate in Hz.")] = 22_050,
+    workers: Workers = None,
+) -> None:
+    """Compute the features of every clip, in parallel; stopped, it goes on where it was.
+
+    Called again, it computes what is new or changed. The exit code is 1 if a clip failed.
+    """
+    from genrescope.data.build import build_store
+    from genrescope.data.folder import read_any
+    from genrescope.signal.features import FeatureConfig
+
+    dataset = read_any(data)
+    try:
+        config = FeatureConfig(
+            sr=sr, n_fft=n_fft, hop_length=hop_length, n_mels=None if stft else n_mels
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    with _clips_bar(len(dataset.tracks), "features") as report:
+        store = build_store(dataset, out, config=config, workers=workers, progress=report)
+    typer.echo(f"{out}: {len(store)} clips of {len(store.genres)} genres.")
+    failed = {name: why for name, why in store.absent.items() if name not in dataset.absent}
+    for name, why in failed.items():
+        typer.echo(f"{name}: {why}", err=True)
+    _echo_absent(dataset.absent)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def show(
+    data: Data,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The picture: png, svg or pdf.")] = Path(
+        "dataset.png"
+    ),
+    seed: Annotated[int, typer.Option(help="Of the windows' places.")] = 0,
+) -> None:
+    """Draw waveform, STFT and mel of one clip of each genre, and the windows drawn from one."""
+    try:
+        from genrescope.lab.plots import draw_dataset
+    except ModuleNotFoundError as error:
+        raise _missing(error) from error
+    from genrescope.data.folder import read_any
+
+    dataset = read_any(data)
+    genres = sorted({track.genre for track in dataset.tracks})
+    clips = {}
+    with _clips_bar(len(genres), "listening") as report:
+        for i, genre in enumerate(genres, 1):
+            clip = _one_clip([t for t in dataset.tracks if t.genre == genre])
+            if clip is not None:
+                clips[genre] = clip
+            report(i, len(genres), genre)
+    if not clips:
+        from genrescope.errors import DatasetError
+
+        raise DatasetError(f"{data}: no clip decodes.")
+    figure = draw_dataset(clips, seed=seed)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        figure.savefig(out, dpi=130)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    typer.echo(f"{out}: {len(clips)} genres.")
+
+
+def _one_clip(tracks: list[Track]) -> Waveform | None:
+    """The first clip with room for five windows, else the longest of the first few."""
+    from genrescope.errors import AudioError
+    from genrescope.signal.decode import decode
+
+    best = None
+    for track in tracks[:20]:
+        try:
+            clip = decode(track.path or "", duration=_CLIP_S)
+        except AudioError as error:
+            typer.echo(str(error), err=True)
+            continue
+        if best is None or clip.duration > best.duration:
+            best = clip
+        if best.duration >= _ROOM_S:
+            break
+    return best
+
+
+def _missing(error: ModuleNotFoundError) -> Exception:
+    from genrescope.errors import GenrescopeError
+
+    return GenrescopeError(
+        f"{error.name} is not installed; pictures need the laboratory: "
+        "pip install 'genrescope[train]'"
+    )
+
+
+def _print_check(dataset: Dataset) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from genrescope.data.check import describe
+
+    facts = describe(dataset)
+    console = Console(highlight=False)
+    table = Table("genre", *("tracks", "artists", "unknown", "minutes"), box=None)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for genre, n in facts["genres"].items():
+        tracks = [track for track in dataset.tracks if track.genre == genre]
+        artists = {track.artist for track in tracks if track.artist}
+        unknown = sum(track.artist is None for track in tracks)
+        minutes = sum(track.duration or 0.0 for track in tracks) / 60
+        table.add_row(*(genre, str(n), str(len(artists)), str(unknown), f"{minutes:.1f}"))
+    minutes = facts["duration_s"] / 60
+    console.print(table)
+    console.print(f"\n{facts['tracks']} tracks, {minutes:.0f} minutes, {facts['artists']} artists")
+    _print_faults(facts, console)
+    _print_splits(facts, console)
+    _echo_absent(dataset.absent)
+
+
+def _print_faults(facts: dict[str, Any], console: Console) -> None:
+    here = [fault for faults in facts["faults"].values() for fault in faults]
+    for kind in sorted({fault.split(":")[0] for fault in here}):
+        tracks = [t for t, fs in facts["faults"].items() if any(f.startswith(kind) for f in fs)]
+        some = ", ".join(tracks[:6]) + (", ..." if len(tracks) > 6 else "")
+        words = {"repeat": "hold the audio of another track"}.get(kind, kind)
+        console.print(f"{len(tracks)} {words}: {some}", soft_wrap=True, markup=False)
+
+
+def _print_splits(facts: dict[str, Any], console: Console) -> None:
+    from rich.table import Table
+
+    table = Table(*("split", "folds", "train / valid / test"), "what it is", box=None)
+    for name, split in facts["splits"].items():
+        folds = split.get("folds", [])
+        sizes = " / ".join(str(n) for n in folds[0].values()) if folds else "-"
+        table.add_row(name, str(len(folds)), sizes, split.get("impossible", split["summary"]))
+    console.print()
+    console.print(table)
+
+
+def _echo_absent(absent: dict[str, str]) -> None:
+    """Say on standard error what is not here, by reason, without flooding the terminal."""
+    reasons: dict[str, list[str]] = {}
+    for name, reason in absent.items():
+        reasons.setdefault(reason, []).append(name)
+    for reason, names in reasons.items():
+        some = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+        typer.echo(f"{len(names)} absent ({reason}): {some}", err=True)
+
+
+@contextmanager
+def _bytes_bar() -> Iterator[Callable[[str, int, int | None], None]]:
+    """A bar in bytes, on standard error where that is a terminal."""
+    from rich import progress
+
+    bar = progress.Progress(
+        progress.TextColumn("{task.description:8}"),
+        progress.BarColumn(),
+        progress.DownloadColumn(),
+        progress.TransferSpeedColumn(),
+        progress.TimeRemainingColumn(),
+        console=_stderr(),
+        disable=not sys.stderr.isatty(),
+    )
+    tasks: dict[str, progress.TaskID] = {}
+
+    def report(what: str, done: int, total: int | None) -> None:
+        if what not in tasks:
+            # What an earlier attempt fetched does not count towards the speed.
+            tasks[what] = bar.add_task(what, total=total, completed=done)
+        bar.update(tasks[what], completed=done, total=total)
+
+    with bar:
+        yield report
+
+
+@contextmanager
+def _clips_bar(total: int, what: str) -> Iterator[Callable[[int, int, str], None]]:
+    """A bar in clips, on standard error where that is a terminal."""
+    from rich import progress
+
+    bar = progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeRemainingColumn(),
+        progress.TextColumn("{task.fields[clip]}", style="dim"),
+        console=_stderr(),
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(what, total=total, clip="")
+
+        def report(done: int, total: int, track_id: str) -> None:
+            bar.update(task, completed=done, total=total, clip=track_id)
+
+        yield report
+
+
+def _stderr() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)

@@ -1,0 +1,249 @@
+"""Build a feature store from audio: in parallel, resumable, one bad file at a time.
+
+The store is a folder:
+
+- ``features.f16``: float16 frames (n_frames_in_all, n_bins), clip after clip, in dB (steps of
+  0.06 dB at most);
+- ``journal.jsonl``: the FeatureConfig, then a line for each clip as it is written, from which an
+  interrupted build goes on;
+- ``store.json``: the index, written when all is done, which `FeatureStore.load` reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrescope.data.download import disk_error
+from genrescope.data.store import (
+    FEATURES_NAME,
+    FORMAT,
+    INDEX_NAME,
+    JOURNAL_NAME,
+    FeatureStore,
+    track_to_dict,
+)
+from genrescope.data.track import Dataset, Track
+from genrescope.errors import AudioError, DatasetError
+from genrescope.signal.decode import stream
+from genrescope.signal.features import FeatureConfig, log_mel_stream, stft_db
+
+Progress = Callable[[int, int, str], None]
+"""Called with the clips done, the clips in all and the ID of the last."""
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A clip's features, float16 (n_frames, n_bins), or why there are none."""
+
+    track: Track
+    frames: NDArray[np.float16] | None = None
+    reason: str = ""
+
+
+def build_store(
+    dataset: Dataset,
+    out: str | Path,
+    *,
+    config: FeatureConfig | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> FeatureStore:
+    """Compute the features of every clip and keep them in the folder ``out``.
+
+    Stopped at any moment, it goes on where it was; called again, it computes what is new or
+    changed and tries again what failed.
+
+    Args:
+        dataset: its tracks need paths.
+        config: of the features; the default is the talk's, hop 512.
+        workers: processes, int > 0; all processors by default.
+        progress: called after each clip.
+
+    Returns:
+        The store; clips that failed are in its `absent`, with the reason.
+
+    Raises:
+        DatasetError: ``out`` holds features of another configuration, no clip can be used, the
+            disk is full, or a worker died.
+    """
+    out, config = Path(out), config or FeatureConfig()
+    workers = workers or os.cpu_count() or 1
+    report = progress or (lambda done, total, track_id: None)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        done = _resume(out, config)
+        todo = [
+            t
+            for t in dataset.tracks
+            if t.track_id not in done or done[t.track_id]["stat"] != _stat(t)
+        ]
+        n_done = len(dataset.tracks) - len(todo)
+        failed = dict(dataset.absent)
+        with (out / JOURNAL_NAME).open("a") as journal, (out / FEATURES_NAME).open("ab") as file:
+            for i, made in enumerate(_compute(todo, config, workers), 1):
+                track_id = made.track.track_id
+                if made.frames is None:
+                    failed[track_id] = made.reason
+                else:
+                    done[track_id] = _append(made, file, journal, config)
+                report(n_done + i, len(dataset.tracks), track_id)
+        rows = [
+            done[t.track_id] | {"genre": t.genre, "artist": t.artist, "title": t.title}
+            for t in dataset.tracks
+            if t.track_id not in failed
+        ]
+        if not rows:
+            why = next(iter(failed.items()), ("it", "it has no tracks"))
+            raise DatasetError(f"{dataset.name}: no clip can be used; {why[0]}: {why[1]}.")
+        _write_index(out, config, rows, failed)
+    except BrokenProcessPool as error:
+        raise DatasetError(
+            f"{out}: a worker process died, perhaps for want of memory. Start again with fewer "
+            "--workers; what is done is kept."
+        ) from error
+    except OSError as error:
+        raise disk_error(error, out) from error
+    return FeatureStore.load(out)
+
+
+def _compute(todo: Sequence[Track], config: FeatureConfig, workers: int) -> Iterator[_Made]:
+    """Features of the tracks in their order, a few clips ahead of the reader and no more."""
+    if workers == 1 or len(todo) < 2:
+        yield from (_make(track, config) for track in todo)
+        return
+    # "spawn" everywhere: a fork of a process with threads may hang.
+    pool = ProcessPoolExecutor(
+        min(workers, len(todo)), mp_context=get_context("spawn"), initializer=_ignore_interrupt
+    )
+    try:
+        tracks = iter(todo)
+        ahead: deque[Future[_Made]] = deque(
+            pool.submit(_make, track, config) for track in islice(tracks, 2 * workers)
+        )
+        while ahead:
+            made = ahead.popleft().result()
+            ahead.extend(pool.submit(_make, track, config) for track in islice(tracks, 1))
+            yield made
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _ignore_interrupt() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _make(track: Track, config: FeatureConfig) -> _Made:
+    """Features of one clip; runs in a worker."""
+    if track.path is None:
+        return _Made(track, reason="no file")
+    n_samples = 0
+    try:
+        sound = stream(track.path, sr=config.sr)
+
+        def blocks() -> Iterator[NDArray[np.float32]]:
+            nonlocal n_samples
+            for block in sound:
+                n_samples += len(block.samples)
+                yield block.samples
+
+        if config.n_mels is None:
+            spectrum = stft_db(np.concatenate(list(blocks())), config)
+        else:
+            spectrum = log_mel_stream(blocks(), config)
+        with track.path.open("rb") as file:
+            checksum = hashlib.file_digest(file, "sha256").hexdigest()
+    except AudioError as error:
+        return _Made(track, reason=error.reason)
+    except OSError as error:
+        return _Made(track, reason=error.strerror or str(error))
+    if spectrum.min() == spectrum.max():
+        return _Made(track, reason="digital silence")
+    found = replace(
+        track,
+        path=track.path.resolve(),
+        checksum=checksum,
+        duration=n_samples / config.sr,
+        faults=track.faults + tuple(f for f in sound.flags if f not in track.faults),
+    )
+    return _Made(found, np.ascontiguousarray(spectrum.T, dtype=np.float16))
+
+
+def _stat(track: Track) -> list[int] | None:
+    """Size and time of change of the audio, by which a changed file is known; None if gone."""
+    try:
+        stat = track.path.stat() if track.path is not None else None
+    except OSError:
+        return None
+    return [stat.st_size, stat.st_mtime_ns] if stat else None
+
+
+def _append(made: _Made, file: Any, journal: Any, config: FeatureConfig) -> Row:
+    assert made.frames is not None
+    row = track_to_dict(made.track) | {
+        "offset": file.tell() // (2 * config.n_bins),
+        "n_frames": len(made.frames),
+        "stat": _stat(made.track),
+    }
+    file.write(made.frames.tobytes())
+    file.flush()  # the frames first: a line of the journal stands for frames that are there
+    journal.write(json.dumps(row) + "\n")
+    journal.flush()
+    return row
+
+
+def _resume(out: Path, config: FeatureConfig) -> dict[str, Row]:
+    """What an earlier build wrote, by track ID; cuts off what it left half written."""
+    journal, features = out / JOURNAL_NAME, out / FEATURES_NAME
+    head = {"format": FORMAT, "config": config.to_dict()}
+    lines = journal.read_text().splitlines() if journal.exists() else []
+    rows = [row for row in map(_parse, lines) if row is not None]
+    if rows and rows[0] != head:
+        raise DatasetError(
+            f"{out}: holds features of another configuration ({rows[0].get('config')}). Name "
+            "another folder, or delete this one."
+        )
+    if not rows and any(p.name not in (JOURNAL_NAME, FEATURES_NAME) for p in out.iterdir()):
+        raise DatasetError(f"{out}: is not empty and no feature store; name another folder.")
+    n_frames = features.stat().st_size // (2 * config.n_bins) if features.exists() else 0
+    kept = [row for row in rows[1:] if row["offset"] + row["n_frames"] <= n_frames]
+    text = "".join(json.dumps(row) + "\n" for row in [head, *kept])
+    _replace(journal, text)
+    end = max((row["offset"] + row["n_frames"] for row in kept), default=0)
+    with features.open("ab") as file:
+        file.truncate(end * 2 * config.n_bins)
+    return {row["track_id"]: row for row in kept}
+
+
+def _parse(line: str) -> Row | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None  # the line at which the earlier build was stopped
+    return row if isinstance(row, dict) else None
+
+
+def _write_index(out: Path, config: FeatureConfig, rows: list[Row], absent: dict[str, str]) -> None:
+    index = {"format": FORMAT, "config": config.to_dict(), "tracks": rows, "absent": absent}
+    _replace(out / INDEX_NAME, json.dumps(index, indent=1))
+
+
+def _replace(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

@@ -1,0 +1,108 @@
+"""Listen to every clip of a data set once and say what is wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from genrescope.data.splits import SPLITS, make_split
+from genrescope.data.track import REPEAT, Dataset, Track
+from genrescope.errors import AudioError, DatasetError
+from genrescope.signal.decode import stream
+
+Progress = Callable[[int, int, str], None]
+"""Called with the clips done, the clips in all and the ID of the last."""
+
+
+@dataclass(frozen=True)
+class _Heard:
+    track: Track
+    reason: str = ""
+
+
+def check_dataset(
+    dataset: Dataset, *, workers: int | None = None, progress: Progress | None = None
+) -> Dataset:
+    """Decode every clip and compare all files with each other.
+
+    Args:
+        dataset: its tracks need paths.
+        workers: threads, int > 0; all processors by default.
+        progress: called after each clip.
+
+    Returns:
+        The data set with checksums and durations; files that hold the same bytes are marked as
+        repeats, damaged ones with ``truncated``, and clips that do not decode are in `absent`.
+    """
+    report = progress or (lambda done, total, track_id: None)
+    heard = []
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        try:
+            for i, clip in enumerate(pool.map(_hear, dataset.tracks), 1):
+                heard.append(clip)
+                report(i, len(dataset.tracks), clip.track.track_id)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    good = [clip.track for clip in heard if not clip.reason]
+    absent = dataset.absent | {c.track.track_id: c.reason for c in heard if c.reason}
+    return Dataset(dataset.name, tuple(_mark_repeats(good)), absent)
+
+
+def _hear(track: Track) -> _Heard:
+    if track.path is None:
+        return _Heard(track, "no file")
+    try:
+        sound = stream(track.path, sr=None)
+        duration = sum(block.duration for block in sound)
+        with track.path.open("rb") as file:
+            checksum = hashlib.file_digest(file, "sha256").hexdigest()
+    except AudioError as error:
+        return _Heard(track, error.reason)
+    except OSError as error:
+        return _Heard(track, error.strerror or str(error))
+    faults = track.faults + tuple(f for f in sound.flags if f not in track.faults)
+    return _Heard(replace(track, checksum=checksum, duration=duration, faults=faults))
+
+
+def _mark_repeats(tracks: list[Track]) -> list[Track]:
+    same: dict[str | None, list[str]] = {}
+    for track in tracks:
+        same.setdefault(track.checksum, []).append(track.track_id)
+
+    def marked(track: Track) -> Track:
+        others = [REPEAT + t for t in same[track.checksum] if t != track.track_id]
+        new = tuple(fault for fault in others if fault not in track.faults)
+        return replace(track, faults=track.faults + new)
+
+    return [marked(track) for track in tracks]
+
+
+def describe(dataset: Dataset) -> dict[str, Any]:
+    """What a data set holds and how each protocol of `SPLITS` would split it, JSON-ready."""
+    splits: dict[str, Any] = {}
+    for name, protocol in SPLITS.items():
+        facts: dict[str, Any] = {"summary": protocol.summary, "leaky": protocol.leaky}
+        try:
+            split = make_split(name, dataset.tracks)
+            facts["folds"] = [{p: len(m) for p, m in f.parts().items()} for f in split.folds]
+            facts["excluded"] = split.excluded
+            facts["absent"] = list(split.absent)
+        except DatasetError as error:
+            facts["impossible"] = str(error)
+        splits[name] = facts
+    return {
+        "name": dataset.name,
+        "tracks": len(dataset.tracks),
+        "duration_s": sum(track.duration or 0.0 for track in dataset.tracks),
+        "genres": dict(sorted(Counter(track.genre for track in dataset.tracks).items())),
+        "artists": len({track.artist for track in dataset.tracks if track.artist}),
+        "faults": {t.track_id: list(t.faults) for t in dataset.tracks if t.faults},
+        "absent": dataset.absent,
+        "splits": splits,
+    }

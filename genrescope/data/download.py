@@ -1,0 +1,148 @@
+"""Fetch one large file: resumed where it stopped, checked, and moved into place whole."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import http.client
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from genrescope.errors import DatasetError
+
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes done and the bytes in all, None where the server does not say."""
+
+_BLOCK = 1 << 18  # bytes
+_TIMEOUT_S = 30.0
+_LOST = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError)
+
+
+def download(
+    url: str,
+    target: str | Path,
+    *,
+    size: int | None = None,
+    md5: str | None = None,
+    progress: Progress | None = None,
+    tries: int = 5,
+    pause_s: float = 2.0,
+) -> Path:
+    """Download a file, resuming what an earlier attempt left in ``<target>.part``.
+
+    Args:
+        url: where it is, http or https.
+        target: where it shall be; an existing file with the right checksum is taken as it is.
+        size: its length in bytes, where known.
+        md5: its checksum in hex, where known.
+        progress: called after each block.
+        tries: attempts in a row that may fail without a byte being gained.
+        pause_s: wait before the second of them, doubled for each further one.
+
+    Returns:
+        ``target``.
+
+    Raises:
+        DatasetError: the server refuses, the connection stays away, the disk is full, or what
+            came is not the file that was asked for.
+    """
+    target = Path(target)
+    if target.exists() and _is_whole(target, size, md5):
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    failures = 0
+    while True:
+        before = part.stat().st_size if part.exists() else 0
+        try:
+            _receive(url, part, size, progress)
+            break
+        except _LOST as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
+                if error.code < 500 and error.code not in (408, 429):
+                    raise DatasetError(
+                        f"{url}: the server answers {error.code} ({error.reason}). "
+                        "Give another address with --url."
+                    ) from error
+            gained = part.exists() and part.stat().st_size > before
+            failures = 0 if gained else failures + 1
+            if failures >= tries:
+                raise DatasetError(
+                    f"{url}: the connection fails ({error}). What came is kept; start again to "
+                    "go on from there."
+                ) from error
+            time.sleep(0.0 if gained else pause_s * 2 ** (failures - 1))
+    if not _is_whole(part, size, md5):
+        part.unlink()
+        raise DatasetError(
+            f"{url}: what came is not the expected file (wrong size or checksum); it was deleted. "
+            "Start again, or give another address with --url."
+        )
+    part.replace(target)
+    return target
+
+
+def _receive(url: str, part: Path, size: int | None, progress: Progress | None) -> None:
+    """Append the rest of the file to ``part``; returns when the server has sent all of it."""
+    done = part.stat().st_size if part.exists() else 0
+    if size is not None and done >= size:
+        return
+    headers = {"User-Agent": "genrescope"} | ({"Range": f"bytes={done}-"} if done else {})
+    try:
+        answer = urllib.request.urlopen(
+            urllib.request.Request(url, headers=headers), timeout=_TIMEOUT_S
+        )
+    except urllib.error.HTTPError as error:
+        if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise
+        error.close()  # nothing is left to send; the checksum decides
+        return
+    except ValueError as error:
+        raise DatasetError(f"{url}: not an address ({error}).") from error
+    with answer:
+        resumed = answer.status == http.HTTPStatus.PARTIAL_CONTENT
+        if not resumed:
+            done = 0
+        length = answer.headers.get("Content-Length")
+        total = done + int(length) if length else size
+        with part.open("ab" if resumed else "wb") as file:
+            while block := answer.read(_BLOCK):
+                _write(file, block, part, total and total - done)
+                done += len(block)
+                if progress is not None:
+                    progress(done, total)
+    if total is not None and done < total:
+        raise ConnectionError(f"it ended after {done:,} of {total:,} bytes")
+
+
+def _write(file: BinaryIO, block: bytes, path: Path, left: int | None) -> None:
+    try:
+        file.write(block)
+    except OSError as error:
+        raise disk_error(error, path, left) from error
+
+
+def disk_error(error: OSError, path: Path, left: int | None = None) -> DatasetError:
+    """What to tell a user when writing ``path`` failed."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        need = f" {left:,} more bytes are needed." if left else ""
+        return DatasetError(
+            f"{path}: the disk is full.{need} Free some space and start again; what is there is "
+            "kept."
+        )
+    return DatasetError(f"{path}: cannot be written ({error.strerror or error}).")
+
+
+def _is_whole(path: Path, size: int | None, md5: str | None) -> bool:
+    if size is not None and path.stat().st_size != size:
+        return False
+    if md5 is None:
+        return True
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+    return digest.hexdigest() == md5
