@@ -1,0 +1,150 @@
+"""The classifier and its catalogue, behind what the API answers. Runs in worker threads."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrescope.errors import AudioError
+from genrescope.model.classifier import Classifier
+from genrescope.model.similar import Catalogue
+from genrescope.signal.decode import decode_channels
+from genrescope.signal.features import FeatureConfig
+from genrescope.signal.loudness import loudness
+from genrescope.signal.polish import polish, to_wav
+from genrescope.web.uploads import Upload
+
+MAX_COLUMNS = 600
+"""Columns of the spectrogram picture; more would not be seen."""
+
+
+@dataclass(frozen=True)
+class PolishedWav:
+    """A polished recording: ``wav`` file bytes, loudness before and after (LUFS), peak (dBFS)."""
+
+    wav: bytes
+    lufs_before: float
+    lufs_after: float
+    peak_db: float
+
+
+class Engine:
+    """What one server knows; safe to use from several threads.
+
+    Args:
+        classifier: answers for one bundle.
+        catalogue: the tracks to suggest, of the same bundle.
+        max_audio_s: the most seconds of audio a recording may hold.
+    """
+
+    def __init__(self, classifier: Classifier, catalogue: Catalogue, *, max_audio_s: float) -> None:
+        self.classifier = classifier
+        self.catalogue = catalogue
+        self.max_audio_s = max_audio_s
+
+    @classmethod
+    def load(cls, bundle: str | os.PathLike[str] | None = None, *, max_audio_s: float) -> Engine:
+        """Raises BundleError when the bundle is missing or damaged."""
+        # One thread a recording: several recordings at once use the cores better.
+        classifier = Classifier.load(bundle, threads=1)
+        catalogue = Catalogue.load(classifier.bundle)
+        return cls(classifier, catalogue, max_audio_s=max_audio_s)
+
+    def classify(self, upload: Upload) -> bytes:
+        """The JSON of a prediction, with the embedding and a picture of the spectrogram.
+
+        Raises:
+            AudioError: for a recording that cannot be used; AudioTooLongError past the limit.
+        """
+        clip = self.classifier.features(
+            upload.data, name=upload.name, max_duration_s=self.max_audio_s
+        )
+        prediction = self.classifier.classify_features(clip)
+        answer = prediction.to_dict()
+        answer["embedding"] = [round(float(v), 6) for v in prediction.embedding]
+        config = self.classifier.bundle.features
+        answer["spectrogram"] = picture(clip.log_mel, config, duration_s=clip.duration_s)
+        return json.dumps(answer, allow_nan=False).encode()
+
+    def similar(self, embedding: NDArray[np.float32], n: int) -> list[dict[str, Any]]:
+        """The ``n`` nearest tracks of the catalogue, nearest first.
+
+        Raises:
+            ValueError: ``embedding`` does not have the catalogue's dimension.
+        """
+        return [asdict(match) for match in self.catalogue.nearest(embedding, n=n)]
+
+    def embed(self, upload: Upload) -> NDArray[np.float32]:
+        """The embedding of a recording. Raises like ``classify``."""
+        clip = self.classifier.features(
+            upload.data, name=upload.name, max_duration_s=self.max_audio_s
+        )
+        return self.classifier.classify_features(clip).embedding
+
+    def polish(self, upload: Upload) -> PolishedWav:
+        """The more beautiful version of a recording. Raises like ``classify``."""
+        channels, sr = decode_channels(
+            upload.data, max_duration_s=self.max_audio_s, name=upload.name
+        )
+        # As it plays: one channel comes from both loudspeakers.
+        played = channels[:, :2].T if channels.shape[1] > 1 else np.repeat(channels.T, 2, axis=0)
+        before = loudness(played, sr)
+        try:
+            done = polish(channels, sr)
+        except ValueError as error:
+            raise AudioError(upload.name, str(error), "Send another recording.") from error
+        return PolishedWav(to_wav(done.samples, done.sr), before, done.lufs, done.peak_db)
+
+    def describe(self) -> dict[str, Any]:
+        """What the bundle is and how good it is, JSON-ready."""
+        bundle = self.classifier.bundle
+        return {
+            "name": bundle.name,
+            "created": bundle.created,
+            "licence": bundle.licence,
+            "labels": list(bundle.labels),
+            "window_s": bundle.window_s,
+            "hop_s": bundle.hop_s,
+            "features": bundle.features.to_dict(),
+            "training": bundle.training,
+            "metrics": bundle.metrics,
+            "n_catalogue": len(self.catalogue),
+        }
+
+
+def picture(
+    log_mel: NDArray[np.float32], config: FeatureConfig, *, duration_s: float
+) -> dict[str, Any]:
+    """A spectrogram small enough to send.
+
+    Args:
+        log_mel: float32 (n_mels, n_frames), dB from ``-config.top_db`` to 0.
+        config: what made it.
+        duration_s: length of the clip in seconds.
+
+    Returns:
+        ``n_mels``, ``n_frames`` (at most 600: the mean of neighbours), ``data`` (base64 of uint8,
+        lowest band first, row by row; 0 is ``-top_db``, 255 is 0 dB), ``top_db``, ``fmin`` and
+        ``fmax`` in Hz, ``duration_s``.
+    """
+    n_mels, n_frames = log_mel.shape
+    n_columns = min(n_frames, MAX_COLUMNS)
+    edges = np.linspace(0, n_frames, n_columns + 1).astype(np.intp)
+    sums = np.add.reduceat(log_mel, edges[:-1], axis=1)
+    mean = sums / np.diff(edges)
+    levels = np.clip((mean / config.top_db + 1) * 255 + 0.5, 0, 255).astype(np.uint8)
+    return {
+        "n_mels": n_mels,
+        "n_frames": n_columns,
+        "data": base64.b64encode(levels.tobytes()).decode(),
+        "top_db": config.top_db,
+        "fmin": config.fmin,
+        "fmax": config.fmax or config.sr / 2,
+        "duration_s": round(duration_s, 3),
+    }

@@ -1,0 +1,97 @@
+"""The API's bodies, as its OpenAPI description shows them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Fault(BaseModel):
+    code: str = Field(description="short, stable name of the fault, for programs")
+    message: str = Field(description="what is wrong, for people")
+    remedy: str = Field(description="what one can do about it; may be empty")
+
+
+class ErrorAnswer(BaseModel):
+    error: Fault
+
+
+class TimelineSegment(BaseModel):
+    start: float = Field(description="seconds from the start")
+    end: float
+    label: str
+    probability: float = Field(description="mean probability of the label over the segment")
+
+
+class Spectrogram(BaseModel):
+    n_mels: int
+    n_frames: int = Field(le=600)
+    data: str = Field(
+        description="base64 of uint8 (n_mels, n_frames), lowest band first; "
+        "0 is -top_db, 255 is 0 dB relative to the loudest cell"
+    )
+    top_db: float
+    fmin: float = Field(description="Hz")
+    fmax: float = Field(description="Hz")
+    duration_s: float
+
+
+class ClassifyAnswer(BaseModel):
+    genre: str | None = Field(description="most probable label; null for silence")
+    confidence: float = Field(ge=0, le=1)
+    probabilities: dict[str, float] = Field(description="of every label; they sum to 1")
+    timeline: list[TimelineSegment] = Field(description="covers the recording; empty for silence")
+    duration_s: float
+    flags: list[str] = Field(description="silent, short, truncated, uncertain")
+    bundle: str = Field(description="name of the bundle that answered")
+    embedding: list[float] = Field(description="what `similar` takes")
+    spectrogram: Spectrogram
+
+
+class SimilarRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
+
+    embedding: list[Annotated[float, Field(ge=-1e6, le=1e6)]] = Field(
+        min_length=1, max_length=8192, description="from a `classify` answer"
+    )
+    n: int = Field(default=5, ge=1, le=50, description="how many tracks")
+
+
+class SimilarTrack(BaseModel):
+    track_id: str
+    artist: str | None
+    title: str | None
+    genre: str
+    similarity: float = Field(description="cosine of the embeddings, at most 1")
+    search_url: str | None = Field(description="a web search for the track")
+
+
+class SimilarAnswer(BaseModel):
+    matches: list[SimilarTrack]
+
+
+class HealthAnswer(BaseModel):
+    status: str
+    version: str
+    bundle: str
+
+
+class LimitsAnswer(BaseModel):
+    upload_bytes: int
+    audio_s: float
+
+
+class BundleAnswer(BaseModel):
+    name: str
+    created: str
+    licence: str
+    labels: list[str]
+    window_s: float
+    hop_s: float
+    features: dict[str, Any]
+    training: dict[str, Any]
+    metrics: list[dict[str, Any]]
+    n_catalogue: int = Field(description="tracks `similar` chooses from")
+    limits: LimitsAnswer
+    version: str

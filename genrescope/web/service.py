@@ -1,0 +1,60 @@
+"""One server's engine, pools, budget and counters, held together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from starlette.requests import Request
+
+from genrescope.web import uploads
+from genrescope.web.engine import Engine
+from genrescope.web.limits import Budget, Limits, Pool
+from genrescope.web.metrics import Metrics
+from genrescope.web.uploads import Upload
+
+T = TypeVar("T")
+
+
+class Service:
+    """What the routes share. Listening and polishing have workers of their own, so that a
+    quick answer never waits for a slow one."""
+
+    def __init__(self, engine: Engine, limits: Limits) -> None:
+        self.engine = engine
+        self.limits = limits
+        self.metrics = Metrics()
+        self.listening = self._pool("listening", limits.workers)
+        self.polishing = self._pool("polishing", max(1, limits.workers // 2))
+        self._budget = Budget(limits.held_bytes)
+        self.metrics.gauge(
+            "held_bytes", "Bytes of recordings held in memory.", lambda: self._budget.held
+        )
+
+    def _pool(self, name: str, workers: int) -> Pool:
+        pool = Pool(name, workers=workers, waiting=self.limits.waiting, work_s=self.limits.work_s)
+        self.metrics.gauge(
+            f"{name}_jobs", f"Jobs of {name}, running or waiting.", lambda: pool.jobs
+        )
+        return pool
+
+    @asynccontextmanager
+    async def recording(self, request: Request) -> AsyncIterator[Upload]:
+        """The request's recording, within this server's limits."""
+        async with uploads.receive(request, limits=self.limits, budget=self._budget) as upload:
+            yield upload
+
+    async def work(self, pool: Pool, request: Request, task: Callable[[Upload], T]) -> T:
+        """Receives the request's recording and hands it to a worker.
+
+        A full queue refuses before the upload, not after it.
+        """
+        pool.check()
+        async with self.recording(request) as upload:
+            return await pool.run(lambda: task(upload))
+
+    def close(self) -> None:
+        """Lets what runs finish."""
+        self.listening.close()
+        self.polishing.close()

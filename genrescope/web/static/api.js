@@ -1,0 +1,99 @@
+// The HTTP API, with its refusals as errors a person understands.
+
+const BASE = "/api/v1/";
+const PATIENCE = 3; // how often a busy server is asked again
+
+export class ApiError extends Error {
+  constructor(status, { code, message, remedy }) {
+    super(message);
+    Object.assign(this, { status, code, remedy });
+  }
+}
+
+const UNREACHABLE = {
+  code: "unreachable",
+  message: "The server did not answer.",
+  remedy: "Check that it is still running and that you are connected, then try again.",
+};
+
+const pause = (seconds, signal) =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, seconds * 1000);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(new DOMException("aborted", "AbortError"));
+    });
+  });
+
+/** Sends a body; a busy server (503) is asked again after as long as it says. */
+async function post(path, body, { responseType = "json", onProgress, onBusy, signal } = {}) {
+  for (let attempt = 1; ; attempt++) {
+    const answer = await exchange(path, body, { responseType, onProgress, signal });
+    if (answer.status === 200) return answer;
+    const error = await faultOf(answer);
+    if (error.status !== 503 || attempt === PATIENCE) throw error;
+    onBusy?.();
+    await pause(Math.min(Number(answer.header("Retry-After")) || 2, 10), signal);
+  }
+}
+
+// XMLHttpRequest, not fetch: only it tells how far an upload has come.
+function exchange(path, body, { responseType, onProgress, signal }) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", BASE + path);
+    request.responseType = responseType;
+    if (onProgress) {
+      request.upload.addEventListener("progress", (e) => onProgress(e.loaded / e.total));
+    }
+    request.addEventListener("load", () =>
+      resolve({
+        status: request.status,
+        body: request.response,
+        header: (name) => request.getResponseHeader(name),
+      }),
+    );
+    request.addEventListener("error", () => reject(new ApiError(0, UNREACHABLE)));
+    request.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")));
+    signal?.addEventListener("abort", () => request.abort());
+    if (typeof body === "string") request.setRequestHeader("Content-Type", "application/json");
+    request.send(body);
+  });
+}
+
+async function faultOf({ status, body }) {
+  try {
+    const content = body instanceof Blob ? JSON.parse(await body.text()) : body;
+    return new ApiError(status, content.error);
+  } catch {
+    return new ApiError(status, UNREACHABLE);
+  }
+}
+
+function form(recording) {
+  const data = new FormData();
+  data.append("file", recording.blob, recording.name);
+  return data;
+}
+
+export const classify = async (recording, options) =>
+  (await post("classify", form(recording), options)).body;
+
+export const similar = async (embedding, n, options) =>
+  (await post("similar", JSON.stringify({ embedding, n }), options)).body.matches;
+
+/** The polished recording: a wav Blob, and the loudness before and after (LUFS; null unknown). */
+export async function polish(recording, options) {
+  const answer = await post("polish", form(recording), { ...options, responseType: "blob" });
+  return {
+    blob: answer.body,
+    before: answer.header("X-Loudness-Before"),
+    after: answer.header("X-Loudness-After"),
+  };
+}
+
+export async function bundle() {
+  const answer = await fetch(BASE + "bundle");
+  if (!answer.ok) throw new ApiError(answer.status, UNREACHABLE);
+  return answer.json();
+}

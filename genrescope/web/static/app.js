@@ -1,0 +1,343 @@
+// The page's states: idle, asking, recording, listening, result, trouble.
+
+import * as api from "./api.js";
+import { $, announce } from "./dom.js";
+import { Player } from "./player.js";
+import { MAX_S, MIN_S, openMicrophone, Recording } from "./recorder.js";
+import { clearTracks, hue, showTracks, showVerdict } from "./result.js";
+import { prepareSound } from "./sound.js";
+import { frequencyAxis, paint, timeAxis, timeline } from "./spectrogram.js";
+import { Stage } from "./stage.js";
+import { clock, honesty, lufs, megabytes, microphoneTrouble } from "./words.js";
+
+const N_SUGGESTIONS = 6;
+const POLISH_AT_ONCE_S = 60; // longer files are polished when asked for
+const IDLE_HINT = "Press Start and allow the microphone. Three to thirty seconds.";
+
+const stage = new Stage($("stage"), $("level"));
+let state = "idle";
+let recording = null;
+let pending = null; // the AbortController of what is under way
+let last = null; // the sound that was sent last, to try again
+let limits = { upload_bytes: 50 * 2 ** 20, audio_s: 900 };
+let ticker = 0;
+
+const original = new Player($("original"), { name: "your sound", onTime: follow, onPlay: solo });
+const polished = new Player($("polished"), {
+  name: "the more beautiful version",
+  onTime: follow,
+  onPlay: solo,
+});
+let heard = original; // the player that was used last
+
+function enter(next) {
+  state = next;
+  document.body.dataset.state = next;
+  const working = ["idle", "asking", "recording", "listening"].includes(next);
+  $("listen").hidden = !working;
+  $("trouble").hidden = next !== "trouble";
+  $("result").hidden = next !== "result";
+  $("cancel").hidden = !["asking", "recording", "listening"].includes(next);
+  $("file-way").hidden = next !== "idle";
+  $("progress").hidden = true;
+  showButton();
+  if (next === "idle") $("hint").textContent = IDLE_HINT;
+}
+
+function showButton() {
+  const waiting = state === "asking" || state === "listening";
+  const early = state === "recording" && recording.elapsed < MIN_S;
+  const label = { asking: "Asking", listening: "Listening", recording: "Stop" }[state] ?? "Start";
+  const sign = waiting ? "wait" : state === "recording" ? "stop" : "mic";
+  $("record-label").textContent = label;
+  $("record-icon").setAttribute("href", `/static/icons.svg#${sign}`);
+  $("record").setAttribute("aria-disabled", String(waiting || early));
+  $("record-time").textContent = state === "recording" ? clock(recording.elapsed) : "";
+}
+
+// Recording
+
+async function start() {
+  forget();
+  enter("asking");
+  $("hint").textContent = "Your browser asks whether this page may listen. Please allow it.";
+  const asked = (pending = new AbortController());
+  let stream;
+  try {
+    stream = await openMicrophone();
+    if (asked.signal.aborted) throw new DOMException("cancelled", "AbortError");
+    recording = new Recording(stream, { onEnd: stop });
+  } catch (error) {
+    stream?.getTracks().forEach((track) => track.stop());
+    if (!asked.signal.aborted) trouble(...microphoneTrouble(error), start);
+    return;
+  }
+  enter("recording");
+  $("record").focus();
+  stage.start(recording);
+  announce(`Recording. Stop is possible after ${MIN_S} seconds; it stops by itself after ${MAX_S}.`);
+  ticker = setInterval(tick, 100);
+  tick();
+}
+
+function tick() {
+  const { elapsed } = recording;
+  showButton();
+  const quiet = elapsed > 2 && stage.loudness < -58;
+  const words = quiet
+    ? "Very quiet. Bring the microphone closer to the music."
+    : elapsed < MIN_S
+      ? `Stop is possible after ${MIN_S} seconds.`
+      : `Stop whenever you like. The longer, the surer: ten seconds are good.`;
+  if ($("hint").textContent !== words) $("hint").textContent = words;
+}
+
+async function stop() {
+  if (state !== "recording") return;
+  const { elapsed } = recording;
+  const sound = await endRecording();
+  if (elapsed < MIN_S) trouble(...microphoneTrouble({ name: "TooShort" }), start);
+  else listenTo({ ...sound, recorded: true });
+}
+
+function endRecording() {
+  clearInterval(ticker);
+  const ending = recording.stop();
+  stage.stop();
+  enter("listening");
+  return ending;
+}
+
+function pressed() {
+  if (state === "idle") start();
+  else if (state === "recording") {
+    const left = Math.ceil(MIN_S - recording.elapsed);
+    if (left > 0) announce(`${left} more seconds, please.`);
+    else stop();
+  }
+}
+
+function cancel() {
+  pending?.abort();
+  if (state === "recording") endRecording();
+  enter("idle");
+  $("record").focus();
+  announce("Cancelled.");
+}
+
+// Files
+
+function choose() {
+  $("file").value = "";
+  $("file").click();
+}
+
+function take(file) {
+  if (!file) return;
+  if (state === "recording") endRecording();
+  forget();
+  if (file.size > limits.upload_bytes) {
+    trouble(
+      "This file is too large",
+      `“${file.name}” weighs ${megabytes(file.size)}; up to ${megabytes(limits.upload_bytes)} are accepted. A shorter excerpt, or a compressed format such as mp3, will do.`,
+    );
+  } else if (file.size === 0) {
+    trouble("This file is empty", `There is nothing in “${file.name}”. Choose another one.`);
+  } else listenTo({ blob: file, name: file.name, recorded: false });
+}
+
+function acceptDrops() {
+  const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
+  addEventListener("dragover", (event) => {
+    if (!carriesFiles(event)) return;
+    event.preventDefault();
+    document.body.classList.add("dropping");
+  });
+  addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) document.body.classList.remove("dropping");
+  });
+  addEventListener("drop", (event) => {
+    document.body.classList.remove("dropping");
+    if (!carriesFiles(event)) return;
+    event.preventDefault();
+    take(event.dataTransfer.files[0]);
+  });
+}
+
+// The answer
+
+async function listenTo(sound) {
+  last = sound;
+  enter("listening");
+  $("hint").textContent = sound.recorded ? "Listening to it." : `Listening to “${sound.name}”.`;
+  const asked = (pending = new AbortController());
+  try {
+    const answer = await api.classify(sound, {
+      signal: asked.signal,
+      onProgress: showProgress,
+      onBusy: () => ($("hint").textContent = "Many are listening right now. Yours is next."),
+    });
+    showResult(sound, answer, asked.signal);
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    trouble("This did not work", said(error), error.code === "unusable_audio" ? null : again);
+  }
+}
+
+const again = () => listenTo(last);
+const said = (error) => `${error.message ?? ""} ${error.remedy ?? ""}`.trim();
+
+function showProgress(share) {
+  $("progress").hidden = share >= 1 || last.blob.size < 2 ** 20;
+  $("progress").value = share;
+}
+
+function showResult(sound, answer, signal) {
+  enter("result");
+  const duration = answer.duration_s;
+  const words = showVerdict(answer);
+  paint($("spectrogram"), answer.spectrogram);
+  $("spectrogram").setAttribute(
+    "aria-label",
+    `Mel spectrogram of ${Math.round(duration)} seconds, low tones at the bottom, loud ones bright`,
+  );
+  frequencyAxis($("scope-hz"), answer.spectrogram);
+  timeAxis($("scope-seconds"), duration);
+  const segments = answer.timeline;
+  timeline($("timeline"), $("legend"), { segments, duration, hue, seek: seekAndPlay });
+  $("genre").focus({ preventScroll: true });
+  scrollTo({ top: 0 });
+  announce(words);
+  showOriginal(sound, duration);
+  suggest(answer.embedding, signal);
+  if (duration <= POLISH_AT_ONCE_S) beautify(sound, duration, signal);
+  else offerPolish(sound, duration, signal);
+}
+
+async function showOriginal(sound, seconds) {
+  original.note(sound.recorded ? "As it was recorded, untouched." : sound.name);
+  const ready = await prepareSound(sound.blob, { seconds, rewrap: sound.recorded });
+  if (last === sound && state === "result") original.load(ready, { seconds });
+}
+
+function offerPolish(sound, seconds, signal) {
+  const { note } = polished.parts;
+  const button = document.createElement("button");
+  Object.assign(button, { type: "button", className: "button button-plain", textContent: "Make it" });
+  button.addEventListener("click", () => beautify(sound, seconds, signal));
+  note.replaceChildren("A long recording takes a moment. ", button);
+}
+
+async function beautify(sound, seconds, signal) {
+  polished.note("Taking the rumble and the hiss out, and a little polish on.");
+  $("polished").setAttribute("aria-busy", "true");
+  try {
+    const { blob, before, after } = await api.polish(sound, { signal });
+    const ready = await prepareSound(blob, { seconds });
+    if (signal.aborted) return;
+    const name = sound.recorded ? "recording" : sound.name.replace(/\.[^.]*$/, "");
+    polished.load(ready, { seconds, download: `${name} (more beautiful).wav` });
+    const loudness = before && after ? ` Loudness ${lufs(before)} to ${lufs(after)}.` : "";
+    polished.note(`Less rumble and hiss, gentler tones, a little space.${loudness}`);
+    showCompare();
+  } catch (error) {
+    if (error.name !== "AbortError") polished.note(said(error));
+  } finally {
+    $("polished").removeAttribute("aria-busy");
+  }
+}
+
+async function suggest(embedding, signal) {
+  clearTracks("Looking for its neighbours.");
+  try {
+    showTracks(await api.similar(embedding, N_SUGGESTIONS, { signal }));
+  } catch (error) {
+    if (error.name !== "AbortError") clearTracks(said(error));
+  }
+}
+
+// Replay
+
+function follow(seconds) {
+  const { playhead } = { playhead: $("playhead") };
+  playhead.hidden = false;
+  playhead.style.left = `${Math.min(seconds / (heard.duration || 1), 1) * 100}%`;
+}
+
+function solo(player) {
+  for (const other of [original, polished]) if (other !== player) other.pause();
+  heard = player;
+  showCompare();
+}
+
+function seekAndPlay(seconds) {
+  const player = heard.ready ? heard : polished;
+  if (!player.ready) return;
+  player.seek(seconds);
+  player.play();
+}
+
+function showCompare() {
+  $("compare").hidden = !(original.ready && polished.ready);
+  $("compare-label").textContent = !(original.playing || polished.playing)
+    ? "Compare at the same moment"
+    : heard === original
+      ? "Now the more beautiful one"
+      : "Now as it was";
+}
+
+function compare() {
+  const other = heard === original ? polished : original;
+  other.seek(heard.time >= heard.duration - 0.2 ? 0 : heard.time);
+  other.play();
+}
+
+// Starting over, and what goes wrong
+
+function forget() {
+  pending?.abort();
+  last = null;
+  heard = original;
+  original.clear();
+  polished.clear();
+  polished.note("");
+  $("playhead").hidden = true;
+  $("compare").hidden = true;
+}
+
+function trouble(title, text, retry = null) {
+  enter("trouble");
+  $("trouble-title").textContent = title;
+  $("trouble-text").textContent = text;
+  $("retry").textContent = retry ? "Try again" : "Record instead";
+  $("retry").onclick = retry ?? start;
+  $("trouble").focus();
+}
+
+async function learnLimits() {
+  try {
+    const bundle = await api.bundle();
+    limits = bundle.limits;
+    $("honesty").textContent = honesty(bundle);
+    $("version").textContent = `Genrescope ${bundle.version}`;
+  } catch {
+    // The page works without; whatever is wrong will be said when a recording is sent.
+  }
+}
+
+$("record").addEventListener("click", pressed);
+$("cancel").addEventListener("click", cancel);
+for (const id of ["again", "again-end"]) $(id).addEventListener("click", start);
+for (const id of ["choose", "another", "trouble-choose"]) $(id).addEventListener("click", choose);
+$("file").addEventListener("change", () => take($("file").files[0]));
+$("compare").addEventListener("click", compare);
+$("scope-picture").addEventListener("click", (event) => {
+  const box = $("scope-picture").getBoundingClientRect();
+  seekAndPlay(((event.clientX - box.left) / box.width) * heard.duration);
+});
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !$("cancel").hidden) cancel();
+});
+acceptDrops();
+learnLimits();
+enter("idle");
