@@ -1,0 +1,100 @@
+"""The command line. Each verb lives in a file of its own and is imported when it is asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from genrescope import __version__
+from genrescope.errors import GenrescopeError
+
+VERBS: dict[str, str] = {
+    "classify": "genrescope.cli.classify:classify",
+    "serve": "genrescope.cli.serve:serve",
+    "info": "genrescope.cli.info:info",
+    "dataset": "genrescope.cli.dataset:app",
+}
+"""Verb to ``module:attribute``, a function or a `typer.Typer`; ``--help`` lists them in order."""
+
+INTERRUPTED = 130  # what a shell reports for a process that Ctrl-C ended
+
+
+class Verbs(TyperGroup):
+    """Finds verbs in `VERBS` and turns what goes wrong into a message and an exit code."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in VERBS:
+            return None
+        module, attribute = VERBS[cmd_name].split(":")
+        verb = getattr(import_module(module), attribute)
+        if not isinstance(verb, typer.Typer):
+            function, verb = verb, typer.Typer(add_completion=False)
+            verb.command(cmd_name)(function)
+        command = typer.main.get_command(verb)
+        command.name = cmd_name
+        return command
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GenrescopeError as error:
+            message = str(error)
+        except KeyboardInterrupt:
+            typer.echo("genrescope: interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+        except OSError as error:
+            if error.errno in (errno.EPIPE, None):
+                raise
+            message = f"{error.filename or 'output'}: {error.strerror}"
+        typer.echo(f"genrescope: {message}", err=True)
+        raise typer.Exit(1)
+
+
+app = typer.Typer(
+    cls=Verbs,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"genrescope {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def genrescope(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Hear a recording, name its genre."""
+
+
+def main() -> None:
+    """Entry point of the ``genrescope`` command."""
+    try:
+        app(prog_name="genrescope")
+    except SystemExit as stop:
+        if stop.code in (None, 0):
+            raise
+        # Threads may still be decoding, and what cannot be written would fail once more on the
+        # way out; neither is worth waiting for.
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
+        os._exit(stop.code if isinstance(stop.code, int) else 1)

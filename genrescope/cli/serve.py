@@ -1,0 +1,86 @@
+"""``genrescope serve``"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genrescope.errors import GenrescopeError
+
+_GRACE_S = 30  # what a request may still take after Ctrl-C
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; 0.0.0.0 for every network.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free one.")] = 8000,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="The model to ask, where not the one that ships."),
+    ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Host name to answer to, such as music.example.org; may be repeated.",
+        ),
+    ] = None,
+) -> None:
+    """Serve the page and the HTTP API.
+
+    Ctrl-C stops it; requests under way are finished first.
+    """
+    import uvicorn
+
+    from genrescope.web.app import create_app
+    from genrescope.web.gate import LOCAL_HOSTS
+
+    names = allowed_host or ([] if _is_local(host) else ["*"])
+    with _listening(host, port) as listener:
+        app = create_app(bundle=bundle, allowed_hosts=[*LOCAL_HOSTS, *names])
+        port = listener.getsockname()[1]
+        typer.echo(f"Genrescope: http://{_shown(host)}:{port}  (Ctrl-C stops it)")
+        if not _is_local(host):
+            typer.echo("Browsers give a page the microphone only at localhost or over HTTPS.")
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_GRACE_S)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A bound socket: whether the port is free is known before the model is loaded."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as error:
+        raise GenrescopeError(f"{host} is no address of this machine ({error.strerror})") from error
+    listener = socket.socket(family, kind, protocol)
+    try:
+        if os.name == "posix":  # elsewhere it would share a port that is taken
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise GenrescopeError(
+            f"cannot listen at {_shown(host)}:{port} ({error.strerror}); "
+            "choose another with --port or --host"
+        ) from error
+    return listener
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,87 @@
+"""Which files the paths of a command line mean."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from genrescope.errors import AudioError
+from genrescope.signal.decode import AUDIO_SUFFIXES
+
+
+@dataclass(frozen=True)
+class Found:
+    """A path to classify, or, with ``error``, one that cannot be."""
+
+    path: str
+    error: AudioError | None = None
+
+
+def find(paths: Sequence[str]) -> list[Found]:
+    """Files as they are named, folders walked in the order of their names, each file once.
+
+    Links to folders are followed, into each folder once. macOS's ``._`` companions are no audio.
+    """
+    found: dict[tuple[str, str], Found] = {}
+    for path in paths:
+        status = _status(Path(path))
+        is_folder = status is not None and stat.S_ISDIR(status.st_mode)
+        for one in _in_folder(path) if is_folder else [Found(path)]:
+            folder, name = os.path.split(one.path)
+            found.setdefault((os.path.realpath(folder), name), one)
+    return list(found.values())
+
+
+def _in_folder(top: str) -> Iterator[Found]:
+    unreadable: list[OSError] = []
+    visited: set[tuple[int, int]] = set()
+    _is_new(Path(top), visited)
+    empty = True
+    for folder, subfolders, names in os.walk(top, followlinks=True, onerror=unreadable.append):
+        here = Path(folder)
+        subfolders[:] = [name for name in sorted(subfolders) if _is_new(here / name, visited)]
+        for name in sorted(names):
+            if Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith("._"):
+                empty = False
+                yield _checked(here / name)
+    for error in unreadable:
+        empty = False
+        yield _unreadable(error)
+    if empty:
+        reason = "there is no audio file in this folder"
+        yield Found(top, AudioError(top, reason, "Name a folder that holds some, or a file."))
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None  # whoever opens it will meet the error and name it
+
+
+def _is_new(folder: Path, visited: set[tuple[int, int]]) -> bool:
+    """Whether a folder was not met before on this walk: links may lead in circles."""
+    status = _status(folder)
+    if status is None:
+        return True
+    identity = (status.st_dev, status.st_ino)
+    new = identity not in visited
+    visited.add(identity)
+    return new
+
+
+def _checked(path: Path) -> Found:
+    """A pipe or device with an audio file's name would be waited for without end."""
+    status = _status(path)
+    if status is None or stat.S_ISREG(status.st_mode):
+        return Found(str(path))
+    return Found(str(path), AudioError(str(path), "it is not a regular file"))
+
+
+def _unreadable(error: OSError) -> Found:
+    path = str(error.filename)
+    reason = f"the folder cannot be read ({error.strerror})"
+    return Found(path, AudioError(path, reason, "Check its permissions."))
