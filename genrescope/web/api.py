@@ -176,8 +176,7 @@ def _add_facts(routes: APIRouter, service: Service) -> None:
         responses={200: {"model": schemas.HealthAnswer}, **_faults(400)},
     )
     async def healthz() -> Response:
-        name = service.engine.classifier.bundle.name
-        return JSONResponse({"status": "ok", "version": __version__, "bundle": name})
+        return JSONResponse({"status": "ok", "version": __version__, "bundle": service.engine.name})
 
     @routes.get(
         "/bundle",

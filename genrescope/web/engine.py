@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from genrescope.errors import AudioError
 from genrescope.model.classifier import Classifier
+from genrescope.model.prediction import SILENT
 from genrescope.model.similar import Catalogue
 from genrescope.signal.decode import decode_channels
 from genrescope.signal.features import FeatureConfig
@@ -69,7 +70,10 @@ class Engine:
         answer = prediction.to_dict()
         answer["embedding"] = [round(float(v), 6) for v in prediction.embedding]
         config = self.classifier.bundle.features
-        answer["spectrogram"] = picture(clip.log_mel, config, duration_s=clip.duration_s)
+        log_mel = clip.log_mel
+        if SILENT in prediction.flags:  # relative to its own maximum, silence would look loud
+            log_mel = np.full_like(log_mel, -config.top_db)
+        answer["spectrogram"] = picture(log_mel, config, duration_s=clip.duration_s)
         return json.dumps(answer, allow_nan=False).encode()
 
     def similar(self, embedding: NDArray[np.float32], n: int) -> list[dict[str, Any]]:
@@ -101,11 +105,16 @@ class Engine:
             raise AudioError(upload.name, str(error), "Send another recording.") from error
         return PolishedWav(to_wav(done.samples, done.sr), before, done.lufs, done.peak_db)
 
+    @property
+    def name(self) -> str:
+        """What the bundle is called."""
+        return self.classifier.bundle.name
+
     def describe(self) -> dict[str, Any]:
         """What the bundle is and how good it is, JSON-ready."""
         bundle = self.classifier.bundle
         return {
-            "name": bundle.name,
+            "name": self.name,
             "created": bundle.created,
             "licence": bundle.licence,
             "labels": list(bundle.labels),

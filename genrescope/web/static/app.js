@@ -13,6 +13,12 @@ import { clock, honesty, lufs, megabytes, microphoneTrouble } from "./words.js";
 const N_SUGGESTIONS = 6;
 const POLISH_AT_ONCE_S = 60; // longer files are polished when asked for
 const IDLE_HINT = "Press Start and allow the microphone. Three to thirty seconds.";
+const WELCOME =
+  "Let it hear a few seconds. It names the genre, and gives you your sound back, a little more beautiful.";
+const LEADS = {
+  recording: `Recorded exactly as the microphone hears it. It stops by itself after ${MAX_S} seconds.`,
+  listening: "One moment.",
+};
 
 const stage = new Stage($("stage"), $("level"));
 let state = "idle";
@@ -40,6 +46,7 @@ function enter(next) {
   $("cancel").hidden = !["asking", "recording", "listening"].includes(next);
   $("file-way").hidden = next !== "idle";
   $("progress").hidden = true;
+  $("lead").textContent = LEADS[next] ?? WELCOME;
   showButton();
   if (next === "idle") $("hint").textContent = IDLE_HINT;
 }
@@ -209,6 +216,9 @@ function showResult(sound, answer, signal) {
   scrollTo({ top: 0 });
   announce(words);
   showOriginal(sound, duration);
+  const silent = answer.genre === null;
+  $("result").classList.toggle("silent", silent);
+  if (silent) return;
   suggest(answer.embedding, signal);
   if (duration <= POLISH_AT_ONCE_S) beautify(sound, duration, signal);
   else offerPolish(sound, duration, signal);
@@ -240,6 +250,8 @@ async function beautify(sound, seconds, signal) {
     const loudness = before && after ? ` Loudness ${lufs(before)} to ${lufs(after)}.` : "";
     polished.note(`Less rumble and hiss, gentler tones, a little space.${loudness}`);
     showCompare();
+    // Who pressed “Make it” has lost that button; the next one stands here.
+    if (document.activeElement === document.body) polished.parts.play.focus();
   } catch (error) {
     if (error.name !== "AbortError") polished.note(said(error));
   } finally {
@@ -259,9 +271,8 @@ async function suggest(embedding, signal) {
 // Replay
 
 function follow(seconds) {
-  const { playhead } = { playhead: $("playhead") };
-  playhead.hidden = false;
-  playhead.style.left = `${Math.min(seconds / (heard.duration || 1), 1) * 100}%`;
+  $("playhead").hidden = false;
+  $("playhead").style.left = `${Math.min(seconds / (heard.duration || 1), 1) * 100}%`;
 }
 
 function solo(player) {

@@ -46,6 +46,7 @@ export class Player {
   clear() {
     const { audio, download } = this.parts;
     audio.pause();
+    this.showPlaying(false); // without a source it will not say so itself
     audio.removeAttribute("src");
     audio.load();
     if (this.url) URL.revokeObjectURL(this.url);

@@ -74,11 +74,15 @@ export class Stage {
     return Math.min(Math.max((peak + 95) / 65, 0), 1);
   }
 
-  /** Where the strongest tone between 80 and 1600 Hz stands on the stave, -1 (low) to 9. */
+  /** Where the leading tone between 160 and 2560 Hz stands on the stave, -1 (low) to 9. */
   pitchStep() {
-    let best = Math.ceil(80 / this.hz);
-    for (let i = best; i < 1600 / this.hz; i++) if (this.spectrum[i] > this.spectrum[best]) best = i;
-    return Math.round(-1 + (10 * Math.log2((best * this.hz) / 80)) / Math.log2(20));
+    let best = 0;
+    let strongest = -Infinity;
+    for (let i = Math.ceil(160 / this.hz); i < 2560 / this.hz; i++) {
+      const level = this.spectrum[i] + 6 * Math.log2(i); // music falls by 6 dB an octave, about
+      if (level > strongest) [best, strongest] = [i, level];
+    }
+    return Math.round(-1 + 2.5 * Math.log2((best * this.hz) / 160));
   }
 
   draw(now) {
@@ -98,7 +102,7 @@ export class Stage {
     const still = calm() || !this.recording;
     for (let line = 0; line < 5; line++) {
       const y = middle.y + (line - 2) * GAP;
-      const swing = still ? 0 : this.bands[4 - line] ** 2 * GAP * 0.42;
+      const swing = still ? 0 : this.bands[4 - line] ** 1.5 * GAP * 0.5;
       const waves = 3 + 2 * (4 - line);
       c.beginPath();
       for (let x = 0; x <= width; x += swing ? 3 : width) {
@@ -134,13 +138,15 @@ export class Stage {
     const passed = this.recording ? this.recording.elapsed / MAX_S : 0;
     const lit = colour("record");
     const unlit = colour("tick");
+    const ink = colour("spectrum");
     c.lineCap = "round";
     for (let i = 0; i < TICKS; i++) {
       const angle = (i / TICKS) * 2 * Math.PI - Math.PI / 2;
       const major = i % 10 === 0;
-      const reach = (major ? 10 : 5) + (this.recording ? (this.bars?.[mirror(i)] ?? 0) * 22 : 0);
-      c.strokeStyle = this.recording && i / TICKS <= passed ? lit : unlit;
-      c.lineWidth = major ? 2.5 : 1.5;
+      const strength = this.recording ? (this.bars?.[mirror(i)] ?? 0) : 0;
+      const reach = (major ? 9 : 5) + strength * 27;
+      c.strokeStyle = this.recording && i / TICKS <= passed ? lit : strength > 0.08 ? ink : unlit;
+      c.lineWidth = major ? 2.5 : 1.75;
       c.beginPath();
       c.moveTo(middle.x + dial * Math.cos(angle), middle.y + dial * Math.sin(angle));
       c.lineTo(middle.x + (dial + reach) * Math.cos(angle), middle.y + (dial + reach) * Math.sin(angle));

@@ -6,9 +6,9 @@ export const genreName = (label) => NAMES[label] ?? label.charAt(0).toUpperCase(
 
 export const percent = (p) => {
   const value = p * 100;
-  if (value > 99.9) return "> 99.9 %";
-  if (value < 0.1) return "< 0.1 %";
-  return `${value.toFixed(1)} %`;
+  if (value > 99.9) return ">\u00a099.9\u00a0%";
+  if (value < 0.1) return "<\u00a00.1\u00a0%";
+  return `${value.toFixed(1)}\u00a0%`;
 };
 
 export const clock = (seconds) => {
