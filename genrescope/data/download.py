@@ -9,8 +9,8 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from io import RawIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 from genrescope.errors import DatasetError
 
@@ -110,7 +110,7 @@ def _receive(url: str, part: Path, size: int | None, progress: Progress | None) 
             done = 0
         length = answer.headers.get("Content-Length")
         total = done + int(length) if length else size
-        with part.open("ab" if resumed else "wb") as file:
+        with part.open("ab" if resumed else "wb", buffering=0) as file:
             while block := answer.read(_BLOCK):
                 _write(file, block, part, total and total - done)
                 done += len(block)
@@ -120,9 +120,12 @@ def _receive(url: str, part: Path, size: int | None, progress: Progress | None) 
         raise ConnectionError(f"it ended after {done:,} of {total:,} bytes")
 
 
-def _write(file: BinaryIO, block: bytes, path: Path, left: int | None) -> None:
+def _write(file: RawIOBase, block: bytes, path: Path, left: int | None) -> None:
+    """Write a block whole, past any buffer, which would hold back what the disk has no room for."""
+    view = memoryview(block)
     try:
-        file.write(block)
+        while view:
+            view = view[file.write(view) or 0 :]
     except OSError as error:
         raise disk_error(error, path, left) from error
 

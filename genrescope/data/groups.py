@@ -93,6 +93,8 @@ def deal(counts: Counts, shares: NDArray[np.float64], rng: np.random.Generator) 
     Returns:
         int (n_groups,): the part of each group.
     """
+    if (counts.sum(axis=1) == 1).all():
+        return _deal_singles(counts.argmax(axis=1), shares, rng)
     total = counts.sum(axis=0)
     due = shares[:, None] * total
     dealt = np.zeros_like(due)
@@ -100,7 +102,9 @@ def deal(counts: Counts, shares: NDArray[np.float64], rng: np.random.Generator) 
     part_of = np.empty(len(counts), dtype=np.int64)
     shuffled = rng.permutation(len(counts))
     for group in shuffled[np.argsort(-counts[shuffled].max(axis=1), kind="stable")]:
-        cost = ((2 * (dealt - due) + counts[group]) * counts[group] / total**2).sum(axis=1)
+        cost = (
+            (2 * (dealt - due) + counts[group]) * counts[group] / np.maximum(total, 1) ** 2
+        ).sum(axis=1)
         held = counts[group] > 0
         empty = (dealt == 0) & held
         urgent = (empty & (empty.sum(axis=0) >= left)).any(axis=1)
@@ -109,4 +113,25 @@ def deal(counts: Counts, shares: NDArray[np.float64], rng: np.random.Generator) 
         part_of[group] = part
         dealt[part] += counts[group]
         left -= held
+    return part_of
+
+
+def _deal_singles(
+    labels: NDArray[np.int64], shares: NDArray[np.float64], rng: np.random.Generator
+) -> Counts:
+    """`deal` for groups of one, which need no care: each class is shuffled and cut up."""
+    part_of = np.empty(len(labels), dtype=np.int64)
+    for label in np.unique(labels):
+        mine = rng.permutation(np.flatnonzero(labels == label))
+        # Whole members first, then the remainders by lot, so that no part is always favoured.
+        due = shares * len(mine)
+        sizes = np.floor(due + 1e-9).astype(np.int64)
+        spare = len(mine) - sizes.sum()
+        if spare:
+            rest = np.maximum(due - sizes, 1e-9)
+            sizes[rng.choice(len(shares), spare, replace=False, p=rest / rest.sum())] += 1
+        while len(mine) >= len(shares) and sizes.min() == 0:
+            sizes[sizes.argmax()] -= 1
+            sizes[sizes.argmin()] += 1
+        part_of[mine] = np.repeat(np.arange(len(shares)), sizes)
     return part_of

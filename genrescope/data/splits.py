@@ -302,7 +302,7 @@ def _check_together(
     tracks = [known[member] for member in side]
     for group in together(tracks):
         parts = {side[tracks[i].track_id]: tracks[i] for i in group}
-        for one, two in combinations(sorted(parts), 2):
+        for one, two in combinations(sorted(parts, key=PARTS.index), 2):
             a, b = parts[one], parts[two]
             raise DatasetError(
                 f"{a.track_id} ({a.artist or 'unknown artist'}) in {one} and {b.track_id} "

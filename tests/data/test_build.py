@@ -1,0 +1,168 @@
+"""Building a feature store from audio."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genrescope.data import build, folder
+from genrescope.data.build import build_store
+from genrescope.data.store import FeatureStore, is_store
+from genrescope.data.track import Dataset, Track
+from genrescope.errors import DatasetError
+from genrescope.signal.decode import decode
+from genrescope.signal.features import FeatureConfig, log_mel, stft_db
+
+from .conftest import write_tone
+
+MEL = FeatureConfig(sr=8000, n_fft=256, hop_length=128, n_mels=20)
+GOOD = ("fado/0.wav", "fado/1.wav", "fado/2.wav", "polka/0.wav", "polka/1.wav", "polka/2.wav")
+
+
+@pytest.mark.parametrize("config", [MEL, replace(MEL, n_mels=None)])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_store_holds_the_features_of_every_clip(
+    music: Path, tmp_path: Path, config: FeatureConfig, workers: int
+) -> None:
+    dataset = folder.read(music)
+    seen: list[tuple[int, int, str]] = []
+    store = build_store(
+        dataset,
+        tmp_path / "store",
+        config=config,
+        workers=workers,
+        progress=lambda *done: seen.append(done),
+    )
+    assert store.tracks == GOOD
+    assert store.config == config
+    assert list(store.absent) == ["fado/broken.mp3"]
+    assert [done for done, *_ in seen] == list(range(1, 8))
+    front_end = stft_db if config.n_mels is None else log_mel
+    for track, clip in zip(store.facts, (store[i] for i in range(6)), strict=True):
+        samples = decode(track.path, sr=8000).samples
+        assert clip.dtype == np.float32
+        np.testing.assert_allclose(clip, front_end(samples, config), atol=0.04)
+        assert track.duration == pytest.approx(len(samples) / 8000)
+        assert len(track.checksum or "") == 64
+    assert is_store(tmp_path / "store")
+
+
+def test_interrupted_build_goes_on(music: Path, tmp_path: Path) -> None:
+    def stop(done: int, total: int, track_id: str) -> None:
+        if done == 4:
+            raise KeyboardInterrupt
+
+    dataset = folder.read(music)
+    with pytest.raises(KeyboardInterrupt):
+        build_store(dataset, tmp_path / "store", config=MEL, workers=1, progress=stop)
+    with pytest.raises(DatasetError, match="make or finish"):
+        FeatureStore.load(tmp_path / "store")
+    # As a power cut leaves it: half a clip, half a line.
+    with (tmp_path / "store" / "features.f16").open("ab") as file:
+        file.write(b"\x01" * 333)
+    with (tmp_path / "store" / "journal.jsonl").open("a") as file:
+        file.write('{"track_id": "polka/1.w')
+    seen: list[str] = []
+    store = build_store(
+        dataset,
+        tmp_path / "store",
+        config=MEL,
+        workers=1,
+        progress=lambda done, total, track_id: seen.append(track_id),
+    )
+    assert seen == ["fado/broken.mp3", "polka/0.wav", "polka/1.wav", "polka/2.wav"]
+    fresh = build_store(dataset, tmp_path / "fresh", config=MEL, workers=1)
+    assert store.facts == fresh.facts
+    for i in range(len(fresh)):
+        np.testing.assert_array_equal(store[i], fresh[i])
+
+
+def test_what_changed_is_computed_again(music: Path, tmp_path: Path) -> None:
+    build_store(folder.read(music), tmp_path / "store", config=MEL, workers=1)
+    write_tone(music / "fado" / "1.wav", seconds=4.0)
+    write_tone(music / "fado" / "broken.mp3.wav", seconds=1.0)
+    (music / "polka" / "2.wav").unlink()
+    (music / "artists.csv").write_text("track,artist\nfado/0,Amália\n", encoding="utf-8")
+    seen: list[str] = []
+    store = build_store(
+        folder.read(music),
+        tmp_path / "store",
+        config=MEL,
+        workers=1,
+        progress=lambda done, total, track_id: seen.append(track_id),
+    )
+    assert seen == ["fado/1.wav", "fado/broken.mp3", "fado/broken.mp3.wav"]
+    assert set(store.tracks) == {*GOOD, "fado/broken.mp3.wav"} - {"polka/2.wav"}
+    assert store.get("fado/1.wav").shape[1] == MEL.frames(4 * 8000)
+    assert store.facts[0].artist == "Amália"
+
+
+def test_other_configuration_is_refused(music: Path, tmp_path: Path) -> None:
+    build_store(folder.read(music), tmp_path / "store", config=MEL, workers=1)
+    with pytest.raises(DatasetError, match="another configuration"):
+        build_store(folder.read(music), tmp_path / "store", config=FeatureConfig(), workers=1)
+
+
+def test_folder_of_other_things_is_left_alone(music: Path) -> None:
+    with pytest.raises(DatasetError, match="not empty"):
+        build_store(folder.read(music), music, config=MEL, workers=1)
+    assert sorted(p.name for p in music.iterdir()) == ["fado", "polka"]
+
+
+def test_nothing_usable(tmp_path: Path) -> None:
+    silent = write_tone(tmp_path / "silent.wav", hz=0.0)
+    import soundfile as sf
+
+    sf.write(silent, np.zeros(8000), 8000)
+    dataset = Dataset(
+        "set",
+        (
+            Track("a", "g", path=silent),
+            Track("b", "g"),
+        ),
+    )
+    with pytest.raises(DatasetError, match="a: digital silence"):
+        build_store(dataset, tmp_path / "store", config=MEL, workers=1)
+    lost = Dataset("set", (Track("a", "g", path=tmp_path / "lost.wav"),))
+    with pytest.raises(DatasetError, match="no clip can be used; a: "):
+        build_store(lost, tmp_path / "store2", config=MEL, workers=1)
+
+
+def test_damaged_store_is_said(music: Path, tmp_path: Path) -> None:
+    out = tmp_path / "store"
+    build_store(folder.read(music), out, config=MEL, workers=1)
+    index = json.loads((out / "store.json").read_text())
+    for wrong in ({"format": 99}, {"config": {"sr": 8000, "colour": 1}}, {"tracks": [{}]}):
+        (out / "store.json").write_text(json.dumps(index | wrong))
+        with pytest.raises(DatasetError, match="build it again"):
+            FeatureStore.load(out)
+    (out / "store.json").write_text(json.dumps(index))
+    (out / "features.f16").write_bytes(b"\0" * 40)
+    with pytest.raises(DatasetError, match="shorter"):
+        FeatureStore.load(out)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_full_disk_is_said_in_words(
+    music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = build._append
+
+    def full(made: object, file: object, journal: object, config: FeatureConfig) -> object:
+        with Path("/dev/full").open("wb") as nowhere:
+            return real(made, nowhere, journal, config)
+
+    monkeypatch.setattr(build, "_append", full)
+    with pytest.raises(DatasetError, match="disk is full"):
+        build_store(folder.read(music), tmp_path / "store", config=MEL, workers=1)
+
+
+def test_store_can_move(music: Path, tmp_path: Path) -> None:
+    build_store(folder.read(music), tmp_path / "store", config=MEL, workers=1)
+    shutil.move(tmp_path / "store", tmp_path / "elsewhere")
+    assert len(FeatureStore.load(tmp_path / "elsewhere")) == 6

@@ -1,0 +1,102 @@
+"""A folder of one's own music."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from genrescope.data import folder
+from genrescope.errors import DatasetError
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    """Empty files suffice: reading a folder decodes nothing."""
+    for name in (
+        "fado/one.mp3",
+        "fado/live/two.FLAC",
+        "polka/one.ogg",
+        "polka/one.wav",
+        "polka/._one.ogg",
+        "polka/cover.jpg",
+        ".cache/three.mp3",
+        "artwork/front.png",
+        "loose.mp3",
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path
+
+
+def test_sub_folders_are_genres(music: Path) -> None:
+    dataset = folder.read(music)
+    ids = {track.track_id: track.genre for track in dataset.tracks}
+    assert ids == {
+        "fado/live/two.FLAC": "fado",
+        "fado/one.mp3": "fado",
+        "polka/one.ogg": "polka",
+        "polka/one.wav": "polka",
+    }
+    assert all(track.path == music / track.track_id for track in dataset.tracks)
+    assert set(dataset.absent) == {"artwork/", "loose.mp3"}
+
+
+def test_artists_are_named_by_a_file(music: Path) -> None:
+    (music / "artists.csv").write_text(
+        "\ufefftrack,artist,title\nfado/one,Amália,Ay\npolka/one.wav,Frank,\n", encoding="utf-8"
+    )
+    known = {track.track_id: (track.artist, track.title) for track in folder.read(music).tracks}
+    assert known == {
+        "fado/live/two.FLAC": (None, None),
+        "fado/one.mp3": ("Amália", "Ay"),
+        "polka/one.ogg": (None, None),
+        "polka/one.wav": ("Frank", None),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("track,artist\nfado/one,A\nfado/nine,B\n", r"line 3: there is no track 'fado/nine'"),
+        ("track,artist\npolka/one,A\n", r"'polka/one' is two files; add the suffix"),
+        ("file,by\nfado/one,A\n", "must name track and artist"),
+        ("", "must name track and artist"),
+    ],
+)
+def test_faulty_artists_file_names_the_line(music: Path, text: str, message: str) -> None:
+    (music / "artists.csv").write_text(text)
+    with pytest.raises(DatasetError, match=message):
+        folder.read(music)
+
+
+def test_artists_file_in_another_encoding(music: Path) -> None:
+    (music / "artists.csv").write_bytes("track,artist\nfado/one,Amália\n".encode("utf-16"))
+    with pytest.raises(DatasetError, match="UTF-8"):
+        folder.read(music)
+
+
+def test_too_little_for_a_data_set(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no such folder"):
+        folder.read(tmp_path / "nowhere")
+    with pytest.raises(DatasetError, match="found none"):
+        folder.read(tmp_path)
+    (tmp_path / "fado").mkdir()
+    (tmp_path / "fado" / "one.mp3").touch()
+    with pytest.raises(DatasetError, match="only fado"):
+        folder.read(tmp_path)
+
+
+def test_gtzan_is_known_by_its_names_alone(
+    music: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    plain = tmp_path_factory.mktemp("plain")
+    for name in ("genres/rock/rock.00000.wav", "genres/pop/pop.00000.wav"):
+        (plain / name).parent.mkdir(parents=True)
+        (plain / name).touch()
+    assert [t.track_id for t in folder.read_any(plain).tracks] == ["pop.00000", "rock.00000"]
+    (music / "fado" / "blues.00000.wav").touch()
+    assert len(folder.read_any(music).tracks) == 5
+    with pytest.raises(DatasetError, match="no such folder"):
+        folder.read_any(plain / "nowhere")
