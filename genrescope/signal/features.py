@@ -216,11 +216,13 @@ def log_mel_stream(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Float3
     return _decibels(np.concatenate(chunks, axis=1), config.top_db)
 
 
-def standardise(x: ArrayLike) -> Float32:
+def standardise(x: ArrayLike, *, band_share: float = 0.0) -> Float32:
     """A clip's features with mean 0 and standard deviation 1; a constant clip becomes zeros.
 
     Args:
-        x: features of one clip, any shape.
+        x: features of one clip, (n_bins, n_frames).
+        band_share: share of each band's mean over time that is then taken away, 0 to 1:
+            what a microphone or a mix colours, a net need not see.
 
     Returns:
         float32, the shape of ``x``.
@@ -230,6 +232,8 @@ def standardise(x: ArrayLike) -> Float32:
         return np.zeros_like(x)
     centred = x - x.mean(dtype=np.float64)
     scaled: Float32 = (centred / centred.std()).astype(np.float32)
+    if band_share:
+        scaled -= np.float32(band_share) * scaled.mean(axis=-1, keepdims=True)
     return scaled
 
 

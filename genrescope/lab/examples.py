@@ -1,0 +1,119 @@
+"""Clips as a net learns and is judged: standardised, cut into excerpts, with labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from genrescope.data.splits import track_of
+from genrescope.data.store import FeatureStore
+from genrescope.signal.features import standardise
+from genrescope.signal.windows import grid, take
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Members of one part of a fold, ready for a net.
+
+    Attributes:
+        members: IDs (n,), of tracks, or of windows under the protocol ``windows``.
+        clips: standardised features of each member, float16 (n_bins, n_frames); a window
+            member holds its own frames alone, so that nothing else of its clip is learned.
+        labels: int64 (n,).
+        n_frames: length of an excerpt.
+    """
+
+    members: tuple[str, ...]
+    clips: tuple[Tensor, ...]
+    labels: NDArray[np.int64]
+    n_frames: int
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def batches(
+        self, *, excerpts: int, batch_size: int, source_frames: int, rng: Generator
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """One epoch in random order: x float32 (batch, n_bins, source_frames), y int64.
+
+        A member shorter than ``source_frames`` is repeated; a last batch of one, which
+        batch normalisation cannot take, is left out.
+        """
+        order = torch.arange(len(self)).repeat(excerpts)
+        order = order[torch.randperm(len(order), generator=rng)]
+        labels = torch.from_numpy(self.labels)
+        for chosen in torch.split(order, batch_size):
+            if len(chosen) < 2:
+                continue
+            draws = torch.rand(len(chosen), generator=rng).tolist()
+            cut = [
+                _excerpt(self.clips[i], source_frames, draw)
+                for i, draw in zip(chosen.tolist(), draws, strict=True)
+            ]
+            yield torch.stack(cut).float(), labels[chosen]
+
+    def windows(self, member: int) -> Tensor:
+        """The grid of windows a member is judged by, half a window apart.
+
+        Returns:
+            float32 (n_windows, n_bins, n_frames).
+        """
+        clip = self.clips[member].numpy()
+        starts = grid(clip.shape[1], window_length=self.n_frames, hop_length=self.n_frames // 2)
+        cut = take(clip, starts, window_length=self.n_frames)
+        return torch.from_numpy(np.ascontiguousarray(cut)).float()
+
+
+def _excerpt(clip: Tensor, length: int, draw: float) -> Tensor:
+    room = clip.shape[1] - length
+    if room < 0:
+        clip = clip.repeat(1, -(-length // clip.shape[1]))
+        room = 0
+    start = int(draw * (room + 1))
+    return clip[:, start : start + length]
+
+
+def examples(
+    store: FeatureStore,
+    members: Sequence[str],
+    *,
+    n_frames: int,
+    starts: Mapping[str, float] | None = None,
+    band_share: float = 0.0,
+    labels: Sequence[str] | None = None,
+) -> Examples:
+    """Read members of a fold from a store.
+
+    Args:
+        store: where the features are.
+        members: IDs of tracks or windows, as a `Fold` has them.
+        n_frames: length of an excerpt.
+        starts: `Split.starts`, in s, for window members.
+        band_share: see `genrescope.signal.features.standardise`.
+        labels: the classes in the order of the logits, the store's by default.
+
+    Raises:
+        DatasetError: a member is not in the store.
+    """
+    order = {genre: i for i, genre in enumerate(labels or store.genres)}
+    genre_of = {track.track_id: track.genre for track in store.facts}
+    rate = store.config.frame_rate
+    whole: dict[str, Tensor] = {}
+    clips = []
+    for member in members:
+        track = track_of(member)
+        if track not in whole:
+            x = standardise(store.get(track), band_share=band_share)
+            whole[track] = torch.from_numpy(x.astype(np.float16))
+        clip = whole[track]
+        if starts and member in starts:
+            first = min(round(starts[member] * rate), max(clip.shape[1] - n_frames, 0))
+            clip = clip[:, first : first + n_frames]
+        clips.append(clip)
+    classes = [order[genre_of[track_of(member)]] for member in members]
+    return Examples(tuple(members), tuple(clips), np.array(classes, dtype=np.int64), n_frames)

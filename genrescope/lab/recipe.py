@@ -1,0 +1,95 @@
+"""How a net is trained: everything but the data and the seed, as a TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from genrescope.errors import GenrescopeError
+from genrescope.lab.augment import Augment
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to train.
+
+    Attributes:
+        net: name in `genrescope.lab.nets.NETS`.
+        options: keyword arguments of the net.
+        window_s: length of an excerpt in s.
+        band_share: share of each band's own mean that standardising takes away, 0 to 1.
+        epochs: passes; one pass takes ``excerpts`` of each clip.
+        excerpts: random excerpts of a clip in one epoch; a fixed window counts as one.
+        batch_size: excerpts in a step.
+        lr: highest learning rate, reached after a tenth of the steps, then cosine to 0.
+        weight_decay: of AdamW, on matrices and kernels alone.
+        label_smoothing: probability spread over all classes.
+        ema: decay a step of the averaged weights that are kept; 0 keeps the last ones.
+        patience: epochs without a better validation loss before stopping; 0 never stops.
+        augment: how excerpts are disturbed.
+    """
+
+    net: str = "res-bigru"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    window_s: float = 3.0
+    band_share: float = 0.0
+    epochs: int = 30
+    excerpts: int = 5
+    batch_size: int = 64
+    lr: float = 2e-3
+    weight_decay: float = 0.02
+    label_smoothing: float = 0.1
+    ema: float = 0.999
+    patience: int = 0
+    augment: Augment = field(default_factory=Augment)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested plain dict; `Recipe.from_dict` is the inverse."""
+        return {**asdict(self), "options": dict(self.options)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
+        """A recipe from a dict such as a TOML file holds; what is absent keeps its default.
+
+        Raises:
+            GenrescopeError: a name that no recipe has, or a value of another type.
+        """
+        given = dict(values)
+        augment = _typed(Augment, given.pop("augment", {}), "augment.")
+        options = given.pop("options", {})
+        if not isinstance(options, Mapping):
+            raise GenrescopeError("recipe: options must be a table.")
+        return cls(**_typed(cls, given), options=dict(options), augment=Augment(**augment))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Recipe:
+        """Read a recipe file.
+
+        Raises:
+            GenrescopeError: it is absent, no TOML, or no recipe.
+        """
+        try:
+            with Path(path).open("rb") as file:
+                return cls.from_dict(tomllib.load(file))
+        except OSError as error:
+            raise GenrescopeError(f"{path}: cannot be read ({error.strerror}).") from None
+        except (tomllib.TOMLDecodeError, GenrescopeError) as error:
+            raise GenrescopeError(f"{path}: {error}") from None
+
+
+def _typed(kind: type, values: Any, prefix: str = "") -> dict[str, Any]:
+    """The values, each known to ``kind`` and of the type of its default."""
+    if not isinstance(values, Mapping):
+        raise GenrescopeError(f"recipe: {prefix.rstrip('.')} must be a table.")
+    defaults = {f.name: f.default for f in fields(kind)}
+    for name, value in values.items():
+        if name not in defaults:
+            raise GenrescopeError(f"recipe: there is no {prefix}{name}; see docs/training.md.")
+        wanted = type(defaults[name])
+        fits = isinstance(value, wanted) or (wanted is float and isinstance(value, int))
+        if not fits or isinstance(value, bool):
+            raise GenrescopeError(f"recipe: {prefix}{name} must be {wanted.__name__}.")
+    return dict(values)

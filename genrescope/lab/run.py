@@ -1,0 +1,177 @@
+"""One execution of a recipe: from a feature store and a split to a folder of results."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import genrescope
+from genrescope.data.splits import Fold, Split
+from genrescope.data.store import FeatureStore
+from genrescope.errors import GenrescopeError
+from genrescope.lab.examples import Examples, examples
+from genrescope.lab.nets import NETS, Net
+from genrescope.lab.recipe import Recipe
+from genrescope.lab.train import CONFIG, WEIGHTS, Training, start_run
+from genrescope.signal.features import FeatureConfig
+
+
+def n_frames_of(recipe: Recipe, config: FeatureConfig) -> int:
+    """Frames of an excerpt, at least one."""
+    return max(1, round(recipe.window_s * config.frame_rate))
+
+
+def make_net(recipe: Recipe, *, n_classes: int, n_bins: int) -> Net:
+    """The recipe's net, freshly initialised from torch's global generator.
+
+    Raises:
+        GenrescopeError: no such net, or options that it does not take.
+    """
+    if recipe.net not in NETS:
+        raise GenrescopeError(f"there is no net {recipe.net!r}; there are {', '.join(NETS)}.")
+    try:
+        return NETS[recipe.net](n_classes, n_bins, **recipe.options)
+    except TypeError as error:
+        raise GenrescopeError(f"net {recipe.net}: {error}.") from None
+
+
+def begin(
+    store: FeatureStore,
+    split: Split,
+    recipe: Recipe,
+    *,
+    fold: int,
+    seed: int,
+    out: Path,
+    resume: bool = False,
+    command: str = "",
+) -> Training:
+    """Set up a training of one fold, or take one up where it stopped.
+
+    Args:
+        store: the features.
+        split: already made; its train part is learned, its valid part chooses the epoch. A
+            fold without a valid part trains on everything to the last epoch.
+        recipe: how.
+        fold: which of the split's folds.
+        seed: of initialisation and every random step.
+        out: the run's folder, made here.
+        resume: whether ``out`` may hold a run already.
+        command: what the user typed, kept with the results.
+
+    Raises:
+        GenrescopeError: a fold or net that does not exist, or a folder of another run.
+    """
+    if not 0 <= fold < len(split.folds):
+        raise GenrescopeError(f"{split.protocol} has folds 0 to {len(split.folds) - 1}.")
+    n_frames = n_frames_of(recipe, store.config)
+    part = split.folds[fold]
+
+    def load(members: tuple[str, ...]) -> Examples:
+        return examples(
+            store, members, n_frames=n_frames, starts=split.starts, band_share=recipe.band_share
+        )
+
+    config = _config(store, split, recipe, fold=fold, seed=seed, command=command)
+    start_run(out, config, resume=resume)
+    torch.manual_seed(seed)
+    net = make_net(recipe, n_classes=len(store.genres), n_bins=store.config.n_bins)
+    training = Training(
+        net,
+        recipe,
+        load(part.train),
+        load(part.valid) if part.valid else None,
+        n_classes=len(store.genres),
+        out=out,
+        seed=seed,
+    )
+    if resume:
+        training.resume()
+    return training
+
+
+def all_tracks(store: FeatureStore, *, seed: int = 0) -> Split:
+    """Every track for training and none held back: how what ships is trained."""
+    return Split("all", seed, (Fold(store.tracks, (), ()),))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished or running training, read back from its folder."""
+
+    path: Path
+    config: dict[str, Any]
+
+    @classmethod
+    def load(cls, path: str | Path) -> Run:
+        """Read a run's folder.
+
+        Raises:
+            GenrescopeError: it is none, or has no weights yet.
+        """
+        path = Path(path)
+        try:
+            config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise GenrescopeError(f"{path}: is no run of genrescope train.") from None
+        if not (path / WEIGHTS).exists():
+            raise GenrescopeError(f"{path}: no epoch is finished yet; resume the training.")
+        return cls(path, config)
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it was trained."""
+        return Recipe.from_dict(self.config["recipe"])
+
+    @property
+    def features(self) -> FeatureConfig:
+        """The front end it was trained behind."""
+        return FeatureConfig.from_dict(self.config["features"])
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, in the order of the logits."""
+        return tuple(self.config["labels"])
+
+    @property
+    def fold(self) -> Fold:
+        """The tracks or windows it was trained, chosen and is to be tested on."""
+        return Fold(**{part: tuple(ids) for part, ids in self.config["fold_members"].items()})
+
+    def net(self) -> Net:
+        """The net with its best weights, in evaluation mode."""
+        net = make_net(self.recipe, n_classes=len(self.labels), n_bins=self.features.n_bins)
+        state = torch.load(self.path / WEIGHTS, map_location="cpu", weights_only=True)
+        net.load_state_dict(state)
+        return net.eval()
+
+
+def _config(
+    store: FeatureStore, split: Split, recipe: Recipe, *, fold: int, seed: int, command: str
+) -> dict[str, Any]:
+    return {
+        "command": command,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "data": Path(store.name).name,
+        "labels": list(store.genres),
+        "features": store.config.to_dict(),
+        "split": {"protocol": split.protocol, "seed": split.seed, "fold": fold},
+        "fold_members": {p: list(ids) for p, ids in split.folds[fold].parts().items()},
+        "starts": split.starts,
+        "seed": seed,
+        "recipe": recipe.to_dict(),
+        "versions": {
+            "genrescope": genrescope.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+        "machine": platform.machine(),
+    }

@@ -1,0 +1,294 @@
+"""The training loop, top to bottom: interruptible at any moment, the same for every net."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor, nn
+
+from genrescope.errors import GenrescopeError
+from genrescope.lab.augment import augment, mix
+from genrescope.lab.examples import Examples
+from genrescope.lab.metrics import log_loss
+from genrescope.lab.recipe import Recipe
+
+CONFIG, METRICS, CHECKPOINT, WEIGHTS = "config.json", "metrics.csv", "checkpoint.pt", "best.pt"
+WARM_UP = 0.1
+EMA_EVERY = 4  # steps; averaging each one costs more than it gives
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to; validation figures are NaN where there is no validation part."""
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    valid_loss: float
+    valid_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a training stands, for a progress display."""
+
+    epoch: int
+    step: int
+    n_steps: int
+    loss: float
+    last: Epoch | None
+
+
+def device() -> torch.device:
+    """The GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def has_bf16(where: torch.device) -> bool:
+    """Whether bfloat16 is fast there."""
+    if where.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def predict_windows(net: nn.Module, data: Examples) -> list[NDArray[np.float32]]:
+    """Logits of every window of every member, each float32 (n_windows, n_classes)."""
+    where = next(net.parameters()).device
+    was_training = net.training
+    net.eval()
+    answers = []
+    with torch.inference_mode(), torch.autocast(where.type, torch.bfloat16, has_bf16(where)):
+        for member in range(len(data)):
+            logits = net(data.windows(member).to(where))
+            answers.append(logits.float().cpu().numpy())
+    net.train(was_training)
+    return answers
+
+
+def mean_probs(logits: list[NDArray[np.float32]], temperature: float = 1.0) -> NDArray[np.float64]:
+    """Mean over a member's windows of softmax(logits / temperature): (n, n_classes)."""
+    rows = []
+    for some in logits:
+        z = some.astype(np.float64) / temperature
+        z -= z.max(axis=1, keepdims=True)
+        p = np.exp(z)
+        rows.append((p / p.sum(axis=1, keepdims=True)).mean(axis=0))
+    return np.stack(rows)
+
+
+class Training:
+    """A net being trained, with all that is needed to stop and go on.
+
+    Args:
+        net: fresh; its initialisation is the caller's, by `torch.manual_seed`.
+        recipe: how.
+        train: what to learn from.
+        valid: what to choose the best epoch on; without it the last epoch is kept.
+        n_classes: number of logits.
+        out: the run's folder.
+        seed: of order, excerpts and augmentation.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        recipe: Recipe,
+        train: Examples,
+        valid: Examples | None,
+        *,
+        n_classes: int,
+        out: Path,
+        seed: int,
+    ) -> None:
+        self.recipe, self.train, self.valid, self.out, self.seed = recipe, train, valid, out, seed
+        self.device = device()
+        self.net = net.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.net).eval()
+        self.optimizer = _optimizer(self.net, recipe)
+        self.n_classes = n_classes
+        per_epoch = math.ceil(len(train) * recipe.excerpts / recipe.batch_size)
+        self.n_steps = per_epoch * recipe.epochs
+        self.step = 0
+        self.history: list[Epoch] = []
+
+    def run(self, progress: Callable[[Step], None] | None = None) -> list[Epoch]:
+        """Train to the end, from wherever this training stands; returns all epochs.
+
+        A checkpoint is written after each epoch, so an interruption loses no more than one.
+        """
+        while not self.finished:
+            start = time.perf_counter()
+            loss, accuracy = self._epoch(len(self.history), progress)
+            self._judge(loss, accuracy, time.perf_counter() - start)
+            self.save()
+        return self.history
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or none was better for too long."""
+        if len(self.history) >= self.recipe.epochs:
+            return True
+        if not self.recipe.patience or not self.history:
+            return False
+        return len(self.history) - 1 - self.best >= self.recipe.patience
+
+    @property
+    def best(self) -> int:
+        """Epoch with the lowest validation loss so far; the last one without validation."""
+        if self.valid is None:
+            return len(self.history) - 1
+        return int(np.argmin([epoch.valid_loss for epoch in self.history]))
+
+    def _epoch(self, number: int, progress: Callable[[Step], None] | None) -> tuple[float, float]:
+        # Seeded by its number, so that a resumed run draws what the whole one would have.
+        rng = Generator().manual_seed(self.seed * 100_003 + number)
+        torch.manual_seed(self.seed * 100_003 + number)  # dropout
+        self.net.train()
+        recipe, losses, hits, seen = self.recipe, 0.0, 0, 0
+        batches = self.train.batches(
+            excerpts=recipe.excerpts,
+            batch_size=recipe.batch_size,
+            source_frames=recipe.augment.source_frames(self.train.n_frames),
+            rng=rng,
+        )
+        for x, y in batches:
+            loss, n_hits = self._step(x, y, rng)
+            losses, hits, seen = losses + loss * len(y), hits + n_hits, seen + len(y)
+            if progress is not None:
+                last = self.history[-1] if self.history else None
+                progress(Step(number, self.step, self.n_steps, losses / seen, last))
+        return losses / seen, hits / seen
+
+    def _step(self, x: Tensor, y: Tensor, rng: Generator) -> tuple[float, int]:
+        recipe = self.recipe
+        x = augment(x, recipe.augment, n_frames=self.train.n_frames, rng=rng)
+        smooth = recipe.label_smoothing
+        targets = nn.functional.one_hot(y, self.n_classes) * (1 - smooth) + smooth / self.n_classes
+        x, targets = mix(x, targets, recipe.augment, rng=rng)
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.lr * _schedule(self.step / self.n_steps)
+        with torch.autocast(self.device.type, torch.bfloat16, has_bf16(self.device)):
+            logits = self.net(x.to(self.device))
+        loss = -(targets.to(self.device) * logits.float().log_softmax(1)).sum(1).mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), 2.0)
+        self.optimizer.step()
+        self.step += 1
+        if self.step % EMA_EVERY == 0 or not recipe.ema:
+            self._average()
+        hits = int((logits.argmax(1).cpu() == y).sum())
+        return float(loss.detach()), hits
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        decay = self.recipe.ema**EMA_EVERY
+        decay = min(decay, (1 + self.step) / (10 + self.step)) if decay else 0.0
+        pairs = zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True)
+        for kept, new in pairs:
+            if kept.is_floating_point():
+                kept.lerp_(new, 1 - decay)
+            else:
+                kept.copy_(new)
+
+    def _judge(self, loss: float, accuracy: float, seconds: float) -> None:
+        """Score the averaged weights and keep them when they are the best so far."""
+        valid_loss = valid_accuracy = math.nan
+        if self.valid is not None:
+            probs = mean_probs(predict_windows(self.average, self.valid))
+            valid_loss = log_loss(self.valid.labels, probs)
+            valid_accuracy = float((probs.argmax(1) == self.valid.labels).mean())
+        number = len(self.history)
+        self.history.append(
+            Epoch(number, loss, accuracy, valid_loss, valid_accuracy, round(seconds, 2))
+        )
+        if self.best == number:
+            _write(self.out / WEIGHTS, self.average.state_dict())
+
+    def save(self) -> None:
+        """Write the checkpoint and the table of epochs, each whole or not at all."""
+        _write(
+            self.out / CHECKPOINT,
+            {
+                "net": self.net.state_dict(),
+                "average": self.average.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "step": self.step,
+                "history": [asdict(epoch) for epoch in self.history],
+            },
+        )
+        part = self.out / (METRICS + ".part")
+        with part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, [f.name for f in fields(Epoch)])
+            writer.writeheader()
+            writer.writerows(asdict(epoch) for epoch in self.history)
+        part.replace(self.out / METRICS)
+
+    def resume(self) -> None:
+        """Go on from the checkpoint in the run's folder, if there is one."""
+        path = self.out / CHECKPOINT
+        if not path.exists():
+            return
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.net.load_state_dict(state["net"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+        self.history = [Epoch(**epoch) for epoch in state["history"]]
+
+
+def start_run(out: Path, config: dict[str, Any], *, resume: bool) -> None:
+    """Make a run's folder and write its config; or see that what is there is the same run.
+
+    Raises:
+        GenrescopeError: the folder holds a run already, or another one than is resumed.
+    """
+    path = out / CONFIG
+    if path.exists():
+        if not resume:
+            raise GenrescopeError(f"{out}: holds a run already; add --resume, or choose another.")
+        there = json.loads(path.read_text(encoding="utf-8"))
+        changed = [k for k in ("recipe", "seed", "split", "input") if there.get(k) != config.get(k)]
+        if changed:
+            raise GenrescopeError(f"{out}: was begun with another {', '.join(changed)}.")
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+
+
+def _schedule(done: float) -> float:
+    """Learning rate over its highest: linear warm-up, then half a cosine."""
+    if done < WARM_UP:
+        return max(done / WARM_UP, 1e-3)
+    return max(0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP))), 1e-3)
+
+
+def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    weights = [p for p in net.parameters() if p.ndim > 1]
+    others = [p for p in net.parameters() if p.ndim <= 1]
+    return torch.optim.AdamW(
+        [
+            {"params": weights, "weight_decay": recipe.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ],
+        lr=recipe.lr,
+        betas=(0.9, 0.98),
+    )
+
+
+def _write(path: Path, state: dict[str, Any]) -> None:
+    part = path.with_name(path.name + ".part")
+    torch.save(state, part)
+    part.replace(path)
