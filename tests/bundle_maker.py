@@ -22,17 +22,19 @@ LABELS = (
 N_BINS = 128
 
 
-def band_weights(n_classes: int) -> NDArray[np.float32]:
-    """float32 (128, n_classes): class k is the mean of the k-th share of the mel bands."""
-    weights = np.zeros((N_BINS, n_classes), np.float32)
-    for k, rows in enumerate(np.array_split(np.arange(N_BINS), n_classes)):
+def band_weights(n_classes: int, *, n_bins: int = N_BINS) -> NDArray[np.float32]:
+    """float32 (n_bins, n_classes): class k is the mean of the k-th share of the bands."""
+    weights = np.zeros((n_bins, n_classes), np.float32)
+    for k, rows in enumerate(np.array_split(np.arange(n_bins), n_classes)):
         weights[rows, k] = 1 / len(rows)
     return weights
 
 
-def tiny_onnx(*, n_classes: int = len(LABELS), logits: str = "logits") -> bytes:
+def tiny_onnx(
+    *, n_classes: int = len(LABELS), n_bins: int = N_BINS, logits: str = "logits", gain: float = 4
+) -> bytes:
     """A net of the bundle's contract: mean over time, then one linear layer for each output."""
-    shape = ["batch", N_BINS, "n_frames"]
+    shape = ["batch", n_bins, "n_frames"]
     graph = helper.make_graph(
         [
             helper.make_node("ReduceMean", ["log_mel"], ["pooled"], axes=[2], keepdims=0),
@@ -46,8 +48,10 @@ def tiny_onnx(*, n_classes: int = len(LABELS), logits: str = "logits") -> bytes:
             helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", 16]),
         ],
         [
-            numpy_helper.from_array(4 * band_weights(n_classes), "head"),
-            numpy_helper.from_array(band_weights(16), "body"),
+            numpy_helper.from_array(
+                np.float32(gain) * band_weights(n_classes, n_bins=n_bins), "head"
+            ),
+            numpy_helper.from_array(band_weights(16, n_bins=n_bins), "body"),
         ],
     )
     model = helper.make_model(

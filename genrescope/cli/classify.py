@@ -6,7 +6,6 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,7 +26,7 @@ def classify(
     ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header.")] = False,
     bundle: Annotated[
-        Path | None,
+        str | None,
         typer.Option(metavar="FOLDER", help="The model to ask, where not the one that ships."),
     ] = None,
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +17,7 @@ _TRAINING = ("data", "split", "protocol", "net", "recipe", "seed", "command", "c
 
 def info(
     bundle: Annotated[
-        Path | None,
+        str | None,
         typer.Argument(
             metavar="[BUNDLE]", help="Its folder; the one that ships if absent.", show_default=False
         ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,7 +20,7 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free one.")] = 8000,
     bundle: Annotated[
-        Path | None,
+        str | None,
         typer.Option(metavar="FOLDER", help="The model to ask, where not the one that ships."),
     ] = None,
     allowed_host: Annotated[

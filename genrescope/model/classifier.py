@@ -166,7 +166,7 @@ class Classifier:
             some, embeddings = self._session.run(
                 ["logits", "embedding"], {"log_mel": np.ascontiguousarray(batch, np.float32)}
             )
-            if some.shape != (len(batch), len(self.bundle.labels)) or embeddings.ndim != 2:
+            if some.shape != (len(batch), len(self.bundle.labels)):
                 raise BundleError(f"bundle {self.bundle.path}: {MODEL} answers in another shape")
             logits.append(some.astype(np.float64))
             total = total + embeddings.sum(axis=0, dtype=np.float64)
@@ -251,17 +251,24 @@ def _session(bundle: Bundle, threads: int) -> Any:
             f"bundle {bundle.path}: ONNX Runtime cannot load {MODEL}; it may be damaged, or made "
             "for a newer ONNX Runtime than this one"
         ) from error
-    inputs = {x.name: x.shape for x in session.get_inputs()}
-    outputs = {x.name: x.shape for x in session.get_outputs()}
-    if not (
-        inputs.keys() == {"log_mel"}
-        and {"logits", "embedding"} <= outputs.keys()
-        and len(inputs["log_mel"]) == 3
-        # A dimension left open is a name.
-        and (isinstance(bins := inputs["log_mel"][1], str) or bins == bundle.features.n_bins)
-    ):
+    if not _honours_contract(session, bundle):
         raise BundleError(
             f"bundle {bundle.path}: {MODEL} must take log_mel (batch, {bundle.features.n_bins}, "
-            "n_frames) and give logits and embedding"
+            f"n_frames) and give logits (batch, {len(bundle.labels)}) and embedding (batch, d)"
         )
     return session
+
+
+def _honours_contract(session: Any, bundle: Bundle) -> bool:
+    """Whether names and fixed dimensions are right; an open dimension is a name or None."""
+    shapes = {x.name: x.shape for x in (*session.get_inputs(), *session.get_outputs())}
+    wanted = {"log_mel": (3, bundle.features.n_bins), "logits": (2, len(bundle.labels))}
+    return (
+        [x.name for x in session.get_inputs()] == ["log_mel"]
+        and len(shapes.get("embedding", ())) == 2
+        and all(
+            len(shape := shapes.get(name, ())) == rank
+            and (shape[1] == length or not isinstance(shape[1], int))
+            for name, (rank, length) in wanted.items()
+        )
+    )

@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from bundle_maker import LABELS, make_bundle, tiny_onnx
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from genrescope.errors import AudioError, AudioTooLongError, BundleError
+from genrescope.model import Classifier, Prediction, classifier
+from genrescope.model.bundle import DEFAULT_BUNDLE
+from genrescope.signal.features import FeatureConfig, log_mel
+from genrescope.signal.waveform import Waveform
+
+SR = 22_050
+TONES_HZ = {"blues": 100, "jazz": 2200, "rock": 9500}  # inside that genre's tenth of the bands
+
+
+def tone(genre: str, *, seconds: float = 7.3, sr: int = SR) -> Waveform:
+    t = np.arange(round(seconds * sr)) / sr
+    samples = 0.5 * np.sin(2 * np.pi * TONES_HZ[genre] * t)
+    return Waveform(samples.astype(np.float32), sr)
+
+
+def noise(n_samples: int, *, seed: int = 0, peak: float = 0.5) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).uniform(-peak, peak, n_samples).astype(np.float32)
+
+
+def wav(waveform: Waveform) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, waveform.samples, waveform.sr, format="WAV", subtype="FLOAT")
+    return buffer.getvalue()
+
+
+def same(a: Prediction, b: Prediction) -> bool:
+    """Bit for bit."""
+    arrays = ("times", "probs", "clip_probs", "embedding")
+    return a.to_dict() == b.to_dict() and all(
+        getattr(a, name).tobytes() == getattr(b, name).tobytes() for name in arrays
+    )
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_bundle: Path) -> Classifier:
+    return Classifier.load(tiny_bundle)
+
+
+@pytest.mark.parametrize("genre", TONES_HZ)
+def test_each_tone_is_the_genre_of_its_band(tiny: Classifier, genre: str) -> None:
+    prediction = tiny.classify(tone(genre))
+    assert prediction.genre == genre
+    assert prediction.labels == LABELS
+    assert prediction.bundle == "tiny"
+    assert prediction.duration_s == pytest.approx(7.3, abs=1e-4)
+    (segment,) = prediction.timeline()
+    assert segment.label == genre
+
+
+def test_a_change_of_tone_is_on_the_timeline(tiny: Classifier) -> None:
+    samples = np.concatenate([tone(g, seconds=20).samples for g in ("rock", "blues")])
+    segments = tiny.classify(Waveform(samples, SR)).timeline()
+    assert [s.label for s in segments if s.end - s.start > 5] == ["rock", "blues"]
+    assert segments[0].end == pytest.approx(20, abs=1.5)
+
+
+def test_path_bytes_file_object_and_samples_agree(tiny: Classifier, tmp_path: Path) -> None:
+    waveform = tone("jazz")
+    path = tmp_path / "tone.wav"
+    path.write_bytes(wav(waveform))
+    expected = tiny.classify(waveform)
+    for source in (path, str(path), path.read_bytes(), io.BytesIO(path.read_bytes())):
+        assert same(tiny.classify(source), expected)
+
+
+@pytest.mark.parametrize("sr", [8_000, 44_100, 96_000])
+def test_other_rates_are_resampled(tiny: Classifier, sr: int) -> None:
+    prediction = tiny.classify(tone("jazz", sr=sr))
+    assert prediction.genre == "jazz"
+    assert prediction.duration_s == pytest.approx(7.3, abs=1e-3)
+
+
+def test_clip_probabilities_are_the_mean_over_windows(tiny: Classifier) -> None:
+    prediction = tiny.classify(Waveform(noise(9 * SR), SR))
+    assert prediction.probs.shape == (len(prediction.times), 10)
+    assert prediction.clip_probs == pytest.approx(prediction.probs.mean(axis=0), abs=1e-6)
+    assert prediction.probs.std(axis=0).max() > 0
+    assert np.linalg.norm(prediction.embedding) == pytest.approx(1, abs=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(n_samples=st.integers(1, 8 * SR), seed=st.integers(0, 99))
+def test_any_length_gives_probabilities_within_the_clip(
+    tiny: Classifier, n_samples: int, seed: int
+) -> None:
+    prediction = tiny.classify(Waveform(noise(n_samples, seed=seed), SR))
+    assert prediction.probs.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert prediction.times.min() == 0
+    assert prediction.times.max() == pytest.approx(n_samples / SR)
+    assert prediction.timeline()[-1].end == n_samples / SR
+    assert ("short" in prediction.flags) == (n_samples / SR < 3)
+
+
+def test_batches_do_not_change_the_answer(
+    tiny: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waveform = Waveform(noise(40 * SR), SR)
+    expected = tiny.classify(waveform)
+    monkeypatch.setattr(classifier, "_BATCH", 5)
+    again = tiny.classify(waveform)
+    assert again.probs == pytest.approx(expected.probs, abs=1e-6)
+    assert again.embedding == pytest.approx(expected.embedding, abs=1e-6)
+
+
+def test_a_short_clip_is_repeated_and_flagged(tiny: Classifier) -> None:
+    prediction = tiny.classify(tone("rock", seconds=0.8))
+    assert prediction.flags == ("short",)
+    assert prediction.genre == "rock"
+    assert prediction.times.tolist() == [[0, prediction.duration_s]]
+
+
+@pytest.mark.parametrize("peak", [0.0, 5e-5])
+def test_a_silent_clip_has_no_label(tiny: Classifier, peak: float) -> None:
+    prediction = tiny.classify(Waveform(noise(5 * SR, peak=peak), SR))
+    assert prediction.flags == ("silent",)
+    assert prediction.genre is None
+    assert (prediction.probs == np.float32(0.1)).all()
+    assert not prediction.embedding.any()
+
+
+def test_a_quiet_clip_is_not_silent(tiny: Classifier) -> None:
+    quiet = tone("jazz").samples * np.float32(1e-3)
+    prediction = tiny.classify(Waveform(quiet, SR))
+    assert prediction.flags == ()
+    assert prediction.genre == "jazz"
+
+
+def test_an_unsure_answer_is_flagged(tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path / "b", thresholds={"uncertain": 0.5})
+    sure, unsure = tone("jazz"), Waveform(noise(4 * SR), SR)
+    unit = Classifier.load(bundle)
+    assert unit.classify(sure).flags == ()
+    assert unit.classify(unsure).confidence < 0.5
+    assert unit.classify(unsure).flags == ("uncertain",)
+
+
+def test_a_higher_temperature_is_less_sure(tmp_path: Path) -> None:
+    cold, hot = (
+        Classifier.load(make_bundle(tmp_path / str(t), temperature=t)).classify(tone("jazz"))
+        for t in (0.5, 5.0)
+    )
+    assert cold.genre == hot.genre == "jazz"
+    assert cold.confidence > hot.confidence
+
+
+def test_a_cut_file_is_used_as_far_as_it_goes(tiny: Classifier) -> None:
+    whole = wav(tone("jazz"))
+    prediction = tiny.classify(whole[: len(whole) * 2 // 3], name="cut.wav")
+    assert prediction.flags == ("truncated",)
+    assert prediction.genre == "jazz"
+    assert prediction.duration_s == pytest.approx(7.3 * 2 / 3, abs=0.1)
+
+
+@pytest.mark.parametrize("as_bytes", [True, False])
+def test_a_recording_over_the_limit_is_refused(tiny: Classifier, as_bytes: bool) -> None:
+    waveform = tone("jazz")
+    source = wav(waveform) if as_bytes else waveform
+    with pytest.raises(AudioTooLongError, match="long recording"):
+        tiny.classify(source, name="long recording", max_duration_s=7)
+    assert tiny.classify(source, max_duration_s=8).genre == "jazz"
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [np.zeros(0), np.array([0.1, np.nan]), np.array([0.1, -np.inf]), np.zeros((100, 2))],
+    ids=["none", "nan", "infinite", "stereo"],
+)
+def test_samples_that_are_no_sound_are_refused(
+    tiny: Classifier, samples: NDArray[np.float64]
+) -> None:
+    with pytest.raises(AudioError, match="my recording"):
+        tiny.classify(Waveform(samples.astype(np.float32), SR), name="my recording")
+
+
+def test_a_missing_file_is_named(tiny: Classifier, tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match=r"absent\.mp3"):
+        tiny.classify(tmp_path / "absent.mp3")
+
+
+def test_features_are_those_of_the_front_end(tiny: Classifier) -> None:
+    waveform = tone("jazz")
+    clip = tiny.features(waveform)
+    assert clip.log_mel == pytest.approx(log_mel(waveform.samples, tiny.bundle.features))
+    assert same(tiny.classify_features(clip), tiny.classify(waveform))
+
+
+def test_features_of_another_front_end_are_refused(tiny: Classifier) -> None:
+    clip = classifier.Clip(np.zeros((64, 100), np.float32), 7.0, ())
+    with pytest.raises(ValueError, match="128"):
+        tiny.classify_features(clip)
+
+
+def test_a_linear_spectrogram_serves_as_well(tmp_path: Path) -> None:
+    features = FeatureConfig(n_fft=512, hop_length=512, n_mels=None)
+    bundle = make_bundle(tmp_path / "b", features=features, onnx_bytes=tiny_onnx(n_bins=257))
+    prediction = Classifier.load(bundle).classify(tone("rock"))
+    assert prediction.genre == LABELS[int(9500 / (SR / 2) * 10)]
+
+
+def test_one_classifier_in_many_threads_answers_as_in_one(tiny_bundle: Path) -> None:
+    clips = [Waveform(noise((3 + i) * SR, seed=i), SR) for i in range(8)]
+    alone = Classifier.load(tiny_bundle)
+    expected = [alone.classify(clip) for clip in clips]
+    shared = Classifier.load(tiny_bundle, threads=2)
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            answers = list(pool.map(shared.classify, clips))
+            assert all(same(a, b) for a, b in zip(answers, expected, strict=True))
+
+
+@pytest.mark.parametrize(
+    "onnx_bytes",
+    [b"", b"not a net", tiny_onnx(n_bins=64), tiny_onnx(n_classes=9), tiny_onnx(logits="scores")],
+    ids=["empty", "garbage", "bins", "classes", "names"],
+)
+def test_a_net_that_is_not_what_the_bundle_says_is_refused(
+    tmp_path: Path, onnx_bytes: bytes
+) -> None:
+    bundle = make_bundle(tmp_path / "b", onnx_bytes=onnx_bytes)
+    with pytest.raises(BundleError, match=r"model\.onnx"):
+        Classifier.load(bundle)
+
+
+def test_a_net_that_answers_no_numbers_is_refused(tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path / "b", onnx_bytes=tiny_onnx(gain=np.nan))
+    with pytest.raises(BundleError, match="no numbers"):
+        Classifier.load(bundle).classify(tone("jazz"))
+
+
+def test_the_net_is_the_one_that_was_verified(tiny_bundle: Path, tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path / "b")
+    (tmp_path / "b" / "model.onnx").write_bytes(tiny_onnx(gain=-4))
+    with pytest.raises(BundleError, match="SHA-256"):
+        Classifier.load(bundle)
+
+
+def test_the_shipped_model_hears_music(clips_dir: Path) -> None:
+    if not (DEFAULT_BUNDLE / "bundle.json").exists():
+        pytest.skip("no bundle ships with this copy")
+    prediction = Classifier.load().classify(clips_dir / "hungarian_dance_5.ogg")
+    assert prediction.genre == "classical"
+    assert prediction.duration_s == pytest.approx(46, abs=1)
