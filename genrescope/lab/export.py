@@ -25,8 +25,7 @@ class _Served(nn.Module):
         self.net = net
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        embedding = self.net.embed(x)
-        return self.net.head(embedding), embedding
+        return self.net.serve(x)
 
 
 def to_onnx(net: Net, *, n_bins: int, n_frames: int) -> bytes:

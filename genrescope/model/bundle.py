@@ -34,6 +34,7 @@ class Bundle:
         name: what to call it.
         labels: names of the classes, in the order of the logits.
         features: the front end the net was trained on.
+        band_share: share of each band's mean that standardising a clip takes away.
         window_s, hop_s: seconds of a window, and from one window to the next.
         temperature: what logits are divided by before the softmax.
         thresholds: e.g. ``uncertain``, the confidence below which an answer gets that flag.
@@ -50,6 +51,7 @@ class Bundle:
     name: str
     labels: tuple[str, ...]
     features: FeatureConfig
+    band_share: float
     window_s: float
     hop_s: float
     temperature: float
@@ -109,6 +111,7 @@ class Bundle:
             "name": self.name,
             "labels": list(self.labels),
             "features": self.features.to_dict(),
+            "band_share": self.band_share,
             "window_s": self.window_s,
             "hop_s": self.hop_s,
             "temperature": self.temperature,
@@ -132,6 +135,7 @@ def write_bundle(
     hop_s: float,
     created: str,
     licence: str,
+    band_share: float = 0.0,
     temperature: float = 1.0,
     thresholds: Mapping[str, float] | None = None,
     training: Mapping[str, Any] | None = None,
@@ -163,6 +167,7 @@ def write_bundle(
         name=name,
         labels=tuple(labels),
         features=features,
+        band_share=band_share,
         window_s=window_s,
         hop_s=hop_s,
         temperature=temperature,
@@ -194,6 +199,7 @@ def _from_payload(folder: Path, payload: dict[str, Any]) -> Bundle:
         features=FeatureConfig.from_dict(payload["features"]),
         window_s=float(payload["window_s"]),
         hop_s=float(payload["hop_s"]),
+        band_share=float(payload["band_share"]),
         temperature=float(payload["temperature"]),
         thresholds={key: float(value) for key, value in payload["thresholds"].items()},
         training=payload["training"],

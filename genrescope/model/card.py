@@ -56,7 +56,8 @@ def _head(bundle: Bundle) -> str:
         "Classes": f"{len(bundle.labels)}: {', '.join(bundle.labels)}",
         "Input": f"{_input(bundle)}, n_fft {config.n_fft}, hop {config.hop_length} samples "
         f"({config.frame_rate:.1f} frames/s), {config.top_db:g} dB range, "
-        "each clip standardised by its own mean and deviation",
+        "each clip standardised by its own mean and deviation"
+        + (f", less {bundle.band_share:.0%} of each band's mean" if bundle.band_share else ""),
         "Window": f"{bundle.window_s:g} s, one every {bundle.hop_s:g} s; the probabilities of a "
         "clip are the mean over its windows",
         "Output": "probabilities per window and per clip, and an embedding",

@@ -143,6 +143,10 @@ def _check_features(value: object) -> None:
     _require(good, f"features asks for other than {low} to {high} frames per second")
 
 
+def _check_band_share(value: object) -> None:
+    _require(_is_number(value, 0, 1), f"band_share {_shown(value)} is not within 0 to 1")
+
+
 def _check_temperature(value: object) -> None:
     _require(_is_number(value, 0.01, 100), f"temperature {_shown(value)} is out of range")
 
@@ -207,6 +211,7 @@ _CHECKS = {
     "created": _check_created,
     "labels": _check_labels,
     "features": _check_features,
+    "band_share": _check_band_share,
     "temperature": _check_temperature,
     "thresholds": _check_thresholds,
     "training": _check_training,

@@ -63,10 +63,10 @@ def test_each_tone_is_the_genre_of_its_band(tiny: Classifier, genre: str) -> Non
 
 
 def test_a_change_of_tone_is_on_the_timeline(tiny: Classifier) -> None:
-    samples = np.concatenate([tone(g, seconds=20).samples for g in ("rock", "blues")])
+    samples = np.concatenate([tone(g, seconds=12).samples for g in ("rock", "blues")])
     segments = tiny.classify(Waveform(samples, SR)).timeline()
     assert [s.label for s in segments if s.end - s.start > 5] == ["rock", "blues"]
-    assert segments[0].end == pytest.approx(20, abs=1.5)
+    assert segments[0].end == pytest.approx(12, abs=1.5)
 
 
 def test_path_bytes_file_object_and_samples_agree(tiny: Classifier, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_clip_probabilities_are_the_mean_over_windows(tiny: Classifier) -> None:
     assert np.linalg.norm(prediction.embedding) == pytest.approx(1, abs=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20)
 @given(n_samples=st.integers(1, 8 * SR), seed=st.integers(0, 99))
 def test_any_length_gives_probabilities_within_the_clip(
     tiny: Classifier, n_samples: int, seed: int
@@ -113,8 +113,8 @@ def test_batches_do_not_change_the_answer(
     expected = tiny.classify(waveform)
     monkeypatch.setattr(classifier, "_BATCH", 5)
     again = tiny.classify(waveform)
-    assert again.probs == pytest.approx(expected.probs, abs=1e-6)
-    assert again.embedding == pytest.approx(expected.embedding, abs=1e-6)
+    np.testing.assert_allclose(again.probs, expected.probs, atol=1e-6)
+    np.testing.assert_allclose(again.embedding, expected.embedding, atol=1e-6)
 
 
 def test_a_short_clip_is_repeated_and_flagged(tiny: Classifier) -> None:
@@ -195,7 +195,7 @@ def test_a_missing_file_is_named(tiny: Classifier, tmp_path: Path) -> None:
 def test_features_are_those_of_the_front_end(tiny: Classifier) -> None:
     waveform = tone("jazz")
     clip = tiny.features(waveform)
-    assert clip.log_mel == pytest.approx(log_mel(waveform.samples, tiny.bundle.features))
+    assert np.array_equal(clip.log_mel, log_mel(waveform.samples, tiny.bundle.features))
     assert same(tiny.classify_features(clip), tiny.classify(waveform))
 
 
@@ -213,12 +213,12 @@ def test_a_linear_spectrogram_serves_as_well(tmp_path: Path) -> None:
 
 
 def test_one_classifier_in_many_threads_answers_as_in_one(tiny_bundle: Path) -> None:
-    clips = [Waveform(noise((3 + i) * SR, seed=i), SR) for i in range(8)]
+    clips = [Waveform(noise((2 + i) * SR, seed=i), SR) for i in range(6)]
     alone = Classifier.load(tiny_bundle)
     expected = [alone.classify(clip) for clip in clips]
     shared = Classifier.load(tiny_bundle, threads=2)
     with ThreadPoolExecutor(8) as pool:
-        for _ in range(5):
+        for _ in range(3):
             answers = list(pool.map(shared.classify, clips))
             assert all(same(a, b) for a, b in zip(answers, expected, strict=True))
 

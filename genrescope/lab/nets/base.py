@@ -38,3 +38,8 @@ class Net(nn.Module):
         """Logits (batch, n_classes) of x (batch, n_bins, n_frames)."""
         logits: Tensor = self.head(self.embed(x))
         return logits
+
+    def serve(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits and embedding from one pass: what a bundle's ONNX graph computes."""
+        embedding = self.embed(x)
+        return self.head(embedding), embedding

@@ -1,0 +1,312 @@
+"""From finished runs to a bundle: one ONNX graph, calibrated, with its evidence and catalogue."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from genrescope.data.splits import PARTS, track_of
+from genrescope.data.store import FeatureStore
+from genrescope.errors import GenrescopeError
+from genrescope.lab.examples import Examples, examples
+from genrescope.lab.export import check_parity, to_onnx
+from genrescope.lab.metrics import by_track, fit_temperature, score
+from genrescope.lab.nets import Net
+from genrescope.lab.run import Run, n_frames_of
+from genrescope.lab.train import mean_probs, predict_windows
+from genrescope.model.bundle import Bundle, write_bundle
+
+PARITY = 1e-3
+EMBEDDING_SIZE = 64
+DOUBTFUL = 0.08
+"""Share of held-out clips that the ``uncertain`` flag may fall on."""
+
+
+class Ensemble(Net):
+    """Nets side by side: the mean of their logits, their embeddings joined."""
+
+    def __init__(self, nets: Sequence[Net]) -> None:
+        super().__init__()
+        self.nets = nn.ModuleList(nets)
+        self.head = _MeanOfHeads(nets)
+
+    def embed(self, x: Tensor) -> Tensor:
+        nets = cast("list[Net]", list(self.nets))
+        return torch.cat([net.embed(x) for net in nets], dim=1)
+
+
+class _MeanOfHeads(nn.Module):
+    def __init__(self, nets: Sequence[Net]) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(net.head for net in nets)
+
+    def forward(self, joined: Tensor) -> Tensor:
+        parts = joined.chunk(len(self.heads), dim=1)
+        return torch.stack([head(e) for head, e in zip(self.heads, parts, strict=True)]).mean(0)
+
+
+class Whitened(Net):
+    """A net whose embedding is small and centred, so that a cosine tells tracks apart.
+
+    The embeddings of a net's last layer all point the same way; their first principal
+    components, each scaled to unit variance, do not. Logits are the net's own.
+
+    Args:
+        net: any net.
+        embeddings: (n, d) of many windows, to fit the projection on.
+        size: numbers that are kept, at most.
+    """
+
+    def __init__(self, net: Net, embeddings: NDArray[np.float32], *, size: int) -> None:
+        super().__init__()
+        self.net = net
+        mean = embeddings.mean(axis=0, dtype=np.float64)
+        _, scale, axes = np.linalg.svd(embeddings - mean, full_matrices=False)
+        size = min(size, int((scale > scale[0] * 1e-4).sum()))
+        weight = axes[:size] / (scale[:size, None] / np.sqrt(len(embeddings)))
+        self.project = nn.Linear(len(mean), size)
+        with torch.no_grad():
+            self.project.weight.copy_(torch.from_numpy(weight))
+            self.project.bias.copy_(torch.from_numpy(-weight @ mean))
+
+    def serve(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        embedding = self.net.embed(x)
+        return self.net.head(embedding), self.project(embedding)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Held-out clips and what runs of the same recipe say of them.
+
+    Attributes:
+        protocol: of the split they were held out by.
+        part: the part of it.
+        members: IDs (n,).
+        labels: int64 (n,).
+        logits: of each member's windows, (n_windows, n_classes).
+    """
+
+    protocol: str
+    part: str
+    members: tuple[str, ...]
+    labels: NDArray[np.int64]
+    logits: list[NDArray[np.float32]]
+
+
+def run_examples(run: Run, store: FeatureStore, members: Sequence[str]) -> Examples:
+    """Members of a store, prepared as the run's net is used to."""
+    recipe = run.recipe
+    return examples(
+        store,
+        members,
+        n_frames=n_frames_of(recipe, run.features),
+        starts=run.config["starts"],
+        band_share=recipe.band_share,
+        labels=run.labels,
+    )
+
+
+def gather(runs: Sequence[Run], store: FeatureStore) -> list[Evidence]:
+    """What runs say of the clips they did not learn, best part first: test, else valid.
+
+    Folds of one protocol are joined; runs over the same clips (other seeds) are averaged.
+
+    Args:
+        runs: trainings with a held-out part.
+        store: the features they were trained on.
+
+    Raises:
+        GenrescopeError: a run that held nothing out.
+    """
+    joined: dict[tuple[str, str], dict[str, list[NDArray[np.float32]]]] = {}
+    classes: dict[str, int] = {}
+    for run in runs:
+        parts = run.fold.parts()
+        part = next((p for p in reversed(PARTS[1:]) if parts[p]), None)
+        if part is None:
+            raise GenrescopeError(f"{run.path}: held nothing out, so it is no evidence.")
+        data = run_examples(run, store, parts[part])
+        logits = predict_windows(run.net(), data)
+        there = joined.setdefault((run.config["split"]["protocol"], part), {})
+        for member, label, some in zip(data.members, data.labels, logits, strict=True):
+            there.setdefault(member, []).append(some)
+            classes[member] = int(label)
+    return [
+        Evidence(
+            protocol,
+            part,
+            tuple(there),
+            np.array([classes[m] for m in there]),
+            [np.mean(np.stack(some), axis=0) for some in there.values()],
+        )
+        for (protocol, part), there in joined.items()
+    ]
+
+
+def metric_rows(evidence: Sequence[Evidence], temperature: float) -> list[dict[str, Any]]:
+    """One row of a bundle's metrics for each protocol, at track level."""
+    rows = []
+    for one in evidence:
+        probs = mean_probs(one.logits, temperature)
+        _, labels, clips = by_track([track_of(m) for m in one.members], one.labels, probs)
+        scores = score(labels, clips)
+        rows.append(
+            {
+                "protocol": one.protocol,
+                "part": one.part,
+                "level": "track",
+                "n": scores.n,
+                "accuracy": scores.accuracy.value,
+                "low": scores.accuracy.low,
+                "high": scores.accuracy.high,
+                "f1": scores.f1.value,
+                "calibration_error": scores.calibration_error,
+            }
+        )
+    return rows
+
+
+def ship(
+    runs: Sequence[Run],
+    store: FeatureStore,
+    out: Path,
+    *,
+    name: str,
+    licence: str,
+    created: str,
+    command: str,
+    evidence: Sequence[Run] = (),
+) -> Bundle:
+    """Write the bundle of one run, or of several as an ensemble.
+
+    Args:
+        runs: what ships; all of the same input, window and labels.
+        store: the features they were trained on.
+        out: folder of the bundle.
+        name: of the bundle.
+        licence: of the bundle.
+        created: ISO date.
+        command: what the user typed.
+        evidence: runs of the same recipe that held clips out; the runs themselves by default.
+            They give the temperature, the threshold of doubt and the figures.
+
+    Raises:
+        GenrescopeError: runs that do not fit each other, a net that ONNX Runtime does not
+            compute alike, or no held-out clip anywhere.
+    """
+    first = runs[0]
+    for run in runs[1:]:
+        same = (run.features, run.labels, run.recipe.window_s, run.recipe.band_share)
+        if same != (
+            first.features,
+            first.labels,
+            first.recipe.window_s,
+            first.recipe.band_share,
+        ):
+            raise GenrescopeError(f"{run.path}: has other inputs or labels than {first.path}.")
+    proof = gather(evidence or runs, store)
+    calibrating = min(proof, key=lambda one: one.part != "valid")
+    temperature = _temperature(calibrating)
+    net = runs[0].net() if len(runs) == 1 else Ensemble([run.net() for run in runs])
+    learned = list(dict.fromkeys(track_of(m) for run in runs for m in run.fold.train))
+    served = Whitened(net, _embeddings(net, first, store, learned), size=EMBEDDING_SIZE).eval()
+    n_frames = n_frames_of(first.recipe, first.features)
+    onnx_bytes = to_onnx(served, n_bins=first.features.n_bins, n_frames=n_frames)
+    gap = check_parity(served, onnx_bytes, n_bins=first.features.n_bins, n_frames=n_frames)
+    if gap > PARITY:
+        raise GenrescopeError(f"ONNX Runtime differs from torch by {gap:.2g}, over {PARITY:g}.")
+    confidence = mean_probs(calibrating.logits, temperature).max(axis=1)
+    return write_bundle(
+        out,
+        onnx_bytes=onnx_bytes,
+        name=name,
+        labels=first.labels,
+        features=first.features,
+        band_share=first.recipe.band_share,
+        window_s=first.recipe.window_s,
+        hop_s=first.recipe.window_s / 2,
+        temperature=temperature,
+        thresholds={"uncertain": float(np.quantile(confidence, DOUBTFUL))},
+        training=_training(runs, learned, command),
+        metrics=metric_rows(proof, temperature),
+        licence=licence,
+        created=created,
+        catalogue=_catalogue(served, first, store, learned),
+    )
+
+
+def _temperature(one: Evidence) -> float:
+    n = min(len(some) for some in one.logits)
+    return fit_temperature(np.stack([some[:n] for some in one.logits]), one.labels)
+
+
+def _windows(run: Run, store: FeatureStore, tracks: Sequence[str]) -> Iterator[Tensor]:
+    data = run_examples(run, store, tracks)
+    for member in range(len(data)):
+        yield data.windows(member)
+
+
+@torch.inference_mode()
+def _embeddings(
+    net: Net, run: Run, store: FeatureStore, tracks: Sequence[str]
+) -> NDArray[np.float32]:
+    """Embedding of every window of the tracks, (n, d)."""
+    return np.concatenate([net.embed(x).numpy() for x in _windows(run, store, tracks)])
+
+
+@torch.inference_mode()
+def _catalogue(served: Whitened, run: Run, store: FeatureStore, tracks: Sequence[str]) -> bytes:
+    """The catalogue's npz: for each track the direction of its windows' mean embedding."""
+    facts = {track.track_id: track for track in store.facts}
+    rows = []
+    for x in _windows(run, store, tracks):
+        mean = served.serve(x)[1].mean(dim=0).numpy()
+        rows.append(mean / max(float(np.linalg.norm(mean)), 1e-12))
+    file = io.BytesIO()
+    np.savez_compressed(
+        file,
+        embedding=np.stack(rows).astype(np.float16),
+        track=np.array(tracks),
+        artist=np.array([facts[t].artist or "" for t in tracks]),
+        title=np.array([facts[t].title or "" for t in tracks]),
+        genre=np.array([facts[t].genre for t in tracks]),
+    )
+    return file.getvalue()
+
+
+def _training(runs: Sequence[Run], tracks: list[str], command: str) -> dict[str, Any]:
+    config = runs[0].config
+    return {
+        "data": config["data"],
+        "protocol": config["split"]["protocol"],
+        "split": config["split"],
+        "net": config["recipe"]["net"] + (f" x {len(runs)}" if len(runs) > 1 else ""),
+        "recipe": config["recipe"],
+        "seed": [run.config["seed"] for run in runs] if len(runs) > 1 else config["seed"],
+        "tracks": tracks,
+        "command": config["command"],
+        "export": command,
+        "date": config["date"],
+        "versions": config["versions"],
+        "commit": _commit(),
+    }
+
+
+def _commit() -> str:
+    """The commit of the checkout that exports; empty outside of one."""
+    answer = subprocess.run(
+        ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return answer.stdout.strip()
