@@ -26,7 +26,11 @@ class Input:
         self.name = name
         self._file = file
         self._failure: BaseException | None = None
-        self.size = self.seek(0, os.SEEK_END)
+        self.size = 0
+        try:
+            self.size = file.seek(0, os.SEEK_END)
+        except Exception as failure:
+            self._failure = failure
         self.seek(0)
         self.check()
 
@@ -48,8 +52,13 @@ class Input:
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         try:
-            # FFmpeg may set flags of its own above the two bits of `whence`.
-            return self._file.seek(offset, whence & 3)
+            whence &= 3  # FFmpeg sets flags of its own above these two bits
+            if whence == os.SEEK_CUR:
+                offset += self._file.tell()
+            elif whence == os.SEEK_END:
+                offset += self.size
+            # A damaged header may point before the beginning: no failure of the file.
+            return self._file.seek(offset) if offset >= 0 else -1
         except BaseException as failure:
             self._failure = failure
             return -1

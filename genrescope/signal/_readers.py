@@ -113,11 +113,12 @@ class SndfileReader:
         self.sr: int = self._sound.samplerate
         self.n_channels: int = self._sound.channels
         frames = int(self._sound.frames)
-        # A FLAC encoder that wrote to a pipe could not go back to fill in the length.
-        self.n_samples = frames if frames < 1 << 62 else None
+        self.n_samples: int | None = frames
         try:
-            if not frames:  # FFmpeg also reads wav files whose sizes were never filled in
-                raise soundfile.SoundFileError("no samples")
+            # Encoders that write to a pipe cannot go back to fill in the length: wav files are
+            # then empty for libsndfile, FLAC endless. FFmpeg reads both.
+            if not 0 < frames < 1 << 62:
+                raise soundfile.SoundFileError("the header gives no length")
             _check_limits(file, self.n_channels, self.sr)
         except Exception:
             self.close()
@@ -126,7 +127,8 @@ class SndfileReader:
     def blocks(self, start: int = 0) -> Iterator[Block]:
         import soundfile
 
-        if self.n_samples is not None and start >= self.n_samples:
+        n_samples = self.n_samples or 0
+        if start >= n_samples:
             return
         position = start
         try:
@@ -142,8 +144,7 @@ class SndfileReader:
             self.truncated = True
             yield from self._rest(position)
             return
-        short = self.n_samples is not None and position < self.n_samples
-        self.truncated = short or pcm_is_cut(self._sound.extra_info)
+        self.truncated = position < n_samples or pcm_is_cut(self._sound.extra_info)
 
     def _rest(self, position: int) -> Iterator[Block]:
         """What FFmpeg still decodes after libsndfile gave up at `position`."""
@@ -246,19 +247,22 @@ class AvReader:
         from av.audio.fifo import AudioFifo
 
         fifo, kind = AudioFifo(), None
-        for frame in self._frames():
-            shape = (frame.sample_rate, frame.layout.nb_channels, frame.format.name)
-            if shape != kind:
-                _check_limits(self._file, shape[1], shape[0])
-                if kind is None:
-                    self.sr = shape[0]
-                yield from self._drained(fifo)
-                fifo, kind = AudioFifo(), shape
-            frame.pts = None  # gaps in time are closed up
-            fifo.write(frame)
-            if fifo.samples >= _BLOCK_LENGTH:
-                yield from self._drained(fifo)
-        yield from self._drained(fifo)
+        try:
+            for frame in self._frames():
+                shape = (frame.sample_rate, frame.layout.nb_channels, frame.format.name)
+                if shape != kind:
+                    _check_limits(self._file, shape[1], shape[0])
+                    if kind is None:
+                        self.sr = shape[0]
+                    yield from self._drained(fifo)
+                    fifo, kind = AudioFifo(), shape
+                frame.pts = None  # gaps in time are closed up
+                fifo.write(frame)
+                if fifo.samples >= _BLOCK_LENGTH:
+                    yield from self._drained(fifo)
+            yield from self._drained(fifo)
+        except _av_errors():
+            self.truncated = True
 
     def _drained(self, fifo: AudioFifo) -> Iterator[Block]:
         frame = fifo.read() if fifo.samples else None
@@ -300,7 +304,7 @@ class AvReader:
             return int(stream.duration * stream.time_base * self.sr)
         # The container's own length is that of its longest stream, maybe pictures.
         if container.duration is not None and len(container.streams) == 1:
-            return container.duration * self.sr // 1_000_000
+            return int(container.duration * self.sr // 1_000_000)
         return None
 
     def close(self) -> None:
@@ -316,9 +320,14 @@ def _av_errors() -> tuple[type[Exception], ...]:
 
 def _to_float(frame: AudioFrame) -> Block:
     """Samples of a frame, float32 (n_samples, n_channels) in [-1, 1]."""
+    n_channels = frame.layout.nb_channels
+    if frame.format.is_planar and n_channels >= 8:
+        # PyAV looks for a null after the last of FFmpeg's 8 plane pointers, and crashes.
+        from av.audio.resampler import AudioResampler
+
+        (frame,) = AudioResampler(format="flt").resample(frame)
     samples: NDArray[Any] = frame.to_ndarray()  # (n_channels, n), or (1, n * n_channels) if packed
-    planar = frame.format.is_planar
-    samples = samples.T if planar else samples.reshape(-1, frame.layout.nb_channels)
+    samples = samples.T if frame.format.is_planar else samples.reshape(-1, n_channels)
     if samples.dtype.kind == "f":
         with np.errstate(over="ignore"):  # float64 beyond float32 becomes infinite, and is refused
             return samples.astype(np.float32, copy=False)

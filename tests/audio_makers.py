@@ -1,0 +1,132 @@
+"""Recordings made on the spot, in every format that is read: plain functions for any test."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]  # (n_samples, n_channels)
+
+# Every name can be given to `encoded`: libsndfile writes the first group, FFmpeg the second.
+SNDFILE = {
+    "wav8": ("WAV", "PCM_U8"),
+    "wav16": ("WAV", "PCM_16"),
+    "wav24": ("WAV", "PCM_24"),
+    "wav32": ("WAV", "PCM_32"),
+    "wav-float": ("WAV", "FLOAT"),
+    "wav-double": ("WAV", "DOUBLE"),
+    "wav-ext": ("WAVEX", "PCM_24"),
+    "wav-adpcm": ("WAV", "IMA_ADPCM"),
+    "rf64": ("RF64", "PCM_16"),
+    "w64": ("W64", "PCM_16"),
+    "aiff8": ("AIFF", "PCM_S8"),
+    "aiff": ("AIFF", "PCM_16"),
+    "aiff24": ("AIFF", "PCM_24"),
+    "aiff-float": ("AIFF", "FLOAT"),
+    "au": ("AU", "PCM_16"),
+    "au-float": ("AU", "FLOAT"),
+    "au-ulaw": ("AU", "ULAW"),
+    "caf": ("CAF", "PCM_16"),
+    "flac": ("FLAC", "PCM_16"),
+    "flac8": ("FLAC", "PCM_S8"),
+    "flac24": ("FLAC", "PCM_24"),
+    "ogg": ("OGG", "VORBIS"),
+}
+FFMPEG: dict[str, tuple[str, str, dict[str, str]]] = {
+    "mp3": ("mp3", "libmp3lame", {}),
+    "mp3-bare": ("mp3", "libmp3lame", {"write_xing": "0", "id3v2_version": "0"}),
+    "opus": ("ogg", "libopus", {}),
+    "m4a": ("ipod", "aac", {}),
+    "m4a-faststart": ("ipod", "aac", {"movflags": "faststart"}),
+    "mp4-fragments": (  # as Safari records
+        "mp4",
+        "aac",
+        {"movflags": "frag_keyframe+empty_moov+default_base_moof", "frag_duration": "500000"},
+    ),
+    "aac": ("adts", "aac", {}),
+    "alac": ("ipod", "alac", {}),
+    "webm": ("webm", "libopus", {}),
+    "webm-live": ("webm", "libopus", {"live": "1"}),
+    "wma": ("asf", "wmav2", {}),
+    "mka-flac": ("matroska", "flac", {}),
+    "mp2": ("mp2", "mp2", {}),
+    "ac3": ("ac3", "ac3", {}),
+}
+LOSSLESS = (*(k for k in SNDFILE if k not in {"ogg", "wav-adpcm", "au-ulaw"}), "alac", "mka-flac")
+_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
+
+
+def chord(
+    seconds: float, sr: int = 22_050, *, n_channels: int = 1, seed: int = 0, top_hz: float = 3_000.0
+) -> Samples:
+    """Sines below `top_hz`, the same sound at any rate and in every channel: (n, n_channels)."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(round(seconds * sr)) / sr
+    hz, phase = rng.uniform(80.0, top_hz, 24), rng.uniform(0, 2 * np.pi, 24)
+    y = np.sin(2 * np.pi * hz * t[:, None] + phase).sum(axis=1) / 16
+    return np.repeat(y[:, None], n_channels, axis=1).astype(np.float32)
+
+
+def encoded(kind: str, samples: Samples, sr: int) -> bytes:
+    """The samples (n,) or (n, n_channels) as a file of that kind."""
+    samples = samples[:, None] if samples.ndim == 1 else samples
+    if kind in SNDFILE:
+        return _by_sndfile(samples, sr, *SNDFILE[kind])
+    if kind == "webm-browser":
+        return _with_open_sizes(encoded("webm-live", samples, sr))
+    return _by_ffmpeg(samples, sr, *FFMPEG[kind])
+
+
+def _by_sndfile(samples: Samples, sr: int, form: str, subtype: str) -> bytes:
+    file = io.BytesIO()
+    with soundfile.SoundFile(
+        file, "w", sr, samples.shape[1], format=form, subtype=subtype
+    ) as sound:
+        for i in range(0, len(samples), 8192):  # the Vorbis encoder overflows its stack on more
+            sound.write(samples[i : i + 8192])
+    return file.getvalue()
+
+
+def _by_ffmpeg(
+    samples: Samples, sr: int, container: str, codec: str, options: dict[str, str]
+) -> bytes:
+    layout = _LAYOUTS[samples.shape[1]]
+    with (
+        tempfile.NamedTemporaryFile() as file,  # faststart reads back what it wrote, by name
+        av.open(file.name, "w", format=container, options=options) as output,
+    ):
+        rate = 48_000 if codec == "libopus" else sr
+        stream = output.add_stream(codec, rate=rate, layout=layout)
+        stream.bit_rate = 64_000 * samples.shape[1]
+        stream.time_base = Fraction(1, rate)
+        for i in range(0, len(samples), sr):
+            planar = np.ascontiguousarray(samples[i : i + sr].T)
+            frame = av.AudioFrame.from_ndarray(planar, format="fltp", layout=layout)
+            frame.sample_rate, frame.pts = sr, i
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+        output.close()
+        return Path(file.name).read_bytes()
+
+
+def _with_open_sizes(webm: bytes) -> bytes:
+    """The live WebM with clusters of unknown size, as MediaRecorder leaves them."""
+    data = bytearray(webm)
+    i = -1
+    while (i := data.find(b"\x1f\x43\xb6\x75", i + 1)) >= 0:
+        n = 9 - data[i + 4].bit_length()
+        data[i + 4 : i + 4 + n] = (2 ** (7 * n + 1) - 1).to_bytes(n, "big")
+    return bytes(data)
+
+
+def id3_tag(body: bytes) -> bytes:
+    """An ID3v2.3 tag around raw frames."""
+    size = len(body)
+    return b"ID3\x03\x00\x00" + bytes(size >> s & 0x7F for s in (21, 14, 7, 0)) + body
