@@ -83,19 +83,29 @@ def _mark_repeats(tracks: list[Track]) -> list[Track]:
     return [marked(track) for track in tracks]
 
 
+def _possible(protocol: str, dataset: Dataset) -> dict[str, Any]:
+    """The folds of a protocol, with five of them or else as many as the data set allows."""
+    reason = ""
+    for n_folds in (5, 4, 3):
+        try:
+            split = make_split(protocol, dataset.tracks, n_folds=n_folds)
+        except DatasetError as error:
+            reason = reason or str(error)
+            continue
+        return {
+            "folds": [{p: len(m) for p, m in fold.parts().items()} for fold in split.folds],
+            "excluded": split.excluded,
+            "absent": list(split.absent),
+        }
+    return {"impossible": reason}
+
+
 def describe(dataset: Dataset) -> dict[str, Any]:
     """What a data set holds and how each protocol of `SPLITS` would split it, JSON-ready."""
     splits: dict[str, Any] = {}
     for name, protocol in SPLITS.items():
-        facts: dict[str, Any] = {"summary": protocol.summary, "leaky": protocol.leaky}
-        try:
-            split = make_split(name, dataset.tracks)
-            facts["folds"] = [{p: len(m) for p, m in f.parts().items()} for f in split.folds]
-            facts["excluded"] = split.excluded
-            facts["absent"] = list(split.absent)
-        except DatasetError as error:
-            facts["impossible"] = str(error)
-        splits[name] = facts
+        splits[name] = {"summary": protocol.summary, "leaky": protocol.leaky}
+        splits[name] |= _possible(name, dataset)
     return {
         "name": dataset.name,
         "tracks": len(dataset.tracks),

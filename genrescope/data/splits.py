@@ -116,7 +116,7 @@ class Protocol:
         summary: one line for people.
         leaky: one recording may be on both sides.
         together: the groups of tracks, by index, that it never parts.
-        published: fixed lists, of which a part may be wholly absent.
+        published: fixed lists, parts of which may be absent.
     """
 
     make: Callable[[Sequence[Track], int, int], Split]
@@ -176,6 +176,8 @@ def _windows(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
         drawn = random_windows(length, window_length=window_length, n_windows=n_windows, rng=rng)
         starts |= {f"{track.track_id}#{i}": int(ms) / 1000 for i, ms in enumerate(drawn)}
         genres += [track.genre] * n_windows
+    if not starts:
+        raise DatasetError(f"windows: no clip is as long as one window of {WINDOW_S:g} s.")
     members = list(starts)
     groups = [[i] for i in range(len(members))]
     folds = _folds(members, genres, groups, n_folds, rng)
@@ -282,8 +284,8 @@ def _check_fold(
             side[member] = part
     classes = {track.genre for track in known.values()}
     for part, members in fold.parts().items():
-        if not members and part != "train" and protocol.published and absent:
-            continue
+        if protocol.published and absent and part != "train":
+            continue  # the list has the class; its tracks are not here, and `absent` says so
         missing = classes - {known[track_of(member)].genre for member in members}
         if missing:
             raise DatasetError(

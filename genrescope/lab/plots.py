@@ -70,6 +70,9 @@ def draw_dataset(
         grid[0], ("Waveform", "STFT, -80 to 0 dB", "Mel spectrogram, -80 to 0 dB"), strict=True
     ):
         ax.set_title(title, loc="left", color=INK, fontsize=12, fontweight="bold", pad=8)
+    longest = max(clip.duration for clip in clips.values())
+    for ax in grid.flat:
+        ax.set_xlim(0, longest)
     for ax in grid[-1]:
         ax.set_xlabel("s", color=FAINT, fontsize=8, labelpad=1)
         ax.tick_params(labelbottom=True)
@@ -119,7 +122,7 @@ def _draw_wave(ax: Axes, clip: Waveform, hue: str) -> None:
     ax.fill_between(times, stretches.min(axis=1), stretches.max(axis=1), color=pale, linewidth=0)
     rms = np.sqrt((stretches**2).mean(axis=1))
     ax.fill_between(times, -rms, rms, color=hue, linewidth=0)
-    ax.set(xlim=(0, clip.duration), ylim=(-1, 1), yticks=[])
+    ax.set(ylim=(-1, 1), yticks=[])
 
 
 def _draw_windows(

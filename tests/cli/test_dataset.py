@@ -1,0 +1,150 @@
+"""``genrescope dataset``, as a user runs it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+from typer.testing import CliRunner, Result
+
+from genrescope.cli import app
+from genrescope.data import gtzan
+from genrescope.data.store import FeatureStore
+
+SR = 8000
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["dataset", *map(str, arguments)])
+
+
+def tone(seconds: float, hz: float) -> np.ndarray:
+    return 0.5 * np.sin(2 * np.pi * hz * np.arange(round(seconds * SR)) / SR)
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    """Two genres of three artists with two clips each."""
+    folder, rows = tmp_path / "music", ["track,artist"]
+    for i, genre in enumerate(("fado", "polka")):
+        (folder / genre).mkdir(parents=True)
+        for k in range(6):
+            sf.write(folder / genre / f"{k}.wav", tone(4.0, 300 + 100 * i + 10 * k), SR)
+            rows.append(f"{genre}/{k},{genre} {k // 2}")
+    (folder / "artists.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def test_check_describes_a_folder(music: Path) -> None:
+    result = run("check", music)
+    assert result.exit_code == 0
+    assert "12 tracks" in result.stdout
+    for name in ("fado", "polka", "windows", "leaky", "artists", "fault-filtered"):
+        assert name in result.stdout
+
+
+def test_check_as_json_names_what_fails(music: Path) -> None:
+    (music / "polka" / "broken.mp3").write_bytes(b"no audio")
+    result = run("check", music, "--json")
+    assert result.exit_code == 1
+    assert "polka/broken.mp3: " in result.stderr
+    facts = json.loads(result.stdout)
+    assert facts["tracks"] == 12
+    assert facts["artists"] == 6
+    assert list(facts["absent"]) == ["polka/broken.mp3"]
+    assert len(facts["splits"]["artists"]["folds"]) == 3
+    assert len(facts["splits"]["tracks"]["folds"]) == 5
+
+
+def test_check_reads_a_store(gtzan_dir: Path) -> None:
+    result = run("check", gtzan_dir / "mel_u8.npz")
+    assert result.exit_code == 0
+    assert "693 tracks" in result.stdout
+    assert "307 absent (not in this file)" in result.stderr
+
+
+def test_build_makes_a_store_that_check_reads(music: Path, tmp_path: Path) -> None:
+    (music / "polka" / "broken.mp3").write_bytes(b"no audio")
+    out = tmp_path / "new" / "store"
+    result = run("build", music, "--out", out, "--sr", SR, "--hop-length", 800, "--workers", 1)
+    assert result.exit_code == 1
+    assert "12 clips of 2 genres" in result.stdout
+    assert "polka/broken.mp3: " in result.stderr
+    store = FeatureStore.load(out)
+    assert store.config.hop_length == 800
+    assert store[0].shape == (128, 41)
+    (music / "polka" / "broken.mp3").unlink()
+    again = run("build", music, "--out", out, "--sr", SR, "--hop-length", 800, "--workers", 1)
+    assert again.exit_code == 0
+    assert "12 tracks" in run("check", out).stdout
+
+
+def test_build_of_linear_spectra(music: Path, tmp_path: Path) -> None:
+    out = tmp_path / "store"
+    result = run("build", music, "--out", out, "--stft", "--n-fft", 256, "--workers", 1)
+    assert result.exit_code == 0
+    assert FeatureStore.load(out).config.n_bins == 129
+
+
+def test_another_configuration_is_an_error_in_words(music: Path, tmp_path: Path) -> None:
+    out = tmp_path / "store"
+    assert run("build", music, "--out", out, "--workers", 1).exit_code == 0
+    result = run("build", music, "--out", out, "--hop-length", 256, "--workers", 1)
+    assert result.exit_code == 1
+    assert "another configuration" in result.stderr
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("verb", ["check", "build", "show"])
+def test_missing_folder_is_an_error_in_words(verb: str, tmp_path: Path) -> None:
+    result = run(
+        verb, tmp_path / "nowhere", *(["--out", tmp_path / "x"] if verb != "check" else [])
+    )
+    assert result.exit_code == 1
+    assert "no such folder" in result.stderr
+
+
+def test_show_draws_a_picture(music: Path, tmp_path: Path) -> None:
+    (music / "polka" / "0.wav").write_bytes(b"no audio")
+    result = run("show", music, "--out", tmp_path / "new" / "picture.png")
+    assert result.exit_code == 0
+    assert "2 genres" in result.stdout
+    assert "0.wav" in result.stderr
+    assert (tmp_path / "new" / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_show_in_an_unknown_format(music: Path, tmp_path: Path) -> None:
+    result = run("show", music, "--out", tmp_path / "picture.xyz")
+    assert result.exit_code == 2
+    assert "xyz" in result.stderr
+
+
+def test_fetch_unpacks_gtzan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tarfile.open(tmp_path / "genres.tar.gz", "w:gz") as tar:
+        for track_id in ("blues.00000", "rock.00000"):
+            audio = io.BytesIO()
+            sf.write(audio, tone(1.0, 440), SR, format="AU")
+            member = tarfile.TarInfo(f"genres/{track_id.split('.')[0]}/{track_id}.au")
+            member.size = audio.tell()
+            audio.seek(0)
+            tar.addfile(member, audio)
+    archive = tmp_path / "genres.tar.gz"
+    url = archive.as_uri()
+    wrong = run("fetch", "--to", tmp_path / "wrong", "--url", url)
+    assert wrong.exit_code == 1
+    assert "not the expected file" in wrong.stderr
+    # The real archive's size and checksum stand in the signature's defaults.
+    defaults = gtzan.fetch.__kwdefaults__
+    monkeypatch.setitem(defaults, "size", archive.stat().st_size)
+    monkeypatch.setitem(defaults, "md5", hashlib.md5(archive.read_bytes()).hexdigest())
+    result = run("fetch", "--to", tmp_path / "here", "--url", url)
+    assert result.exit_code == 0, result.output
+    assert "2 clips" in result.stdout
+    assert run("fetch", "musicnet").exit_code == 2
+    assert "2 tracks" in run("check", tmp_path / "here").stdout
