@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 
 BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -20,8 +20,9 @@ class Metrics:
         self.received_bytes = 0
         self._requests: Counter[tuple[str, str, int]] = Counter()
         self._buckets: dict[str, list[int]] = {}
-        self._sums: Counter[str] = Counter()
+        self._sums: defaultdict[str, float] = defaultdict(float)
         self._gauges: dict[str, tuple[str, Callable[[], float]]] = {}
+        self.gauge("in_flight", "Requests being answered.", lambda: self.in_flight)
 
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Adds a value that is read whenever it is asked for."""
@@ -32,7 +33,7 @@ class Metrics:
         self._requests[method, route, status] += 1
         buckets = self._buckets.setdefault(route, [0] * (len(BOUNDS_S) + 1))
         buckets[bisect_left(BOUNDS_S, seconds)] += 1
-        self._sums[route] += seconds  # type: ignore[assignment]
+        self._sums[route] += seconds
 
     def text(self) -> str:
         """Everything counted so far."""
@@ -48,8 +49,7 @@ class Metrics:
             lines += _histogram(route, buckets, self._sums[route])
         lines += _head("received_bytes_total", "counter", "Bytes of request bodies received.")
         lines.append(f"genrescope_received_bytes_total {self.received_bytes}")
-        gauges = {"in_flight": ("Requests being answered.", lambda: self.in_flight), **self._gauges}
-        for name, (text, read) in gauges.items():
+        for name, (text, read) in self._gauges.items():
             lines += [*_head(name, "gauge", text), f"genrescope_{name} {read():g}"]
         return "\n".join(lines) + "\n"
 

@@ -1,0 +1,122 @@
+"""What the web tests share: a server in a thread, a stand-in engine, a little music."""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import soundfile as sf
+import uvicorn
+from fastapi import FastAPI
+from numpy.typing import NDArray
+
+from genrescope.web.uploads import Upload
+
+
+@dataclass
+class Running:
+    """A server that answers at ``url``; ``stop`` asks it to end without waiting."""
+
+    url: str
+    port: int
+    stop: Callable[[], None]
+    thread: threading.Thread
+
+
+@contextmanager
+def serve(app: FastAPI) -> Iterator[Running]:
+    """Serves ``app`` on a free port of this machine."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    config = uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=10)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.01)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    try:
+        yield Running(f"http://127.0.0.1:{port}", port, stop, thread)
+    finally:
+        stop()
+        thread.join()
+        listener.close()
+
+
+@dataclass
+class StubEngine:
+    """An engine that answers as told; ``seen`` holds what it was given."""
+
+    answer: Callable[[Upload], bytes] = lambda upload: b'{"bytes": %d}' % len(upload.data)
+    name: str = "stub"
+    seen: list[Upload] = field(default_factory=list)
+
+    def classify(self, upload: Upload) -> bytes:
+        self.seen.append(upload)
+        return self.answer(upload)
+
+    def polish(self, upload: Upload) -> Any:
+        raise NotImplementedError
+
+    def describe(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+
+def music(seconds: float, *, sr: int = 22_050) -> NDArray[np.float32]:
+    """float32 (n_samples, 2): four chords in turn, plucked twice a second, over a bass."""
+    t = np.arange(round(seconds * sr)) / sr
+    out = np.zeros((len(t), 2), np.float32)
+    chords = ((220, 262, 330), (175, 220, 262), (131, 165, 196), (196, 247, 294))
+    for start in np.arange(0, seconds, 0.5):
+        since = t - start
+        struck = np.where(since >= 0, np.exp(-4 * np.maximum(since, 0)), 0)
+        chord = chords[int(start / 2) % len(chords)]
+        for k, hz in enumerate((chord[0] / 2, *chord)):
+            tone = struck * (np.sin(2 * np.pi * hz * t) + 0.3 * np.sin(4 * np.pi * hz * t))
+            out += np.outer(tone, (0.5 + 0.1 * k, 0.8 - 0.1 * k)).astype(np.float32)
+    return (0.5 * out / np.abs(out).max()).astype(np.float32)
+
+
+def wav(samples: NDArray[np.float32], *, sr: int = 22_050) -> bytes:
+    """The bytes of a 16-bit wav file."""
+    file = io.BytesIO()
+    sf.write(file, samples, sr, format="WAV", subtype="PCM_16")
+    return file.getvalue()
+
+
+BOUNDARY = b"----a-boundary"
+
+
+def form(data: bytes, *, name: str = "song.wav", field_name: str = "file") -> bytes:
+    """A multipart body with one file."""
+    return (
+        b'--%s\r\nContent-Disposition: form-data; name="%s"; filename="%s"\r\n'
+        b"Content-Type: audio/wav\r\n\r\n%s\r\n--%s--\r\n"
+    ) % (BOUNDARY, field_name.encode(), name.encode(), data, BOUNDARY)
+
+
+def head(port: int, *, length: int | None, path: str = "/api/v1/classify") -> bytes:
+    """The head of an upload as it goes over the wire; no length means chunks."""
+    size = f"Content-Length: {length}" if length is not None else "Transfer-Encoding: chunked"
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{size}\r\n"
+        f"Content-Type: multipart/form-data; boundary={BOUNDARY.decode()}\r\n\r\n"
+    ).encode()
+
+
+def talk(port: int, *parts: bytes) -> bytes:
+    """Sends ``parts`` over one connection and returns the answer so far: its first bytes."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        for part in parts:
+            connection.sendall(part)
+        return connection.recv(65_536)

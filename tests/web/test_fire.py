@@ -1,0 +1,332 @@
+"""Under load and under fire: limits, refusals, headers, and what the log leaves out."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import logging
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.requests import Request
+from web.serving import BOUNDARY, Running, StubEngine, form, head, serve, talk
+
+from genrescope.web import pages, uploads
+from genrescope.web.app import create_app
+from genrescope.web.gate import SECURITY_HEADERS
+from genrescope.web.limits import Budget, Limits
+from genrescope.web.problems import ProblemError
+from genrescope.web.uploads import Upload
+
+MB = 2**20
+
+
+class Gatekeeper:
+    """Work that waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.started = threading.Semaphore(0)
+        self.go = threading.Event()
+
+    def __call__(self, upload: Upload) -> bytes:
+        self.started.release()
+        self.go.wait(20)
+        return b"{}"
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[Running]:
+    """A server that takes a megabyte, and waits a quarter of a second."""
+    app = create_app(
+        engine=StubEngine(),  # type: ignore[arg-type]
+        max_upload_mb=1,
+        limits=Limits(idle_s=0.25, upload_s=0.5),
+    )
+    with serve(app) as running:
+        yield running
+
+
+def status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+def post(url: str, data: bytes = b"abc") -> httpx.Response:
+    return httpx.post(f"{url}/api/v1/classify", files={"file": ("a.wav", data)}, timeout=30)
+
+
+def test_an_honest_length_over_the_limit_is_refused_before_a_byte_is_sent(small: Running) -> None:
+    answer = talk(small.port, head(small.port, length=2 * MB))
+    assert status(answer) == 413
+    assert b"1 MB" in answer
+
+
+def test_an_upload_without_length_is_refused_where_it_passes_the_limit(small: Running) -> None:
+    start = form(b"")[: -len(BOUNDARY) - 8]
+    chunks = [start, *[b"x" * 65_536] * 17]
+    wire = [b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks]
+    assert status(talk(small.port, head(small.port, length=None), *wire)) == 413
+
+
+def test_a_part_that_is_not_the_file_counts_too(small: Running) -> None:
+    body = form(b"x" * (MB + 200_000), field_name="other")
+    answer = httpx.post(
+        f"{small.url}/api/v1/classify",
+        content=(body[i : i + 65_536] for i in range(0, len(body), 65_536)),
+        headers={"Content-Type": f"multipart/form-data; boundary={BOUNDARY.decode()}"},
+    )
+    assert answer.status_code == 413
+
+
+def test_a_client_that_sends_everything_first_still_reads_the_refusal(small: Running) -> None:
+    answer = post(small.url, b"x" * 20 * MB)
+    assert answer.status_code == 413
+    assert answer.json()["error"]["remedy"]
+
+
+def test_the_largest_upload_is_taken(small: Running) -> None:
+    assert post(small.url, b"x" * MB).json() == {"bytes": MB}
+    assert post(small.url, b"x" * (MB + 1)).status_code == 413
+
+
+def test_a_client_that_stops_sending_is_let_go(small: Running) -> None:
+    answer = talk(small.port, head(small.port, length=1_000), form(b"abc")[:50])
+    assert status(answer) == 408
+
+
+def test_a_client_that_leaves_does_no_harm(small: Running) -> None:
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", small.port)) as connection:
+            connection.sendall(head(small.port, length=1_000) + form(b"abc")[:50])
+    assert post(small.url).status_code == 200
+    metrics = httpx.get(f"{small.url}/metrics").text
+    assert "genrescope_held_bytes 0\n" in metrics
+
+
+def test_beyond_workers_and_queue_it_is_busy_and_says_when_to_come_back() -> None:
+    work = Gatekeeper()
+    app = create_app(
+        engine=StubEngine(work),  # type: ignore[arg-type]
+        limits=Limits(workers=1, waiting=1),
+    )
+    with serve(app) as running, ThreadPoolExecutor(2) as clients:
+        accepted = [clients.submit(post, running.url) for _ in range(2)]
+        work.started.acquire(timeout=20)
+        while "genrescope_listening_jobs 2" not in httpx.get(f"{running.url}/metrics").text:
+            pass
+        refused = post(running.url)
+        assert refused.status_code == 503
+        assert int(refused.headers["retry-after"]) > 0
+        assert httpx.get(f"{running.url}/api/v1/healthz").status_code == 200
+        work.go.set()
+        assert [job.result().status_code for job in accepted] == [200, 200]
+        assert post(running.url).status_code == 200
+
+
+def test_all_uploads_together_are_bounded() -> None:
+    app = create_app(
+        engine=StubEngine(),  # type: ignore[arg-type]
+        limits=Limits(held_bytes=100_000),
+    )
+    with serve(app) as running:
+        assert post(running.url, b"x" * 100_001).status_code == 503
+        assert post(running.url, b"x" * 90_000).status_code == 200
+
+
+def test_work_past_its_time_is_given_up() -> None:
+    work = Gatekeeper()
+    app = create_app(engine=StubEngine(work), limits=Limits(work_s=0.1))  # type: ignore[arg-type]
+    with serve(app) as running:
+        answer = post(running.url)
+        work.go.set()
+        assert (answer.status_code, answer.json()["error"]["code"]) == (504, "timed_out")
+
+
+def test_shutdown_finishes_what_is_running() -> None:
+    work = Gatekeeper()
+    app = create_app(engine=StubEngine(work))  # type: ignore[arg-type]
+    with serve(app) as running, ThreadPoolExecutor(1) as clients:
+        answer = clients.submit(post, running.url)
+        work.started.acquire(timeout=20)
+        running.stop()
+        work.go.set()
+        assert answer.result().status_code == 200
+        running.thread.join(20)
+        assert not running.thread.is_alive()
+
+
+def test_a_fault_of_ours_is_said_without_its_details(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(upload: Upload) -> bytes:
+        raise RuntimeError("the secret of " + upload.name)
+
+    app = create_app(engine=StubEngine(fail))  # type: ignore[arg-type]
+    with serve(app) as running:
+        answer = post(running.url)
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
+    assert answer.headers["x-request-id"] in caplog.text
+    assert all(answer.headers[name] == value for name, value in SECURITY_HEADERS.items())
+
+
+@pytest.mark.parametrize("path", ["/", "/static/app.js", "/nothing", "/api/v1/bundle", "/metrics"])
+def test_every_answer_carries_the_security_headers(client: httpx.Client, path: str) -> None:
+    answer = client.get(path)
+    for name, value in SECURITY_HEADERS.items():
+        assert answer.headers[name] == value
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("host", "known"),
+    [
+        ("localhost", True),
+        ("LOCALHOST:8000", True),
+        ("127.0.0.1:1", True),
+        ("[::1]:8000", True),
+        ("[::1]", True),
+        ("music.example.org", True),
+        ("a.example.net", True),
+        ("example.net", False),
+        ("evil.org", False),
+        ("localhost.evil.org", False),
+        ("evilexample.net", False),
+        ("", False),
+    ],
+)
+def test_host_check(host: str, known: bool) -> None:
+    app = create_app(
+        engine=StubEngine(),  # type: ignore[arg-type]
+        allowed_hosts=["localhost", "127.0.0.1", "[::1]", "music.example.org", "*.example.net"],
+    )
+
+    async def ask() -> int:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return (await client.get("/api/v1/healthz", headers={"Host": host})).status_code
+
+    assert (asyncio.run(ask()) == 200) is known
+
+
+def test_another_sites_page_may_not_post(client: httpx.Client) -> None:
+    files = {"file": ("a.wav", b"abc")}
+    answer = client.post("/api/v1/classify", files=files, headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 403
+    assert client.get("/", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["../app.py", "%2e%2e/app.py", "..%2fapp.py", "/etc/passwd", "%00", "", "."]
+)
+def test_no_path_reaches_the_file_system(client: httpx.Client, path: str) -> None:
+    answer = client.get(f"/static/{path}")
+    assert answer.status_code == 404
+
+
+def test_files_are_sent_once(client: httpx.Client) -> None:
+    first = client.get("/static/style.css")
+    assert first.headers["content-type"] == "text/css; charset=utf-8"
+    again = client.get("/static/style.css", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_the_page_holds_nothing_inline_and_nothing_from_elsewhere(client: httpx.Client) -> None:
+    static = Path(pages.__file__).parent / "static"
+    for page in (client.get("/").text, client.get("/api/v1/docs").text):
+        assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", page)
+    for file in static.iterdir():
+        text = file.read_text(encoding="utf-8")
+        outside = re.findall(r"(?:https?:)?//[\w.-]+\.\w+[^\s\"'`]*", re.sub(r"^\s*//.*", "", text))
+        assert [url for url in outside if "www.w3.org" not in url] == [], file.name
+
+
+def test_metrics_count_by_template(client: httpx.Client) -> None:
+    client.get("/static/style.css")
+    client.get("/nothing/that-a-client-made-up")
+    client.request("BREW", "/")
+    text = client.get("/metrics").text
+    assert re.search(
+        r'requests_total\{method="GET",route="/static/\{path:path\}",status="200"\} \d', text
+    )
+    assert "made-up" not in text
+    assert "BREW" not in text
+    for name in ("in_flight 1", "listening_jobs 0", "polishing_jobs 0"):
+        assert f"genrescope_{name}\n" in text
+    buckets = re.findall(r'seconds_bucket\{route="/static/\{path:path\}",le="[^"]*"\} (\d+)', text)
+    assert len(buckets) > 1
+    assert [int(n) for n in buckets] == sorted(int(n) for n in buckets)
+
+
+def test_the_log_leaves_recordings_and_their_names_out(
+    client: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "genrescope.web"):
+        client.post("/api/v1/classify?tell=me", files={"file": ("my-secret-song.wav", b"words")})
+    entries = [json.loads(r.message) for r in caplog.records if r.name == "genrescope.web"]
+    entry = entries[-1]
+    assert (entry["route"], entry["status"]) == ("/api/v1/classify", 422)
+    assert entry["received"] > 0
+    assert "secret" not in caplog.text
+    assert "tell" not in caplog.text
+
+
+def received(body: bytes, cuts: list[int]) -> Upload:
+    """What `receive` makes of a body that arrives in pieces."""
+    edges = [0, *sorted(cut % (len(body) + 1) for cut in cuts), len(body)]
+    pieces = [body[a:b] for a, b in itertools.pairwise(edges)]
+    messages = iter(
+        {"type": "http.request", "body": piece, "more_body": i < len(pieces) - 1}
+        for i, piece in enumerate(pieces)
+    )
+
+    async def next_message() -> dict[str, object]:
+        return next(messages)
+
+    kind = b"multipart/form-data; boundary=" + BOUNDARY
+    request = Request({"type": "http", "headers": [(b"content-type", kind)]}, next_message)
+    budget = Budget(MB)
+
+    async def receive() -> Upload:
+        async with uploads.receive(request, limits=Limits(), budget=budget) as upload:
+            assert budget.held == len(upload.data)
+            return upload
+
+    try:
+        return asyncio.run(receive())
+    finally:
+        assert budget.held == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.binary(min_size=1, max_size=300), cuts=st.lists(st.integers(0, 10_000), max_size=8))
+def test_an_upload_arrives_whole_however_it_is_cut(data: bytes, cuts: list[int]) -> None:
+    assert received(form(data), cuts) == Upload("song.wav", data)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    noise=st.binary(max_size=60),
+    at=st.integers(0, 400),
+    cuts=st.lists(st.integers(0, 1_000), max_size=4),
+)
+def test_a_broken_upload_is_refused_or_read_but_never_crashes(
+    noise: bytes, at: int, cuts: list[int]
+) -> None:
+    body = form(b"music " * 20)
+    broken = body[:at] + noise + body[at + len(noise) :]
+    try:
+        upload = received(broken, cuts)
+    except ProblemError as error:
+        said = error.status
+    else:
+        said = 200
+        assert upload.name.isprintable()
+    assert said in (200, 400, 413, 422)
