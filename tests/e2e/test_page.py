@@ -1,0 +1,241 @@
+"""The page in a real browser, whose microphone hears a real clip."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import soundfile as sf
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expect, sync_playwright
+from web.serving import Running, music, serve, wav
+
+from genrescope.web.app import create_app
+
+pytestmark = pytest.mark.e2e
+
+SHARED_CLIP = Path(__file__).resolve().parents[3] / "shared/data/clips/vibe_ace.ogg"
+RESULT_MS = 60_000  # a machine may be busy; how quick it is, the benchmarks say
+
+
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.skip("needs Chromium, which is not on the PATH")
+    return found
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the microphone hears: a clip where the shared data are, else music made here."""
+    path = tmp_path_factory.mktemp("microphone") / "heard.wav"
+    if SHARED_CLIP.exists():
+        samples, sr = sf.read(SHARED_CLIP, stop=44_100 * 20)
+        sf.write(path, samples, sr, subtype="PCM_16")
+    else:
+        path.write_bytes(wav(music(20, sr=44_100), sr=44_100))
+    return path
+
+
+@pytest.fixture(scope="module")
+def server(tiny_bundle: Path) -> Iterator[Running]:
+    with serve(create_app(bundle=tiny_bundle, max_upload_mb=2)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+def launch(playwright: Playwright, chromium: str, *more: str) -> Browser:
+    quiet = ("background-networking", "component-update", "sync", "gpu")
+    flags = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in quiet), *more]
+    return playwright.chromium.launch(executable_path=chromium, args=flags)
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright, chromium: str, heard: Path) -> Iterator[Browser]:
+    browser = launch(
+        playwright,
+        chromium,
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={heard}",
+        "--autoplay-policy=no-user-gesture-required",
+    )
+    yield browser
+    browser.close()
+
+
+class Watch:
+    """What must not happen on a page: errors, and requests to anyone else."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.troubles: list[str] = []
+        self._own = (url, f"blob:{url}", "data:")
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        page.on("request", lambda request: self._request(request.url))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.troubles.append(message.text)
+
+    def _request(self, url: str) -> None:
+        if not url.startswith(self._own):
+            self.troubles.append(f"request to {url}")
+
+
+def opened(browser: Browser, server: Running, **context: object) -> tuple[Page, Watch]:
+    page = browser.new_context(**context).new_page()  # type: ignore[arg-type]
+    watch = Watch(page, server.url)
+    page.goto(server.url)
+    expect(page.get_by_role("button", name="Start")).to_be_visible()
+    return page, watch
+
+
+def record(page: Page) -> None:
+    """From Start, or Record again, to the result, by keyboard."""
+    page.keyboard.press("Enter")
+    button = page.get_by_role("button", name="Stop")
+    expect(button).to_be_focused()
+    expect(button).to_have_attribute("aria-disabled", "true")
+    expect(button).to_have_attribute("aria-disabled", "false", timeout=6_000)
+    page.keyboard.press("Enter")
+    expect(page.locator("#result")).to_be_visible(timeout=RESULT_MS)
+
+
+def no_sideways_scroll(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
+def test_record_and_enjoy(browser: Browser, server: Running) -> None:
+    page, watch = opened(browser, server)
+    page.get_by_role("button", name="Start").focus()
+    record(page)
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+    expect(page.get_by_role("status").last).not_to_be_empty()
+
+    bars = page.get_by_role("list", name="All ten genres").get_by_role("listitem")
+    expect(bars).to_have_count(10)
+    first = page.get_by_role("heading", level=1).inner_text()
+    assert bars.first.inner_text().startswith(first)
+    expect(page.get_by_role("img", name="Mel spectrogram")).to_be_visible()
+
+    original, polished = page.locator("#original"), page.locator("#polished")
+    expect(original.get_by_role("button", name="Play")).to_be_enabled(timeout=RESULT_MS)
+    expect(polished.get_by_role("button", name="Play")).to_be_enabled(timeout=RESULT_MS)
+    for player in (original, polished):
+        duration = player.locator("audio").evaluate("a => a.duration")
+        assert 2.5 < duration < 8
+    expect(polished).to_contain_text("LUFS")
+    with page.expect_download() as download:
+        polished.get_by_role("link", name="Download").click()
+    samples, _ = sf.read(download.value.path())
+    assert samples.ndim == 2
+    assert abs(samples).max() > 0.05
+
+    tracks = page.get_by_role("list").filter(has=page.get_by_text("alike")).get_by_role("link")
+    expect(tracks.first).to_have_attribute("rel", "noopener noreferrer")
+    assert 1 < tracks.count() <= 6
+
+    page.get_by_role("button", name="Record again").first.focus()
+    record(page)
+    expect(bars).to_have_count(10)
+    assert watch.troubles == []
+    page.context.close()
+
+
+def test_a_file_its_timeline_and_the_comparison(browser: Browser, server: Running) -> None:
+    page, watch = opened(browser, server, reduced_motion="reduce", color_scheme="dark")
+    song = wav(music(12))
+    page.set_input_files("#file", {"name": "a.wav", "mimeType": "audio/wav", "buffer": song})
+    expect(page.locator("#result")).to_be_visible(timeout=RESULT_MS)
+    original, polished = page.locator("#original audio"), page.locator("#polished audio")
+    compare = page.get_by_role("button", name="Compare")
+    expect(compare).to_be_visible(timeout=RESULT_MS)
+
+    page.get_by_role("slider", name="Position in your sound").fill("6")
+    assert original.evaluate("a => a.currentTime") == pytest.approx(6, abs=0.1)
+    compare.click()
+    expect(page.get_by_role("button", name="Pause the more beautiful version")).to_be_visible()
+    assert polished.evaluate("a => a.currentTime") >= 5.9
+    assert original.evaluate("a => a.paused")
+
+    page.locator(".stretch").first.click()
+    page.wait_for_function("document.querySelector('#polished audio').currentTime < 5")
+    assert watch.troubles == []
+    page.context.close()
+
+
+def test_what_cannot_be_used_is_said_in_words(browser: Browser, server: Running) -> None:
+    page, _ = opened(browser, server)
+    trouble = page.get_by_role("alert")
+    for name, content, words in (
+        ("words.txt", b"These are words.", "words.txt"),
+        ("large.wav", b"x" * (3 * 2**20), "up to 2 MB"),
+        ("empty.wav", b"", "empty"),
+    ):
+        file = {"name": name, "mimeType": "audio/wav", "buffer": content}
+        page.set_input_files("#file", file)
+        expect(trouble).to_contain_text(words)
+    page.get_by_role("button", name="Record instead").click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Start")).to_be_focused()
+    page.context.close()
+
+
+def test_it_stops_by_itself(browser: Browser, server: Running) -> None:
+    page = browser.new_context().new_page()
+    page.clock.install()
+    page.goto(server.url)
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    page.wait_for_timeout(1_000)  # what it has really heard by then
+    page.clock.fast_forward(31_000)
+    expect(page.locator("#result")).to_be_visible(timeout=RESULT_MS)
+    page.context.close()
+
+
+def test_a_phone(browser: Browser, server: Running) -> None:
+    page, watch = opened(
+        browser,
+        server,
+        viewport={"width": 360, "height": 640},
+        has_touch=True,
+        is_mobile=True,
+        device_scale_factor=2,
+    )
+    assert no_sideways_scroll(page)
+    button = page.get_by_role("button", name="Start")
+    assert button.bounding_box()["y"] + button.bounding_box()["height"] < 640  # type: ignore[index]
+    button.tap()
+    expect(page.locator("#record")).to_have_attribute("aria-disabled", "false", timeout=6_000)
+    assert no_sideways_scroll(page)
+    page.get_by_role("button", name="Stop").tap()
+    expect(page.get_by_role("link", name="search for it").first).to_be_visible(timeout=RESULT_MS)
+    assert no_sideways_scroll(page)
+    assert watch.troubles == []
+    page.context.close()
+
+
+def test_a_microphone_that_is_denied(
+    playwright: Playwright, chromium: str, server: Running
+) -> None:
+    browser = launch(
+        playwright, chromium, "--use-fake-device-for-media-stream", "--deny-permission-prompts"
+    )
+    page, watch = opened(browser, server)
+    page.get_by_role("button", name="Start").click()
+    trouble = page.get_by_role("alert")
+    expect(trouble).to_contain_text("not allowed")
+    expect(trouble).to_be_focused()
+    with page.expect_file_chooser():
+        trouble.get_by_role("button", name="Choose a file").click()
+    assert watch.troubles == []
+    browser.close()
