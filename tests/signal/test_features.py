@@ -72,7 +72,7 @@ def configs(draw: st.DrawFn) -> FeatureConfig:
 # librosa warns of clips shorter than a frame and of filters narrower than a Fourier bin; that its
 # numbers are met there too is what is tested.
 @pytest.mark.filterwarnings("ignore:n_fft=:UserWarning", "ignore:Empty filters:UserWarning")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @example(config=FeatureConfig(), n_samples=1, seed=0, gain=0.3)
 @example(config=STORE_CONFIG, n_samples=22_050 * 4, seed=0, gain=0.3)
 @given(configs(), st.integers(1, 60_000), st.integers(0, 99), st.sampled_from([0.3, 1e-4, 30.0]))
@@ -120,7 +120,7 @@ def test_filterbank_cannot_be_changed_by_a_caller() -> None:
         mel_filterbank(STORE_CONFIG)[0, 0] = 1.0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @example(cuts=[], hop_length=512, n_samples=40_000)
 @example(cuts=[1, 1, 2], hop_length=5000, n_samples=400_000)
 @given(
@@ -200,6 +200,7 @@ def test_standardise_forgets_level_and_range(seed: int, offset: float, scale: fl
     np.testing.assert_allclose(y, standardise(x), atol=1e-2)
 
 
+@settings(deadline=None)
 @given(configs())
 def test_config_survives_the_trip_through_a_dictionary(config: FeatureConfig) -> None:
     assert FeatureConfig.from_dict(config.to_dict()) == config

@@ -6,12 +6,13 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from genrescope.signal.windows import grid, random_windows, take
 
 
+@settings(deadline=None)
 @example(window_length=39, n_windows=5, slack=192, seed=0)
 @given(st.integers(1, 100), st.integers(1, 12), st.integers(0, 2_000), st.integers(0, 2**32))
 def test_random_windows_never_leave_the_clip_nor_overlap(
@@ -63,6 +64,7 @@ def test_windows_that_do_not_fit_are_refused(
         )
 
 
+@settings(deadline=None)
 @given(st.integers(1, 3_000), st.integers(1, 200), st.integers(1, 300))
 def test_grid_stays_inside_and_reaches_both_ends(
     length: int, window_length: int, hop_length: int
@@ -79,6 +81,7 @@ def test_grid_stays_inside_and_reaches_both_ends(
     assert ((steps > 0) & (steps <= hop_length)).all()
 
 
+@settings(deadline=None)
 @given(st.integers(1, 500), st.integers(1, 60), st.data())
 def test_grid_without_gaps_covers_every_sample(
     length: int, window_length: int, data: st.DataObject
@@ -98,6 +101,7 @@ def test_grid_of_nothing_is_refused(lengths: tuple[int, int, int]) -> None:
         grid(length, window_length=window_length, hop_length=hop_length)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 100), st.integers(1, 40), st.integers(1, 40))
 def test_take_cuts_what_the_grid_names(length: int, window_length: int, hop_length: int) -> None:
     x = np.arange(2 * length).reshape(2, length)
