@@ -1,0 +1,51 @@
+"""``genrescope export``: finished runs into a bundle that ``classify`` and ``serve`` use."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folders written by train; several become an ensemble.")
+    ],
+    data: Annotated[Path, typer.Option(help="The feature store the runs were trained on.")],
+    out: Annotated[Path, typer.Option(help="Folder of the bundle.")],
+    evidence: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A run of the same recipe that held tracks out: it gives the figures and the "
+            "calibration. May be given several times; the runs themselves by default."
+        ),
+    ] = None,
+    name: Annotated[str, typer.Option(help="What to call the bundle.")] = "my-genres",
+    licence: Annotated[str, typer.Option(help="Its licence.")] = "Apache-2.0",
+) -> None:
+    """Write a bundle from one or more finished trainings."""
+    from genrescope.data.store import FeatureStore
+    from genrescope.lab.run import Run
+    from genrescope.lab.ship import ship
+
+    bundle = ship(
+        [Run.load(path) for path in runs],
+        FeatureStore.load(data),
+        out,
+        name=name,
+        licence=licence,
+        created=datetime.now(UTC).strftime("%Y-%m-%d"),
+        command=shlex.join(["genrescope", *sys.argv[1:]]),
+        evidence=[Run.load(path) for path in evidence or ()],
+    )
+    for row in bundle.metrics:
+        typer.echo(
+            f"{row['protocol']}, {row['part']}, {row['n']} tracks: accuracy "
+            f"{row['accuracy']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+        )
+    size = sum((bundle.path / file).stat().st_size for file in bundle.files) / 1e6
+    typer.echo(f"{bundle.path}: {bundle.name}, {size:.1f} MB")

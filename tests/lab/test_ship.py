@@ -1,0 +1,123 @@
+"""From runs to a bundle: what it answers is what the nets answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genrescope.data.splits import make_split
+from genrescope.data.store import FeatureStore
+from genrescope.data.track import Track
+from genrescope.errors import GenrescopeError
+from genrescope.lab.recipe import Recipe
+from genrescope.lab.run import Run, all_tracks, begin
+from genrescope.lab.ship import gather, ship
+from genrescope.lab.train import mean_probs, predict_windows
+from genrescope.model.classifier import Classifier, Clip
+from genrescope.model.similar import Catalogue
+from genrescope.signal.features import STORE_CONFIG
+
+RECIPE = Recipe(
+    net="compact",
+    options={"width": 4},
+    window_s=2.0,
+    band_share=0.5,
+    epochs=3,
+    excerpts=4,
+    batch_size=16,
+    lr=5e-3,
+    ema=0.9,
+)
+ABOUT = {"name": "bands", "licence": "CC0-1.0", "created": "2026-01-01", "command": "export"}
+
+
+@pytest.fixture(scope="module")
+def store() -> FeatureStore:
+    """Three genres: a band that is steady, that flickers, and none."""
+    rng = np.random.default_rng(0)
+    tracks, clips = [], []
+    for i in range(36):
+        genre = i % 3
+        clip = rng.normal(-50, 5, (128, 80)).astype(np.float32)
+        if genre:
+            clip[30:60] += 20 * (1 if genre == 1 else rng.integers(0, 2, 80))
+        tracks.append(Track(f"t{i}", "abc"[genre], f"artist {i}", f"title {i}", duration=6.0))
+        clips.append(clip.T.astype(np.float16))
+    return FeatureStore(STORE_CONFIG, tuple(tracks), {}, "bands", clips)
+
+
+@pytest.fixture(scope="module")
+def runs(store: FeatureStore, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """Two seeds of one fold, another fold, and one run on everything."""
+    folder = tmp_path_factory.mktemp("runs")
+    split = make_split("tracks", store.facts, n_folds=3)
+    for name, fold, seed in (("a", 0, 0), ("b", 0, 1), ("c", 1, 0)):
+        begin(store, split, RECIPE, fold=fold, seed=seed, out=folder / name).run()
+    begin(store, all_tracks(store), RECIPE, fold=0, seed=0, out=folder / "all").run()
+    return {name: Run.load(folder / name) for name in ("a", "b", "c", "all")}
+
+
+@pytest.mark.parametrize("names", [("a",), ("a", "b")])
+def test_the_bundle_answers_as_the_nets_do(
+    store: FeatureStore, runs: dict[str, Run], tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    chosen = [runs[name] for name in names]
+    bundle = ship(chosen, store, tmp_path, **ABOUT)
+    classifier = Classifier(bundle)
+    data = gather(chosen, store)[0]
+    probs = mean_probs(data.logits, bundle.temperature)
+    for member, expected in zip(data.members, probs, strict=True):
+        said = classifier.classify_features(Clip(store.get(member), 6.0, ()))
+        assert said.clip_probs == pytest.approx(expected, abs=0.03)  # bf16 where the net ran
+    assert bundle.metrics[0]["accuracy"] == pytest.approx((probs.argmax(1) == data.labels).mean())
+    assert bundle.training["tracks"] == list(runs["a"].fold.train)
+
+
+def test_a_run_on_everything_needs_evidence_from_others(
+    store: FeatureStore, runs: dict[str, Run], tmp_path: Path
+) -> None:
+    with pytest.raises(GenrescopeError, match="held nothing out"):
+        ship([runs["all"]], store, tmp_path / "none", **ABOUT)
+    bundle = ship([runs["all"]], store, tmp_path / "b", evidence=[runs["a"], runs["c"]], **ABOUT)
+    assert bundle.training["tracks"] == list(store.tracks)
+    held_out = len(runs["a"].fold.test) + len(runs["c"].fold.test)
+    assert [row["n"] for row in bundle.metrics] == [held_out]
+    assert bundle.metrics[0]["part"] == "test"
+
+
+def test_a_track_is_the_nearest_to_itself(
+    store: FeatureStore, runs: dict[str, Run], tmp_path: Path
+) -> None:
+    bundle = ship([runs["all"]], store, tmp_path, evidence=[runs["a"]], **ABOUT)
+    catalogue, classifier = Catalogue.load(bundle), Classifier(bundle)
+    assert len(catalogue) == len(store)
+    for track in ("t0", "t7", "t20"):
+        said = classifier.classify_features(Clip(store.get(track), 6.0, ()))
+        best = catalogue.nearest(said.embedding, n=1)[0]
+        assert best.track_id == track
+        assert best.similarity > 0.99
+
+
+def test_seeds_of_one_fold_are_averaged_and_folds_joined(
+    store: FeatureStore, runs: dict[str, Run]
+) -> None:
+    (both,) = gather([runs["a"], runs["b"], runs["c"]], store)
+    assert len(both.members) == len(runs["a"].fold.test) + len(runs["c"].fold.test)
+    from genrescope.lab.ship import run_examples
+
+    data = run_examples(runs["a"], store, runs["a"].fold.test[:1])
+    one, two = (predict_windows(runs[name].net(), data)[0] for name in ("a", "b"))
+    assert both.logits[0] == pytest.approx((one + two) / 2, abs=1e-5)
+
+
+def test_runs_of_other_inputs_do_not_ship_together(
+    store: FeatureStore, runs: dict[str, Run], tmp_path: Path
+) -> None:
+    split = make_split("tracks", store.facts, n_folds=3)
+    other = replace(RECIPE, band_share=0.0, epochs=1)
+    begin(store, split, other, fold=0, seed=0, out=tmp_path / "other").run()
+    with pytest.raises(GenrescopeError, match="other inputs"):
+        ship([runs["a"], Run.load(tmp_path / "other")], store, tmp_path / "b", **ABOUT)
