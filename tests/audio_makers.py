@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import av
@@ -60,18 +61,24 @@ FFMPEG: dict[str, tuple[str, str, dict[str, str]]] = {
     "ac3": ("ac3", "ac3", {}),
 }
 LOSSLESS = (*(k for k in SNDFILE if k not in {"ogg", "wav-adpcm", "au-ulaw"}), "alac", "mka-flac")
-_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
+_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 
 
 def chord(
     seconds: float, sr: int = 22_050, *, n_channels: int = 1, seed: int = 0, top_hz: float = 3_000.0
 ) -> Samples:
     """Sines below `top_hz`, the same sound at any rate and in every channel: (n, n_channels)."""
+    return np.repeat(_chord(seconds, sr, seed, top_hz)[:, None], n_channels, axis=1)
+
+
+@cache
+def _chord(seconds: float, sr: int, seed: int, top_hz: float) -> Samples:
     rng = np.random.default_rng(seed)
     t = np.arange(round(seconds * sr)) / sr
-    hz, phase = rng.uniform(80.0, top_hz, 24), rng.uniform(0, 2 * np.pi, 24)
-    y = np.sin(2 * np.pi * hz * t[:, None] + phase).sum(axis=1) / 16
-    return np.repeat(y[:, None], n_channels, axis=1).astype(np.float32)
+    y = np.zeros(len(t))
+    for hz, phase in zip(rng.uniform(80.0, top_hz, 12), rng.uniform(0, 2 * np.pi, 12), strict=True):
+        y += np.sin(2 * np.pi * hz * t + phase)
+    return (y / 10).astype(np.float32)
 
 
 def encoded(kind: str, samples: Samples, sr: int) -> bytes:
@@ -107,8 +114,8 @@ def _by_ffmpeg(
         stream.bit_rate = 64_000 * samples.shape[1]
         stream.time_base = Fraction(1, rate)
         for i in range(0, len(samples), sr):
-            planar = np.ascontiguousarray(samples[i : i + sr].T)
-            frame = av.AudioFrame.from_ndarray(planar, format="fltp", layout=layout)
+            packed = np.ascontiguousarray(samples[i : i + sr]).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
             frame.sample_rate, frame.pts = sr, i
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))

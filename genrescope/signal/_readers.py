@@ -337,7 +337,7 @@ def _to_float(frame: AudioFrame) -> Block:
 
 
 _SIGNATURES = (
-    *(b"RIFF", b"RIFX", b"RF64", b"FORM", b".snd", b"fLaC", b"caff", b"OggS", b"ID3"),
+    *(b"RIFF", b"RIFX", b"riff", b"RF64", b"FORM", b".snd", b"fLaC", b"caff", b"OggS", b"ID3"),
     *(b"\x1aE\xdf\xa3", b"0&\xb2u"),  # Matroska and WebM; WMA
 )
 
