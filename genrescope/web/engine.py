@@ -105,6 +105,14 @@ class Engine:
             raise AudioError(upload.name, str(error), "Send another recording.") from error
         return PolishedWav(to_wav(done.samples, done.sr), before, done.lufs, done.peak_db)
 
+    def warm_up(self) -> None:
+        """Does everything once, so that the first visitor does not wait for libraries to load."""
+        rng = np.random.default_rng(0)
+        noise = rng.normal(0, 0.1, (2 * 22_050, 1)).astype(np.float32)
+        upload = Upload("warm-up", to_wav(noise, 22_050))
+        self.classify(upload)
+        self.polish(upload)
+
     @property
     def name(self) -> str:
         """What the bundle is called."""

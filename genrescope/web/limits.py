@@ -24,7 +24,7 @@ class Limits:
         upload_bytes: the most one recording may weigh.
         held_bytes: the most all recordings being received or waiting may weigh together.
         audio_s: the most seconds of audio one recording may hold.
-        workers: classifications at once; polishing gets half as many, at least one.
+        workers: classifications at once; one or two recordings are polished beside them.
         waiting: how many may wait for each kind of worker before 503.
         work_s: time limit of one classification or polishing, waiting included.
         upload_s: time limit of receiving one upload.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -26,7 +27,9 @@ class Service:
         self.limits = limits
         self.metrics = Metrics()
         self.listening = self._pool("listening", limits.workers)
-        self.polishing = self._pool("polishing", max(1, limits.workers // 2))
+        # A quarter of an hour in stereo takes 2 GB to polish, so never more than two at once.
+        self.polishing = self._pool("polishing", min(2, max(1, limits.workers // 2)))
+        self._warming: asyncio.Future[None] | None = None
         self._budget = Budget(limits.held_bytes)
         self.metrics.gauge(
             "held_bytes", "Bytes of recordings held in memory.", lambda: self._budget.held
@@ -53,6 +56,10 @@ class Service:
         pool.check()
         async with self.recording(request) as upload:
             return await pool.run(lambda: task(upload))
+
+    def start(self) -> None:
+        """Warms up beside the first requests. Needs a running event loop."""
+        self._warming = asyncio.ensure_future(self.polishing.run(self.engine.warm_up))
 
     def close(self) -> None:
         """Lets what runs finish."""

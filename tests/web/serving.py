@@ -65,8 +65,8 @@ class StubEngine:
         self.seen.append(upload)
         return self.answer(upload)
 
-    def polish(self, upload: Upload) -> Any:
-        raise NotImplementedError
+    def warm_up(self) -> None:
+        pass
 
     def describe(self) -> dict[str, Any]:
         return {"name": self.name}
