@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.errors import AudioError, AudioTooLongError
+from genrescope.signal._ffmpeg import AvReader
 from genrescope.signal._input import Input, Source, open_input
-from genrescope.signal._readers import SR_RANGE_HZ, Block, Reader, open_reader
+from genrescope.signal._reader import SR_RANGE_HZ, Block, Reader
+from genrescope.signal._sndfile import SndfileReader, is_sndfile
 from genrescope.signal.waveform import Waveform
 
 __all__ = ["AUDIO_SUFFIXES", "Source", "Stream", "decode", "decode_channels", "stream"]
@@ -105,7 +107,7 @@ def decode_channels(
         AudioError, AudioTooLongError: as `decode`.
     """
     section = _Section(None, 0.0, None, max_duration_s)
-    with open_input(source, name) as file, closing(open_reader(file)) as reader:
+    with open_input(source, name) as file, closing(_open_reader(file)) as reader:
         blocks = list(_pieces(file, reader, section, lambda b: _conform(b, reader.n_channels)))
         return np.concatenate(blocks), reader.sr
 
@@ -156,12 +158,28 @@ class _Section:
 def _mono(
     source: Source, section: _Section, name: str | None, flags: set[str]
 ) -> Generator[Waveform, None, None]:
-    with open_input(source, name) as file, closing(open_reader(file)) as reader:
+    with open_input(source, name) as file, closing(_open_reader(file)) as reader:
         sr = section.sr or reader.sr
         for samples in _pieces(file, reader, section, _mean):
             yield Waveform(samples, sr)
         if reader.truncated:
             flags.add("truncated")
+
+
+def _open_reader(file: Input) -> Reader:
+    """The faster reader that can open `file`.
+
+    Raises:
+        AudioError: it is no sound that can be decoded, or its channels or rate are absurd.
+    """
+    if is_sndfile(file.peek(0, 16)):
+        import soundfile
+
+        try:
+            return SndfileReader(file)
+        except soundfile.SoundFileError:
+            file.check()
+    return AvReader(file)
 
 
 def _pieces(
