@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import socket
@@ -48,7 +49,8 @@ def serve(
         if not _is_local(host):
             typer.echo("Browsers give a page the microphone only at localhost or over HTTPS.")
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_GRACE_S)
-        uvicorn.Server(config).run(sockets=[listener])
+        with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped in good order by then
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listening(host: str, port: int) -> socket.socket:

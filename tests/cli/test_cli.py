@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from genrescope import __version__, cli
+from genrescope.errors import GenrescopeError
+
+COMMAND = [sys.executable, "-m", "genrescope"]
+
+
+def test_version() -> None:
+    result = CliRunner().invoke(cli.app, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, f"genrescope {__version__}\n")
+
+
+def test_help_lists_every_verb_with_what_it_does() -> None:
+    result = CliRunner().invoke(cli.app, ["--help"])
+    assert result.exit_code == 0
+    for verb in cli.VERBS:
+        assert verb in result.stdout
+    assert "Say which genre recordings are." in result.stdout
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_every_verb_exists_and_explains_itself(verb: str) -> None:
+    module, attribute = cli.VERBS[verb].split(":")
+    assert hasattr(import_module(module), attribute)
+    result = CliRunner().invoke(cli.app, [verb, "--help"])
+    assert result.exit_code == 0
+    assert "Usage: " in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [[], ["frobnicate"], ["classify"], ["classify", "--nope"]])
+def test_a_wrong_command_exits_with_2(arguments: list[str]) -> None:
+    assert CliRunner().invoke(cli.app, arguments).exit_code == 2
+
+
+def test_the_installed_command_is_main() -> None:
+    pyproject = Path(__file__).parents[2] / "pyproject.toml"
+    scripts = tomllib.loads(pyproject.read_text())["project"]["scripts"]
+    assert scripts["genrescope"] == "genrescope.cli:main"
+    assert callable(cli.main)
+
+
+def test_the_version_is_printed_without_a_library_of_numbers() -> None:
+    code = (
+        "import sys, genrescope.cli as c\n"
+        "try: c.app(['--version'])\n"
+        "except SystemExit: print(*{m.split('.')[0] for m in sys.modules})"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "typer" in loaded
+    assert not {"numpy", "onnxruntime", "pydantic", "rich", "fastapi", "torch"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (GenrescopeError("the reason"), "genrescope: the reason"),
+        (OSError(28, "No space left on device"), "output cannot be written: No space left"),
+        (PermissionError(13, "Permission denied", "runs/x"), "genrescope: runs/x: Permission"),
+    ],
+    ids=["own", "full disk", "no permission"],
+)
+def test_what_goes_wrong_is_said_and_exits_with_1(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    def fail(path: object) -> None:
+        raise error
+
+    monkeypatch.setattr("genrescope.model.bundle.Bundle.load", fail)
+    result = CliRunner().invoke(cli.app, ["info"])
+    assert result.exit_code == 1
+    assert words in result.stderr
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_loaded(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        arguments = ["serve", "--port", str(port), "--bundle", str(tmp_path)]
+        result = CliRunner().invoke(cli.app, arguments)
+    assert result.exit_code == 1
+    assert f"127.0.0.1:{port}" in result.stderr
+    assert "--port" in result.stderr
+
+
+def test_serving_without_a_bundle_is_refused_in_words(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli.app, ["serve", "--port", "0", "--bundle", str(tmp_path)])
+    assert result.exit_code == 1
+    assert str(tmp_path) in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_an_address_of_another_machine_is_refused_in_words() -> None:
+    result = CliRunner().invoke(cli.app, ["serve", "--host", "192.0.2.1"])
+    assert result.exit_code == 1
+    assert "192.0.2.1" in result.stderr
+
+
+def test_info_says_what_the_bundle_is(tiny_bundle: Path) -> None:
+    result = CliRunner().invoke(cli.app, ["info", str(tiny_bundle)])
+    assert result.exit_code == 0
+    for words in ("tiny", "classical", "fault-filtered", "0.500", "0.200 to 0.800", "Apache-2.0"):
+        assert words in result.stdout
+
+
+def test_info_of_what_is_no_bundle(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli.app, ["info", str(tmp_path / "absent")])
+    assert result.exit_code == 1
+    assert "absent: there is no such folder" in result.stderr.replace("\n", " ")
+
+
+def test_info_as_json_is_bundle_json(tiny_bundle: Path) -> None:
+    import json
+
+    result = CliRunner().invoke(cli.app, ["info", str(tiny_bundle), "--json"])
+    assert json.loads(result.stdout) == json.loads((tiny_bundle / "bundle.json").read_text())
