@@ -28,7 +28,8 @@ class Recipe:
         weight_decay: of AdamW, on matrices and kernels alone.
         label_smoothing: probability spread over all classes.
         ema: decay a step of the averaged weights that are kept; 0 keeps the last ones.
-        patience: epochs without a better validation loss before stopping; 0 never stops.
+        judge_every: epochs from one validation to the next; the last is always validated.
+        patience: validations without a better loss before stopping; 0 never stops.
         augment: how excerpts are disturbed.
     """
 
@@ -43,6 +44,7 @@ class Recipe:
     weight_decay: float = 0.02
     label_smoothing: float = 0.1
     ema: float = 0.999
+    judge_every: int = 1
     patience: int = 0
     augment: Augment = field(default_factory=Augment)
 

@@ -142,14 +142,16 @@ class Training:
             return True
         if not self.recipe.patience or not self.history:
             return False
-        return len(self.history) - 1 - self.best >= self.recipe.patience
+        judged = sum(not math.isnan(epoch.valid_loss) for epoch in self.history[self.best + 1 :])
+        return judged >= self.recipe.patience
 
     @property
     def best(self) -> int:
         """Epoch with the lowest validation loss so far; the last one without validation."""
         if self.valid is None:
             return len(self.history) - 1
-        return int(np.argmin([epoch.valid_loss for epoch in self.history]))
+        losses = [epoch.valid_loss for epoch in self.history]
+        return int(np.nanargmin(losses)) if not np.isnan(losses).all() else len(losses) - 1
 
     def _epoch(self, number: int, progress: Callable[[Step], None] | None) -> tuple[float, float]:
         # Seeded by its number, so that a resumed run draws what the whole one would have.
@@ -206,11 +208,12 @@ class Training:
     def _judge(self, loss: float, accuracy: float, seconds: float) -> None:
         """Score the averaged weights and keep them when they are the best so far."""
         valid_loss = valid_accuracy = math.nan
-        if self.valid is not None:
+        number = len(self.history)
+        due = (number + 1) % self.recipe.judge_every == 0 or number + 1 == self.recipe.epochs
+        if self.valid is not None and due:
             probs = mean_probs(predict_windows(self.average, self.valid))
             valid_loss = log_loss(self.valid.labels, probs)
             valid_accuracy = float((probs.argmax(1) == self.valid.labels).mean())
-        number = len(self.history)
         self.history.append(
             Epoch(number, loss, accuracy, valid_loss, valid_accuracy, round(seconds, 2))
         )
