@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import socket
 import threading
 import time
@@ -115,8 +116,15 @@ def head(port: int, *, length: int | None, path: str = "/api/v1/classify") -> by
 
 
 def talk(port: int, *parts: bytes) -> bytes:
-    """Sends ``parts`` over one connection and returns the answer so far: its first bytes."""
+    """Sends ``parts`` over one connection, leaves it open, and returns the whole answer."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         for part in parts:
             connection.sendall(part)
-        return connection.recv(65_536)
+        answer = b""
+        while not (size := re.search(rb"content-length: (\d+).*?\r\n\r\n", answer, re.S)) or (
+            len(answer) < size.end() + int(size[1])
+        ):
+            received = connection.recv(65_536)
+            assert received, f"the connection closed after {answer!r}"
+            answer += received
+        return answer
