@@ -54,7 +54,7 @@ def classify(
     else:
         out = output.Table([one.path for one in found])
     failures = 0
-    with output.progress(len(found)) as advance:
+    with output.progress(len(found), lines=not (as_json or as_csv)) as advance:
         for path, answer in _answers(classifier, found):
             if isinstance(answer, str):
                 failures += 1

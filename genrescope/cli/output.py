@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol, TextIO
 
 import typer
 
@@ -38,10 +39,10 @@ class JsonLines:
     """One object a line: the prediction with its ``path``, or ``path`` and ``error``."""
 
     def answer(self, path: str, prediction: Prediction) -> None:
-        typer.echo(json.dumps({"path": path, **prediction.to_dict()}))
+        _print(json.dumps({"path": path, **prediction.to_dict()}))
 
     def failure(self, path: str, message: str) -> None:
-        typer.echo(json.dumps({"path": path, "error": message}))
+        _print(json.dumps({"path": path, "error": message}))
 
 
 class Csv:
@@ -63,7 +64,7 @@ class Csv:
     def _write(self, row: dict[str, object]) -> None:
         line = io.StringIO()
         csv.DictWriter(line, self._columns, lineterminator="").writerow(row)
-        typer.echo(_encodable(line.getvalue()))
+        _print(line.getvalue())
 
 
 class Table:
@@ -81,16 +82,16 @@ class Table:
         if not self._headed:
             self._headed = True
             head = f"{_fit('file', self._width)}  {'genre':<{_SHARE}}  runners-up"
-            typer.echo(typer.style(head, dim=True))
+            _print(_styled(head, dim=True))
         first, *others = prediction.ranking()[: 1 + self._runners_up]
         if prediction.genre is None:
-            best, rest = typer.style("no label".ljust(_SHARE), dim=True), ""
+            best, rest = _styled("no label".ljust(_SHARE), dim=True), ""
         else:
-            best = typer.style(_share(*first), bold=True)
-            rest = typer.style("  ".join(_share(*other) for other in others), dim=True)
-        flags = typer.style("  ".join(prediction.flags), fg="yellow")
+            best = _styled(_share(*first), bold=True)
+            rest = _styled("  ".join(_share(*other) for other in others), dim=True)
+        flags = _styled("  ".join(prediction.flags), fg="yellow")
         cells = [_fit(printable(path), self._width), best, rest, flags]
-        typer.echo(_encodable("  ".join(cell for cell in cells if cell).rstrip()))
+        _print("  ".join(cell for cell in cells if cell).rstrip())
 
     def failure(self, path: str, message: str) -> None:
         """Standard error has said it."""
@@ -98,7 +99,8 @@ class Table:
 
 def complain(message: str) -> None:
     """Say on standard error what went wrong with one input."""
-    typer.echo(f"{typer.style('error', fg='red')}: {printable(message)}", err=True)
+    error = _styled("error", sys.stderr, fg="red")
+    print(f"{error}: {printable(message)}", file=sys.stderr, flush=True)
 
 
 def printable(text: str) -> str:
@@ -107,13 +109,18 @@ def printable(text: str) -> str:
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Callable[[], None]]:
+def progress(total: int, *, lines: bool) -> Iterator[Callable[[], None]]:
     """A bar on standard error where that is a terminal and there is more than one thing to do.
+
+    Args:
+        total: how many things.
+        lines: whether the answers may be on the same terminal, that is, in lines that fit it.
 
     Yields:
         What to call when one is done.
     """
-    if total < 2 or not sys.stderr.isatty():
+    clash = sys.stdout.isatty() and not lines
+    if total < 2 or not sys.stderr.isatty() or clash:
         yield lambda: None
         return
     from rich.console import Console
@@ -125,7 +132,7 @@ def progress(total: int) -> Iterator[Callable[[], None]]:
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
-        # On a terminal, lines go above the bar; in a pipe or a file they go their own way.
+        # On the same terminal answers go above the bar; in a pipe they go their own way.
         redirect_stdout=sys.stdout.isatty(),
     )
     with bar:
@@ -158,7 +165,14 @@ def _fit(text: str, width: int) -> str:
     return text + " " * (width - _cells(text))
 
 
-def _encodable(text: str) -> str:
-    """What standard output's encoding cannot say is spelt out."""
+def _styled(text: str, stream: TextIO | None = None, **style: Any) -> str:
+    """Styled where standard output, or ``stream``, is a terminal that takes it."""
+    plain = not text or not (stream or sys.stdout).isatty() or "NO_COLOR" in os.environ
+    return text if plain else typer.style(text, **style)
+
+
+def _print(line: str) -> None:
+    """One line, at once. What standard output's encoding cannot say is spelt out."""
     encoding = sys.stdout.encoding or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
+    # Not typer.echo: it writes past the progress bar, into the bar's own line.
+    print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)

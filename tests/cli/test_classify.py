@@ -360,3 +360,30 @@ def test_a_cold_start_loads_nothing_it_does_not_need(tiny_bundle: Path, music: P
     assert "onnxruntime" in loaded
     heavy = {"torch", "sklearn", "scipy", "librosa", "matplotlib", "onnx", "fastapi", "uvicorn"}
     assert not loaded & (heavy | {"pydantic", "rich"})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals there")
+def test_on_a_terminal_answers_stand_on_lines_of_their_own(tiny_bundle: Path, music: Path) -> None:
+    import pty
+
+    master, slave = pty.openpty()
+    done = subprocess.Popen(_command(tiny_bundle, music), stdout=slave, stderr=slave)
+    os.close(slave)
+    written = b""
+    while chunk := _read_terminal(master):
+        written += chunk
+    os.close(master)
+    assert done.wait() == 0
+    rows = [line for line in written.decode().splitlines() if ".wav" in line or ".flac" in line]
+    assert len(rows) == 2
+    for row in rows:
+        # What a progress bar left on the line is wiped before the answer, which is in colour.
+        assert "/3" not in row.rpartition("\x1b[2K")[2]
+        assert "\x1b[1m" in row
+
+
+def _read_terminal(master: int) -> bytes:
+    try:
+        return os.read(master, 1 << 16)
+    except OSError:  # Linux's way to say that nobody writes any more
+        return b""
