@@ -16,7 +16,6 @@ from genrescope.signal._ffmpeg import AvReader
 from genrescope.signal._input import Input
 from genrescope.signal._reader import BLOCK_LENGTH, Block, check_limits
 
-
 _WAVE64 = bytes.fromhex("72696666 2e91cf11 a5d628db 04c10000")
 
 
