@@ -10,6 +10,9 @@ export class ApiError extends Error {
   }
 }
 
+/** What an error says, with its remedy. */
+export const said = (error) => `${error.message ?? ""} ${error.remedy ?? ""}`.trim();
+
 const UNREACHABLE = {
   code: "unreachable",
   message: "The server did not answer.",

@@ -2,16 +2,14 @@
 
 import * as api from "./api.js";
 import { $, announce } from "./dom.js";
-import { Player } from "./player.js";
 import { MAX_S, MIN_S, openMicrophone, Recording } from "./recorder.js";
+import { Replay } from "./replay.js";
 import { clearTracks, hue, showTracks, showVerdict } from "./result.js";
-import { prepareSound } from "./sound.js";
 import { frequencyAxis, paint, timeAxis, timeline } from "./spectrogram.js";
 import { Stage } from "./stage.js";
-import { clock, honesty, lufs, megabytes, microphoneTrouble } from "./words.js";
+import { clock, honesty, megabytes, microphoneTrouble } from "./words.js";
 
 const N_SUGGESTIONS = 6;
-const POLISH_AT_ONCE_S = 60; // longer files are polished when asked for
 const IDLE_HINT = "Press Start and allow the microphone. Three to thirty seconds.";
 const WELCOME =
   "Let it hear a few seconds. It names the genre, and gives you your sound back, a little more beautiful.";
@@ -21,20 +19,14 @@ const LEADS = {
 };
 
 const stage = new Stage($("stage"), $("level"));
+const replay = new Replay();
 let state = "idle";
 let recording = null;
 let pending = null; // the AbortController of what is under way
 let last = null; // the sound that was sent last, to try again
 let limits = { upload_bytes: 50 * 2 ** 20, audio_s: 900 };
 let ticker = 0;
-
-const original = new Player($("original"), { name: "your sound", onTime: follow, onPlay: solo });
-const polished = new Player($("polished"), {
-  name: "the more beautiful version",
-  onTime: follow,
-  onPlay: solo,
-});
-let heard = original; // the player that was used last
+let duration = 0; // of what is shown, s
 
 function enter(next) {
   state = next;
@@ -187,12 +179,11 @@ async function listenTo(sound) {
     showResult(sound, answer, asked.signal);
   } catch (error) {
     if (error.name === "AbortError") return;
-    trouble("This did not work", said(error), error.code === "unusable_audio" ? null : again);
+    trouble("This did not work", api.said(error), error.code === "unusable_audio" ? null : again);
   }
 }
 
 const again = () => listenTo(last);
-const said = (error) => `${error.message ?? ""} ${error.remedy ?? ""}`.trim();
 
 function showProgress(share) {
   $("progress").hidden = share >= 1 || last.blob.size < 2 ** 20;
@@ -201,7 +192,7 @@ function showProgress(share) {
 
 function showResult(sound, answer, signal) {
   enter("result");
-  const duration = answer.duration_s;
+  duration = answer.duration_s;
   const words = showVerdict(answer);
   paint($("spectrogram"), answer.spectrogram);
   $("spectrogram").setAttribute(
@@ -211,52 +202,17 @@ function showResult(sound, answer, signal) {
   frequencyAxis($("scope-hz"), answer.spectrogram);
   timeAxis($("scope-seconds"), duration);
   const segments = answer.timeline;
-  timeline($("timeline"), $("legend"), { segments, duration, hue, seek: seekAndPlay });
+  const seek = (seconds) => replay.playFrom(seconds);
+  timeline($("timeline"), $("legend"), { segments, duration, hue, seek });
   $("genre").focus({ preventScroll: true });
   scrollTo({ top: 0 });
   announce(words);
-  showOriginal(sound, duration);
+  replay.showOriginal(sound, { seconds: duration, signal });
   const silent = answer.genre === null;
   $("result").classList.toggle("silent", silent);
   if (silent) return;
   suggest(answer.embedding, signal);
-  if (duration <= POLISH_AT_ONCE_S) beautify(sound, duration, signal);
-  else offerPolish(sound, duration, signal);
-}
-
-async function showOriginal(sound, seconds) {
-  original.note(sound.recorded ? "As it was recorded, untouched." : sound.name);
-  const ready = await prepareSound(sound.blob, { seconds, rewrap: sound.recorded });
-  if (last === sound && state === "result") original.load(ready, { seconds });
-}
-
-function offerPolish(sound, seconds, signal) {
-  const { note } = polished.parts;
-  const button = document.createElement("button");
-  Object.assign(button, { type: "button", className: "button button-plain", textContent: "Make it" });
-  button.addEventListener("click", () => beautify(sound, seconds, signal));
-  note.replaceChildren("A long recording takes a moment. ", button);
-}
-
-async function beautify(sound, seconds, signal) {
-  polished.note("Taking the rumble and the hiss out, and a little polish on.");
-  $("polished").setAttribute("aria-busy", "true");
-  try {
-    const { blob, before, after } = await api.polish(sound, { signal });
-    const ready = await prepareSound(blob, { seconds });
-    if (signal.aborted) return;
-    const name = sound.recorded ? "recording" : sound.name.replace(/\.[^.]*$/, "");
-    polished.load(ready, { seconds, download: `${name} (more beautiful).wav` });
-    const loudness = before && after ? ` Loudness ${lufs(before)} to ${lufs(after)}.` : "";
-    polished.note(`Less rumble and hiss, gentler tones, a little space.${loudness}`);
-    showCompare();
-    // Who pressed “Make it” has lost that button; the next one stands here.
-    if (document.activeElement === document.body) polished.parts.play.focus();
-  } catch (error) {
-    if (error.name !== "AbortError") polished.note(said(error));
-  } finally {
-    $("polished").removeAttribute("aria-busy");
-  }
+  replay.showPolished(sound, { seconds: duration, signal });
 }
 
 async function suggest(embedding, signal) {
@@ -264,43 +220,8 @@ async function suggest(embedding, signal) {
   try {
     showTracks(await api.similar(embedding, N_SUGGESTIONS, { signal }));
   } catch (error) {
-    if (error.name !== "AbortError") clearTracks(said(error));
+    if (error.name !== "AbortError") clearTracks(api.said(error));
   }
-}
-
-// Replay
-
-function follow(seconds) {
-  $("playhead").hidden = false;
-  $("playhead").style.left = `${Math.min(seconds / (heard.duration || 1), 1) * 100}%`;
-}
-
-function solo(player) {
-  for (const other of [original, polished]) if (other !== player) other.pause();
-  heard = player;
-  showCompare();
-}
-
-function seekAndPlay(seconds) {
-  const player = heard.ready ? heard : polished;
-  if (!player.ready) return;
-  player.seek(seconds);
-  player.play();
-}
-
-function showCompare() {
-  $("compare").hidden = !(original.ready && polished.ready);
-  $("compare-label").textContent = !(original.playing || polished.playing)
-    ? "Compare at the same moment"
-    : heard === original
-      ? "Now the more beautiful one"
-      : "Now as it was";
-}
-
-function compare() {
-  const other = heard === original ? polished : original;
-  other.seek(heard.time >= heard.duration - 0.2 ? 0 : heard.time);
-  other.play();
 }
 
 // Starting over, and what goes wrong
@@ -308,12 +229,7 @@ function compare() {
 function forget() {
   pending?.abort();
   last = null;
-  heard = original;
-  original.clear();
-  polished.clear();
-  polished.note("");
-  $("playhead").hidden = true;
-  $("compare").hidden = true;
+  replay.clear();
 }
 
 function trouble(title, text, retry = null) {
@@ -341,10 +257,9 @@ $("cancel").addEventListener("click", cancel);
 for (const id of ["again", "again-end"]) $(id).addEventListener("click", start);
 for (const id of ["choose", "another", "trouble-choose"]) $(id).addEventListener("click", choose);
 $("file").addEventListener("change", () => take($("file").files[0]));
-$("compare").addEventListener("click", compare);
 $("scope-picture").addEventListener("click", (event) => {
   const box = $("scope-picture").getBoundingClientRect();
-  seekAndPlay(((event.clientX - box.left) / box.width) * heard.duration);
+  replay.playFrom(((event.clientX - box.left) / box.width) * duration);
 });
 addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !$("cancel").hidden) cancel();
