@@ -74,7 +74,7 @@ def warp(x: Tensor, *, n_frames: int, shift_bands: float, stretch: float, rng: G
     grid = torch.stack(
         [
             (2 * time / (length - 1) - 1)[:, None, :].expand(batch, n_mels, n_frames),
-            (2 * band / (n_mels - 1) - 1)[:, :, None].expand(batch, n_mels, n_frames),
+            (2 * band / max(n_mels - 1, 1) - 1)[:, :, None].expand(batch, n_mels, n_frames),
         ],
         dim=-1,
     )

@@ -230,8 +230,10 @@ def standardise(x: ArrayLike, *, band_share: float = 0.0) -> Float32:
     x = np.asarray(x, dtype=np.float32)
     if x.size == 0 or x.max() == x.min():
         return np.zeros_like(x)
-    centred = x - x.mean(dtype=np.float64)
-    scaled: Float32 = (centred / centred.std()).astype(np.float32)
+    scaled: Float32 = x - np.float32(x.mean(dtype=np.float64))
+    # Row by row: a float64 copy of a two-hour clip would double what the clip takes.
+    total = sum(float(np.dot(row, row)) for row in scaled.reshape(-1, x.shape[-1]))
+    scaled /= np.float32((total / x.size) ** 0.5)
     if band_share:
         scaled -= np.float32(band_share) * scaled.mean(axis=-1, keepdims=True)
     return scaled
