@@ -231,6 +231,7 @@ def standardise(x: ArrayLike, *, band_share: float = 0.0) -> Float32:
     if x.size == 0 or x.max() == x.min():
         return np.zeros_like(x)
     scaled: Float32 = x - np.float32(x.mean(dtype=np.float64))
+    scaled -= np.float32(scaled.mean(dtype=np.float64))  # what rounding the mean left over
     # Row by row: a float64 copy of a two-hour clip would double what the clip takes.
     total = sum(float(np.dot(row, row)) for row in scaled.reshape(-1, x.shape[-1]))
     scaled /= np.float32((total / x.size) ** 0.5)
