@@ -20,6 +20,8 @@ VERBS: dict[str, str] = {
     "serve": "genrescope.cli.serve:serve",
     "info": "genrescope.cli.info:info",
     "dataset": "genrescope.cli.dataset:app",
+    "train": "genrescope.cli.train:train",
+    "evaluate": "genrescope.cli.evaluate:evaluate",
     "export": "genrescope.cli.export:export",
 }
 """Verb to ``module:attribute``, a function or a `typer.Typer`; ``--help`` lists them in order."""

@@ -1,0 +1,333 @@
+"""``genrescope evaluate``"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from genrescope.data.splits import Split
+    from genrescope.data.store import FeatureStore
+    from genrescope.data.track import Dataset
+    from genrescope.lab.evaluate import Evaluation, Question, Seen
+    from genrescope.lab.models import Model, Predict
+
+_PARTS = ("train", "valid", "test")
+
+
+def evaluate(
+    data: Annotated[
+        Path,
+        typer.Option(
+            metavar="DATA",
+            help="A feature store, or music with one sub-folder for each genre, which goes "
+            "through the whole path from the file on.",
+        ),
+    ],
+    bundle: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="A bundle; the one that ships if absent."),
+    ] = None,
+    runs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--run",
+            metavar="FOLDER",
+            help="A run of train instead, judged by its own split. Given several times, for "
+            "each fold, their answers are put together.",
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="windows, tracks, artists, fault-filtered, or all; fault-filtered for GTZAN "
+            "and all for other music if absent.",
+            show_default=False,
+        ),
+    ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option(help="train, valid or test; test if it is here.", show_default=False),
+    ] = None,
+    fold: Annotated[int, typer.Option(min=0, help="Which round of the split.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the split.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure a model on labelled music, and say if it has heard that music before.
+
+    Prints accuracy, macro precision, recall and F1, each with its 95 % interval (bootstrap over
+    tracks), for windows and for whole tracks, the calibration error and the confusion matrix.
+    """
+    if part is not None and part not in _PARTS:
+        raise typer.BadParameter(f"there is no part {part!r}; there are {', '.join(_PARTS)}")
+    if runs and bundle is not None:
+        raise typer.BadParameter("choose one of --bundle and --run")
+    if runs and split is not None:
+        raise typer.BadParameter("a run is judged by its own split; leave --split out")
+    from genrescope.lab import evaluate as lab
+
+    source = _open(data)
+    if runs:
+        tasks = [_of_run(path, source, part) for path in runs]
+    else:
+        tasks = [_of_bundle(bundle, source, split, part, fold, seed)]
+    first = tasks[0]
+    labels = first.model.labels
+    if any(task.model.labels != labels for task in tasks):
+        raise typer.BadParameter("the runs do not know the same genres")
+    from genrescope.cli.dataset import _clips_bar
+
+    asked = [question for task in tasks for question in task.asked]
+    with _clips_bar(len(asked), "listening") as report:
+        found = lab.evaluate(asked, labels, progress=report)
+    heard = [_heard(task, source) for task in tasks]
+    if as_json:
+        _print_json(found, tasks, heard, data)
+    else:
+        _print(found, tasks)
+    for task, one in zip(tasks, heard, strict=True):
+        _warn(task, one)
+    for name, reason in found.failed.items():
+        typer.echo(f"{name}: {reason}; left out", err=True)
+
+
+@dataclass
+class _Task:
+    """A model and what it is asked."""
+
+    model: Model
+    split: Split
+    fold: int
+    part: str
+    asked: list[Question]
+
+
+@dataclass
+class _Source:
+    """Labelled music: as features, or as files."""
+
+    dataset: Dataset
+    store: FeatureStore | None
+
+    def predict(self, model: Model) -> Predict:
+        """The model's answers for what is here."""
+        from genrescope.lab.models import audio_features, predictor, store_features
+
+        if self.store is not None:
+            return predictor(model, store_features(self.store, model.config))
+        return predictor(model, audio_features(model.config))
+
+
+def _open(data: Path) -> _Source:
+    from genrescope.data.folder import read_any
+    from genrescope.data.store import FeatureStore, is_store
+
+    if is_store(data):
+        store = FeatureStore.load(data)
+        return _Source(store.dataset, store)
+    return _Source(read_any(data), None)
+
+
+def _of_bundle(
+    path: Path | None, source: _Source, name: str | None, part: str | None, fold: int, seed: int
+) -> _Task:
+    from genrescope.lab.evaluate import questions
+    from genrescope.lab.models import from_bundle
+    from genrescope.model.bundle import Bundle
+
+    bundle = Bundle.load(path)
+    model = from_bundle(bundle)
+    split = _split(source, name, seed)
+    if fold >= len(split.folds):
+        raise typer.BadParameter(f"{split.protocol} has folds 0 to {len(split.folds) - 1}")
+    part, members = _members(split, fold, part)
+    predict = source.predict(model)
+    if source.store is None and not split.starts:
+        predict = _whole_path(bundle)
+    asked = questions(split, members, source.dataset.tracks, predict)
+    return _Task(model, split, fold, part, asked)
+
+
+def _whole_path(bundle: Any) -> Predict:
+    """What ``classify`` says of the files themselves."""
+    from genrescope.model.classifier import Classifier
+
+    classifier = Classifier.load(bundle)
+    return lambda track, span: classifier.classify(str(track.path))
+
+
+def _of_run(path: Path, source: _Source, part: str | None) -> _Task:
+    from genrescope.data.splits import Split, track_of
+    from genrescope.errors import GenrescopeError
+    from genrescope.lab.evaluate import questions
+    from genrescope.lab.models import from_run
+    from genrescope.lab.run import Run
+
+    run = Run.load(path)
+    model = from_run(run)
+    facts = run.config["split"]
+    split = Split(facts["protocol"], facts["seed"], (run.fold,), starts=run.config["starts"])
+    part, members = _members(split, 0, part)
+    here = {track.track_id for track in source.dataset.tracks}
+    missing = [m for m in members if track_of(m) not in here]
+    if missing:
+        raise GenrescopeError(
+            f"{path}: {len(missing)} of its {part} tracks are not in {source.dataset.name}, "
+            f"such as {track_of(missing[0])}."
+        )
+    asked = questions(split, members, source.dataset.tracks, source.predict(model))
+    return _Task(model, split, facts["fold"], part, asked)
+
+
+def _split(source: _Source, name: str | None, seed: int) -> Split:
+    from dataclasses import replace
+
+    from genrescope.cli.dataset import _clips_bar
+    from genrescope.data import gtzan
+    from genrescope.data.check import check_dataset
+    from genrescope.data.splits import Fold, Split
+    from genrescope.lab.plan import split_for
+
+    tracks = source.dataset.tracks
+    ids = tuple(track.track_id for track in tracks)
+    if name is None:
+        name = "fault-filtered" if gtzan.is_gtzan(ids) else "all"
+    if name == "all":
+        return Split("all", seed, (Fold((), (), ids),))
+    if name == "windows" and source.store is None:
+        with _clips_bar(len(tracks), "measuring") as report:
+            source.dataset = check_dataset(source.dataset, progress=report)
+    tracks = source.dataset.tracks
+    split = split_for(name, tracks, seed=seed)
+    return replace(split, absent=tuple(t for t in split.absent if t not in set(ids)))
+
+
+def _members(split: Split, fold: int, part: str | None) -> tuple[str, tuple[str, ...]]:
+    """The part to judge by, and its members: test where there is one, or what was asked for."""
+    from genrescope.errors import GenrescopeError
+
+    parts = split.folds[fold].parts()
+    chosen = part or next((p for p in ("test", "valid", "train") if parts[p]), "test")
+    if not parts[chosen]:
+        here = ", ".join(p for p in _PARTS if parts[p]) or "none"
+        raise GenrescopeError(
+            f"{split.protocol}: no track of its {chosen} part is here; parts with tracks: {here}."
+        )
+    return chosen, parts[chosen]
+
+
+def _heard(task: _Task, source: _Source) -> Seen | None:
+    from genrescope.lab.evaluate import seen
+
+    if task.model.learned is None:
+        return None
+    judged = list({q.track.track_id: q.track for q in task.asked}.values())
+    return seen(task.model.learned, judged, source.dataset.tracks)
+
+
+def _warn(task: _Task, heard: Seen | None) -> None:
+    def shout(text: str) -> None:
+        typer.echo(typer.style(f"WARNING: {text}", fg="red", bold=True), err=True)
+
+    name = task.model.name
+    if heard is None:
+        shout(f"{name} does not say what it was trained on; it may have heard these tracks.")
+    elif heard:
+        what = []
+        if heard.tracks:
+            what.append(f"{len(heard.tracks)} of these tracks ({_some(heard.tracks)})")
+        if heard.repeats:
+            what.append(f"{len(heard.repeats)} more recordings under another ID")
+        if heard.artists:
+            what.append(f"other tracks of {len(heard.artists)} artists ({_some(heard.artists)})")
+        shout(
+            f"{name} was trained on {', and on '.join(what)}. These figures say how well it "
+            "remembers, not how well it judges new music."
+        )
+    if task.split.protocol == "windows":
+        shout("the windows protocol is leaky: other windows of the same clips were learned.")
+    if heard is not None and not heard.tracks and task.part == "valid":
+        typer.echo("note: the epoch, or the temperature, may have been chosen on valid.", err=True)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def _about(tasks: list[_Task]) -> dict[str, Any]:
+    first = tasks[0]
+    return {
+        "model": ", ".join(task.model.name for task in tasks),
+        "split": {
+            "protocol": first.split.protocol,
+            "seed": first.split.seed,
+            "fold": [task.fold for task in tasks] if len(tasks) > 1 else first.fold,
+            "part": first.part,
+            "leaky": first.split.protocol == "windows",
+            "absent": len(first.split.absent),
+            "excluded": len(first.split.excluded),
+        },
+    }
+
+
+def _print_json(
+    found: Evaluation, tasks: list[_Task], heard: list[Seen | None], data: Path
+) -> None:
+    known = [one for one in heard if one is not None]
+    merged = {
+        key: sorted({name for one in known for name in getattr(one, key)})
+        for key in ("tracks", "repeats", "artists")
+    }
+    report = _about(tasks) | {"data": str(data)} | found.to_dict()
+    report["seen"] = merged if len(known) == len(heard) else None
+    typer.echo(json.dumps(report))
+
+
+def _print(found: Evaluation, tasks: list[_Task]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    about = _about(tasks)
+    split = about["split"]
+    console = Console(highlight=False)
+    leaky = " (leaky)" if split["leaky"] else ""
+    console.print(
+        f"{about['model']} on {split['protocol']}{leaky}, fold {split['fold']}, {split['part']}: "
+        f"{found.track.n} tracks, {found.window.n} windows",
+        markup=False,
+    )
+    if split["absent"]:
+        console.print(f"{split['absent']} tracks of this split are absent")
+    table = Table("", "track", "window", box=None)
+    for name in ("accuracy", "precision", "recall", "f1"):
+        cells = [str(getattr(level, name)) for level in (found.track, found.window)]
+        table.add_row(name, *(cell.replace("[", "\\[") for cell in cells))
+    table.add_row(
+        "calibration error",
+        f"{found.track.calibration_error:.3f}",
+        f"{found.window.calibration_error:.3f}",
+    )
+    console.print(table)
+    console.print()
+    _print_confusion(found, console)
+
+
+def _print_confusion(found: Evaluation, console: Any) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    short = [label[:4] for label in found.labels]
+    table = Table("truth", *short, "right", box=None, padding=(0, 1, 0, 0))
+    for i, (label, row) in enumerate(zip(found.labels, found.confusion, strict=True)):
+        cells = [
+            Text(str(n) if n else ".", style="bold" if i == j else "" if n else "dim")
+            for j, n in enumerate(row)
+        ]
+        share = f"{row[i] / row.sum():.0%}" if row.sum() else "-"
+        table.add_row(label, *cells, share)
+    console.print(table)

@@ -1,0 +1,214 @@
+"""``genrescope train``"""
+
+from __future__ import annotations
+
+import math
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from genrescope.data.splits import Split
+    from genrescope.data.store import FeatureStore
+    from genrescope.lab.recipe import Recipe
+    from genrescope.lab.train import Epoch, Step, Training
+
+ALL = "all"
+
+
+def train(
+    data: Annotated[
+        Path,
+        typer.Option(
+            metavar="DATA", help="A feature store, or music with one sub-folder for each genre."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="The run's folder, made here.")],
+    recipe: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="How to train; see docs/training.md.")
+    ] = None,
+    net: Annotated[
+        str | None, typer.Option(help="Name of the net; the recipe's, else res-bigru.")
+    ] = None,
+    kind: Annotated[str, typer.Option("--input", help="raw, stft or mel.")] = "mel",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="windows, tracks, artists, fault-filtered, or all to hold nothing back. If "
+            "absent: fault-filtered for GTZAN, tracks for other music.",
+            show_default=False,
+        ),
+    ] = None,
+    fold: Annotated[int, typer.Option(min=0, help="Which round of the split.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of every random step.")] = 0,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Instead of the recipe's.", show_default=False)
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
+) -> None:
+    """Train a net; stopped at any moment, it goes on with --resume.
+
+    Features of a folder of music are computed once and kept beside the run's folder. The run's
+    folder holds its configuration, split, figures of each epoch and best weights; `genrescope
+    export` makes a bundle of it.
+    """
+    from genrescope.lab.run import begin
+
+    how = _recipe(recipe, net=net, kind=kind, epochs=epochs)
+    store, kept = open_store(data, kind, out)
+    plan = _split(store, split, seed)
+    training = begin(
+        store,
+        plan,
+        how,
+        fold=fold,
+        seed=seed,
+        out=out,
+        resume=resume,
+        command=shlex.join(["genrescope", *sys.argv[1:]]),
+    )
+    _announce(training, how, plan, store)
+    try:
+        _run(training)
+    except KeyboardInterrupt:
+        done = len(training.history)
+        typer.echo(
+            f"\nStopped; {done} of {how.epochs} epochs are kept. The same command with --resume "
+            "goes on.",
+            err=True,
+        )
+        raise typer.Exit(130) from None
+    best = training.history[training.best]
+    typer.echo(f"{out}: {_figures(best, how.epochs)}, the epoch that is kept")
+    if kept is not None:
+        typer.echo(f"{kept}: the features, for `genrescope evaluate` and `export`")
+
+
+def open_store(data: Path, kind: str, out: Path) -> tuple[FeatureStore, Path | None]:
+    """The features of ``data``, and where they were kept if they had to be computed.
+
+    Raises:
+        GenrescopeError: no data, or a store of another input.
+    """
+    from genrescope.cli.dataset import _clips_bar
+    from genrescope.data.folder import read_any
+    from genrescope.data.store import FeatureStore, is_store
+    from genrescope.errors import DatasetError
+    from genrescope.lab.stores import kind_of, make_store
+
+    if is_store(data):
+        store = FeatureStore.load(data)
+        if kind_of(store.config) != kind:
+            raise DatasetError(
+                f"{data}: holds {kind_of(store.config)}, not {kind}; add --input "
+                f"{kind_of(store.config)}, or name the folder of the music."
+            )
+        return store, None
+    dataset = read_any(data)
+    cache = out.parent / f"{data.resolve().name}-{kind}"
+    with _clips_bar(len(dataset.tracks), "features") as report:
+        store = make_store(dataset, kind, cache, progress=report)
+    for name, reason in store.absent.items():
+        if name not in dataset.absent:
+            typer.echo(f"{name}: {reason}; left out", err=True)
+    return store, None if kind == "raw" else cache
+
+
+def _recipe(path: Path | None, *, net: str | None, kind: str, epochs: int | None) -> Recipe:
+    from genrescope.errors import GenrescopeError
+    from genrescope.lab.nets import NETS
+    from genrescope.lab.plan import NO_AUGMENT
+    from genrescope.lab.recipe import Recipe
+    from genrescope.lab.stores import CONFIGS
+
+    if kind not in CONFIGS:
+        raise typer.BadParameter(f"there is no input {kind!r}; there are {', '.join(CONFIGS)}")
+    recipe = Recipe.load(path) if path is not None else Recipe()
+    if kind == "raw" and path is None:
+        recipe = replace(recipe, net="m5", augment=NO_AUGMENT)
+    if kind == "raw" and recipe.augment != NO_AUGMENT:
+        raise GenrescopeError(
+            f"{path}: its augmentation is of spectrograms; for raw input turn each off with 0."
+        )
+    if net is not None and net != recipe.net:
+        recipe = replace(recipe, net=net, options={})
+    if recipe.net in NETS and kind not in NETS[recipe.net].inputs:
+        takes = " or ".join(NETS[recipe.net].inputs)
+        raise GenrescopeError(f"net {recipe.net} takes {takes}, not {kind}.")
+    return recipe if epochs is None else replace(recipe, epochs=epochs)
+
+
+def _split(store: FeatureStore, name: str | None, seed: int) -> Split:
+    from genrescope.data import gtzan
+    from genrescope.lab.plan import split_for
+    from genrescope.lab.run import all_tracks
+
+    if name == ALL:
+        return all_tracks(store, seed=seed)
+    default = "fault-filtered" if gtzan.is_gtzan(store.tracks) else "tracks"
+    return split_for(name or default, store.facts, seed=seed)
+
+
+def _announce(training: Training, recipe: Recipe, split: Split, store: FeatureStore) -> None:
+    n_valid = len(training.valid) if training.valid is not None else 0
+    weights = sum(p.numel() for p in training.net.parameters()) / 1e6
+    typer.echo(
+        f"{recipe.net}, {weights:.2f} M weights, on {training.device}; {split.protocol}: "
+        f"{len(training.train)} to learn, {n_valid} to choose the epoch by, "
+        f"{len(store.genres)} genres",
+        err=True,
+    )
+    if split.protocol == "windows":
+        typer.echo("windows is leaky: clips are on both sides, and figures flatter.", err=True)
+    if training.history:
+        typer.echo(f"going on after epoch {len(training.history)}", err=True)
+
+
+def _run(training: Training) -> None:
+    """Train with a live bar on a terminal, and a line for each epoch anywhere."""
+    from rich import progress
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    bar = progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.TaskProgressColumn(),
+        progress.TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+    epochs = training.recipe.epochs
+    shown = len(training.history)
+
+    def show_epochs() -> None:
+        nonlocal shown
+        for epoch in training.history[shown:]:
+            console.print(_figures(epoch, epochs), soft_wrap=True)
+        shown = len(training.history)
+
+    with bar:
+        task = bar.add_task("", total=training.n_steps, completed=training.step)
+
+        def report(step: Step) -> None:
+            show_epochs()
+            text = f"epoch {step.epoch + 1}/{epochs}  loss {step.loss:.3f}"
+            bar.update(task, completed=step.step, total=step.n_steps, description=text)
+
+        training.run(report)
+        show_epochs()
+
+
+def _figures(epoch: Epoch, epochs: int) -> str:
+    text = (
+        f"epoch {epoch.epoch + 1}/{epochs}  loss {epoch.train_loss:.3f}  "
+        f"accuracy {epoch.train_accuracy:.3f}"
+    )
+    if math.isnan(epoch.valid_loss):
+        return text
+    return f"{text}  validation loss {epoch.valid_loss:.3f}  accuracy {epoch.valid_accuracy:.3f}"

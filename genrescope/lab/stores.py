@@ -1,0 +1,117 @@
+"""Feature stores of every input, so that nets and baselines of any input read their clips alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from genrescope.data.build import build_store
+from genrescope.data.store import FeatureStore
+from genrescope.data.track import Dataset
+from genrescope.errors import AudioError, DatasetError
+from genrescope.signal.decode import decode
+from genrescope.signal.features import STORE_CONFIG, FeatureConfig
+
+Progress = Callable[[int, int, str], None]
+"""Called with the clips done, the clips in all and the ID of the last."""
+
+RAW = FeatureConfig(hop_length=1, n_mels=1)
+"""Stands for the waveform itself: one bin, and a frame for each sample."""
+
+CONFIGS: dict[str, FeatureConfig] = {
+    "raw": RAW,
+    "stft": replace(STORE_CONFIG, n_mels=None),
+    "mel": STORE_CONFIG,
+}
+"""The front end of each input; STFT and mel share their frames."""
+
+
+def kind_of(config: FeatureConfig) -> str:
+    """The input that a configuration makes: ``raw``, ``stft`` or ``mel``."""
+    if config == RAW:
+        return "raw"
+    return "stft" if config.n_mels is None else "mel"
+
+
+def make_store(
+    dataset: Dataset,
+    kind: str,
+    cache: Path,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> FeatureStore:
+    """The features of a data set: read from ``cache``, or computed into it.
+
+    Stopped, it goes on where it was. The waveforms of ``raw`` are held in memory and not kept:
+    one minute takes 2.6 MB.
+
+    Args:
+        dataset: its tracks need paths.
+        kind: ``raw``, ``stft`` or ``mel``.
+        cache: folder of the store; ``raw`` has none.
+        workers: processes; all processors by default.
+        progress: called after each clip.
+
+    Raises:
+        DatasetError: no clip can be used, or the folder holds something else.
+    """
+    if kind == "raw":
+        return raw_store(dataset, progress=progress)
+    return build_store(dataset, cache, config=CONFIGS[kind], workers=workers, progress=progress)
+
+
+def raw_store(dataset: Dataset, *, progress: Progress | None = None) -> FeatureStore:
+    """The waveforms of a data set, in memory: clips float16 (1, n_samples) at ``RAW.sr``.
+
+    Raises:
+        DatasetError: no clip can be used.
+    """
+    facts, clips, absent = [], [], dict(dataset.absent)
+    for i, track in enumerate(dataset.tracks, 1):
+        try:
+            if track.path is None:
+                raise AudioError(track.track_id, "no file", "Name the folder of the audio.")
+            samples = decode(track.path, sr=RAW.sr).samples
+            # In float16 a full-scale waveform keeps 11 bits; a quiet one would keep fewer.
+            peak = float(np.abs(samples).max())
+            if peak == 0:
+                raise AudioError(track.track_id, "digital silence", "Leave it out.")
+        except AudioError as error:
+            absent[track.track_id] = error.reason
+        else:
+            clips.append((samples / peak).astype(np.float16)[:, np.newaxis])
+            facts.append(replace(track, duration=len(samples) / RAW.sr))
+        if progress is not None:
+            progress(i, len(dataset.tracks), track.track_id)
+    if not facts:
+        raise DatasetError(f"{dataset.name}: no clip can be used.")
+    return FeatureStore(RAW, tuple(facts), absent, dataset.name, tuple(clips))
+
+
+def few(store: FeatureStore, per_genre: int) -> FeatureStore:
+    """The first so many tracks of each genre, those of an artist met before left out if possible.
+
+    Which artist a track is of does not matter to a small trial, but splits need several.
+    """
+    order = sorted(range(len(store)), key=lambda i: (_nth_of_artist(store, i), i))
+    taken: Counter[str] = Counter()
+    chosen = []
+    for i in order:
+        genre = store.facts[i].genre
+        if taken[genre] < per_genre:
+            taken[genre] += 1
+            chosen.append(i)
+    chosen.sort()
+    facts = tuple(store.facts[i] for i in chosen)
+    return replace(store, facts=facts, _clips=tuple(store._clips[i] for i in chosen))
+
+
+def _nth_of_artist(store: FeatureStore, index: int) -> int:
+    """How many earlier tracks of the store are by the same artist."""
+    artist = store.facts[index].artist
+    return sum(track.artist == artist for track in store.facts[:index])

@@ -1,0 +1,148 @@
+"""``genrescope train``, as a user runs it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from lab_makers import music_folder
+from typer.testing import CliRunner, Result
+
+from genrescope.cli import app
+from genrescope.data import build
+from genrescope.data.store import FeatureStore
+from genrescope.lab.run import Run
+from genrescope.lab.train import Training
+
+RECIPE = """
+net = "cnn"
+epochs = 3
+excerpts = 2
+batch_size = 8
+ema = 0.9
+options = { width = 4 }
+"""
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["train", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with music, its features and a recipe."""
+    folder = tmp_path_factory.mktemp("work")
+    music_folder(folder / "music")
+    (folder / "recipe.toml").write_text(RECIPE)
+    out = str(folder / "store")
+    built = CliRunner().invoke(
+        app,
+        ["dataset", "build", str(folder / "music"), "--out", out, "--hop-length", "1708"],
+    )
+    assert built.exit_code == 0, built.output
+    return folder
+
+
+def test_a_store_is_learned_and_the_run_read_back(work: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    result = run("--data", work / "store", "--recipe", work / "recipe.toml", "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "epoch 3/3" in result.stderr
+    assert "tracks: " in result.stderr
+    assert "the epoch that is kept" in result.stdout
+    kept = Run.load(out)
+    assert kept.labels == ("fado", "polka", "tango")
+    assert kept.config["split"]["protocol"] == "tracks"
+    with (out / "metrics.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 3
+
+
+def test_a_stopped_run_says_how_to_go_on_and_does(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["--data", work / "store", "--recipe", work / "recipe.toml"]
+    arguments += ["--out", tmp_path / "run"]
+    whole = run(*arguments[:-1], tmp_path / "whole")
+    original = Training._epoch
+
+    def stop(self: Training, number: int, progress: object) -> tuple[float, float]:
+        if number == 1:
+            raise KeyboardInterrupt
+        return original(self, number, progress)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Training, "_epoch", stop)
+    stopped = run(*arguments)
+    assert stopped.exit_code == 130
+    assert "1 of 3 epochs are kept" in stopped.stderr
+    assert "--resume" in stopped.stderr
+    monkeypatch.undo()
+    refused = run(*arguments)
+    assert refused.exit_code == 1
+    assert "--resume" in refused.stderr
+    resumed = run(*arguments, "--resume")
+    assert resumed.exit_code == 0
+    assert "going on after epoch 1" in resumed.stderr
+    last = [result.stdout.split(": ")[1].splitlines()[0] for result in (whole, resumed)]
+    assert last[0] == last[1]
+
+
+def test_a_folder_of_music_is_prepared_once(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = ["--data", work / "music", "--recipe", work / "recipe.toml", "--epochs", 1]
+    first = run(*common, "--split", "all", "--out", tmp_path / "a")
+    assert first.exit_code == 0, first.output
+    store = tmp_path / "music-mel"
+    assert str(store) in first.stdout
+    computed: list[object] = []
+    monkeypatch.setattr(build, "_compute", lambda todo, *_: computed.extend(todo) or iter(()))
+    second = run(*common, "--split", "artists", "--out", tmp_path / "b")
+    assert second.exit_code == 0, second.output
+    assert computed == []
+    assert Run.load(tmp_path / "a").fold.train == FeatureStore.load(store).tracks
+    assert json.loads((tmp_path / "b" / "config.json").read_text())["recipe"]["epochs"] == 1
+
+
+def test_the_waveform_itself_is_learned(work: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "raw.toml"
+    off = ("shift_bands", "stretch", "equaliser", "contrast", "noise", "smear", "mixup")
+    recipe.write_text(
+        'net = "m5"\nepochs = 1\nexcerpts = 1\nbatch_size = 8\nwindow_s = 0.5\n'
+        + "options = { width = 4 }\n[augment]\nmasks = 0\n"
+        + "".join(f"{name} = 0.0\n" for name in off)
+    )
+    common = ["--data", work / "music", "--input", "raw", "--out", tmp_path / "run"]
+    result = run(*common, "--recipe", recipe)
+    assert result.exit_code == 0, result.output
+    assert Run.load(tmp_path / "run").config["recipe"]["net"] == "m5"
+    with (tmp_path / "run" / "metrics.csv").open() as file:
+        assert 0 < float(next(csv.DictReader(file))["valid_loss"]) < 20
+    assert "of spectrograms" in run(*common, "--recipe", work / "recipe.toml").stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--net", "perceptron"], "no net 'perceptron'"),
+        (["--net", "m5"], "takes raw, not mel"),
+        (["--input", "stft"], "holds mel, not stft"),
+        (["--split", "fault-filtered"], "is no GTZAN track"),
+        (["--split", "nonsense"], "no protocol 'nonsense'"),
+        (["--fold", "7"], "folds 0 to"),
+    ],
+)
+def test_wrong_wishes_are_errors_in_words(
+    work: Path, tmp_path: Path, options: list[str], message: str
+) -> None:
+    result = run("--data", work / "store", "--out", tmp_path / "run", *options)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_an_unknown_input_is_a_wrong_command(work: Path, tmp_path: Path) -> None:
+    result = run("--data", work / "store", "--out", tmp_path / "run", "--input", "cepstrum")
+    assert result.exit_code == 2
+    assert "no input 'cepstrum'" in result.stderr

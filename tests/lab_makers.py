@@ -1,0 +1,45 @@
+"""Small labelled music for tests of the laboratory: genres that differ, artists that differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+
+from genrescope.data.store import FeatureStore
+from genrescope.data.track import Track
+from genrescope.signal.features import STORE_CONFIG
+
+GENRES = ("fado", "polka", "tango")
+
+
+def bands_store(n_per_genre: int = 10, *, n_frames: int = 80, seed: int = 0) -> FeatureStore:
+    """Clips of noise, each genre with its own loud band; two clips of each artist."""
+    rng = np.random.default_rng(seed)
+    tracks, clips = [], []
+    for i in range(n_per_genre * len(GENRES)):
+        genre = i % len(GENRES)
+        clip = rng.normal(-50, 5, (128, n_frames)).astype(np.float32)
+        clip[40 * genre : 40 * genre + 20] += 25
+        name = f"{GENRES[genre]} {i // len(GENRES) // 2}"
+        duration = n_frames / STORE_CONFIG.frame_rate
+        tracks.append(Track(f"t{i:02d}", GENRES[genre], artist=name, duration=duration))
+        clips.append(clip.T.astype(np.float16))
+    return FeatureStore(STORE_CONFIG, tuple(tracks), {}, "bands", clips)
+
+
+def music_folder(folder: Path, n_per_genre: int = 6, *, seconds: float = 4.0) -> Path:
+    """A folder of short wav files: each genre hums at its own pitch, two clips of each artist."""
+    rng = np.random.default_rng(0)
+    rows = ["track,artist"]
+    for k, genre in enumerate(GENRES):
+        (folder / genre).mkdir(parents=True)
+        for i in range(n_per_genre):
+            t = np.arange(round(seconds * 22_050)) / 22_050
+            hum = np.sin(2 * np.pi * 300 * 3**k * (1 + 0.02 * i) * t)
+            noise = rng.normal(0, 0.02, len(t))
+            sf.write(folder / genre / f"{i}.wav", 0.4 * hum + noise, 22_050)
+            rows.append(f"{genre}/{i},{genre} {i // 2}")
+    (folder / "artists.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return folder
