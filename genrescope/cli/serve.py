@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import logging
 import os
 import socket
 from typing import Annotated
@@ -34,7 +35,8 @@ def serve(
 ) -> None:
     """Serve the page and the HTTP API.
 
-    Ctrl-C stops it; requests under way are finished first.
+    Ctrl-C stops it; requests under way are finished first. Each request is logged to stderr as
+    one JSON object, without anything of the recording.
     """
     import uvicorn
 
@@ -48,9 +50,20 @@ def serve(
         typer.echo(f"Genrescope: http://{_shown(host)}:{port}  (Ctrl-C stops it)")
         if not _is_local(host):
             typer.echo("Browsers give a page the microphone only at localhost or over HTTPS.")
-        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_GRACE_S)
+        _log_requests()
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_S
+        )
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped in good order by then
             uvicorn.Server(config).run(sockets=[listener])
+
+
+def _log_requests() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("genrescope.web")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
 
 
 def _listening(host: str, port: int) -> socket.socket:
