@@ -47,7 +47,7 @@ export function honesty({ metrics, labels }) {
   const metric = tracks.find((m) => m.part === "test") ?? tracks[0];
   if (!metric) return knows;
   const [right, low, high] = [metric.accuracy, metric.low, metric.high].map(tenth);
-  return `How honest is the number? On ${metric.n} tracks by artists it had never heard, it named the right genre for ${right} % (95 % interval ${low} to ${high}). ${knows}`;
+  return `How honest is the number? Trained without ${metric.n} tracks by other artists, it named the right genre of ${right} % of them (95 % interval ${low} to ${high}). ${knows}`;
 }
 
 const tenth = (p) => (p * 100).toFixed(1);
