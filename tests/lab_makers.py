@@ -15,13 +15,14 @@ GENRES = ("fado", "polka", "tango")
 
 
 def bands_store(n_per_genre: int = 10, *, n_frames: int = 80, seed: int = 0) -> FeatureStore:
-    """Clips of noise, each genre with its own loud band; two clips of each artist."""
+    """Clips of noise, each genre with its own loud band and beat; two clips of each artist."""
     rng = np.random.default_rng(seed)
     tracks, clips = [], []
     for i in range(n_per_genre * len(GENRES)):
         genre = i % len(GENRES)
         clip = rng.normal(-50, 5, (128, n_frames)).astype(np.float32)
-        clip[40 * genre : 40 * genre + 20] += 25
+        beat = np.sin(2 * np.pi * 0.7 * 2**genre * np.arange(n_frames) / STORE_CONFIG.frame_rate)
+        clip[40 * genre : 40 * genre + 20] += (25 + 12 * beat).astype(np.float32)
         name = f"{GENRES[genre]} {i // len(GENRES) // 2}"
         duration = n_frames / STORE_CONFIG.frame_rate
         tracks.append(Track(f"t{i:02d}", GENRES[genre], artist=name, duration=duration))

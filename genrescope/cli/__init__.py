@@ -22,6 +22,7 @@ VERBS: dict[str, str] = {
     "dataset": "genrescope.cli.dataset:app",
     "train": "genrescope.cli.train:train",
     "evaluate": "genrescope.cli.evaluate:evaluate",
+    "reproduce": "genrescope.cli.reproduce:reproduce",
     "export": "genrescope.cli.export:export",
 }
 """Verb to ``module:attribute``, a function or a `typer.Typer`; ``--help`` lists them in order."""

@@ -1,0 +1,223 @@
+"""``genrescope reproduce``"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from genrescope.data.store import FeatureStore
+    from genrescope.data.track import Dataset
+    from genrescope.lab.experiment import Data
+    from genrescope.lab.plan import Cell
+
+_QUICK_TRACKS = 12  # of a genre
+
+
+def reproduce(
+    data: Annotated[
+        Path,
+        typer.Option(
+            metavar="DATA", help="A mel feature store, or music with one sub-folder for each genre."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Results, runs and report go here.")],
+    audio: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="The same music as sound, all or part of it, for waveform and STFT.",
+        ),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A small version of everything, in minutes.")
+    ] = False,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATTERN", help="Run these cells alone, such as 'windows/*/res-bigru/*'."
+        ),
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="MINUTES", help="Begin no further cell after so long."),
+    ] = None,
+    effort: Annotated[float, typer.Option(min=0.01, help="Factor of all numbers of epochs.")] = 1.0,
+    listing: Annotated[bool, typer.Option("--list", help="Name the cells and stop.")] = False,
+) -> None:
+    """Run the talk's experiments and those of the field it cites, and write the report.
+
+    Every figure is a cell with a result of its own; stopped at any moment, the same command goes
+    on where it was. The report is one HTML page, with a CSV file for each table.
+    """
+    from genrescope.errors import GenrescopeError
+    from genrescope.lab import experiment, plan
+
+    sound = audio is not None or not _is_store(data)
+    every = plan.quick_plan(audio=sound) if quick else plan.full_plan(audio=sound, effort=effort)
+    cells = tuple(c for c in every if only is None or fnmatch(c.id, only))
+    if not cells:
+        raise GenrescopeError(f"no cell is named like {only!r}; --list names them.")
+    todo = [c for c in cells if not experiment.result_path(out, c).exists()]
+    if listing:
+        for cell in cells:
+            typer.echo(cell.id + ("" if cell in todo else "  done"))
+        return
+    _same_plan(out, {"data": data.resolve().name, "quick": quick, "effort": effort})
+    typer.echo(f"{len(cells)} cells, {len(cells) - len(todo)} of them done", err=True)
+    source = _data(data, audio, out, quick)
+    deadline = time.monotonic() + budget * 60 if budget is not None else None
+    stopped = False
+    try:
+        with _display(len(cells), len(cells) - len(todo)) as (start, progress):
+            experiment.run_cells(
+                cells,
+                source,
+                out,
+                progress=progress,
+                start=start,
+                stop=lambda: deadline is not None and time.monotonic() > deadline,
+            )
+    except KeyboardInterrupt:
+        stopped = True
+    left = sum(not experiment.result_path(out, c).exists() for c in cells)
+    _report(out, source, quick)
+    if left:
+        typer.echo(f"{left} of {len(cells)} cells are left; the same command goes on.", err=True)
+    if stopped:
+        raise typer.Exit(130)
+
+
+def _same_plan(out: Path, plan: dict[str, Any]) -> None:
+    """Keep what a folder is for, so that figures of different plans never meet in one table."""
+    from genrescope.errors import GenrescopeError
+
+    path = out / "plan.json"
+    if path.exists():
+        there = json.loads(path.read_text(encoding="utf-8"))
+        if there != plan:
+            raise GenrescopeError(f"{out}: holds another experiment ({there}); name another --out.")
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(plan) + "\n", encoding="utf-8")
+
+
+def _is_store(data: Path) -> bool:
+    from genrescope.data.store import is_store
+
+    return is_store(data)
+
+
+def _data(data: Path, audio: Path | None, out: Path, quick: bool) -> Data:
+    """Where each input comes from; nothing is read before a cell needs it."""
+    from functools import partial
+
+    from genrescope.data.folder import read_any
+    from genrescope.data.store import FeatureStore
+    from genrescope.lab.experiment import Data
+    from genrescope.lab.stores import few
+
+    def whole() -> FeatureStore:
+        if _is_store(data):
+            store = FeatureStore.load(data)
+        else:
+            store = _made(read_any(data), "mel", out / "features" / "all-mel")
+        return few(store, _QUICK_TRACKS) if quick else store
+
+    def sound(kind: str) -> FeatureStore:
+        dataset = read_any(audio or data)
+        if quick:
+            dataset = _longest(dataset)
+        return _made(dataset, kind, out / "features" / f"audio-{kind}")
+
+    makers: dict[tuple[str, str], Callable[[], FeatureStore]] = {("all", "mel"): whole}
+    makers |= {("audio", kind): partial(sound, kind) for kind in ("raw", "stft", "mel")}
+    return Data(makers)
+
+
+def _made(dataset: Dataset, kind: str, cache: Path) -> FeatureStore:
+    from genrescope.cli.dataset import _clips_bar
+    from genrescope.lab.stores import make_store
+
+    with _clips_bar(len(dataset.tracks), f"{kind} features") as report:
+        return make_store(dataset, kind, cache, progress=report)
+
+
+def _longest(dataset: Dataset) -> Dataset:
+    """The largest files of each genre: those with most sound."""
+    from dataclasses import replace
+
+    chosen = set()
+    for genre in {track.genre for track in dataset.tracks}:
+        mine = [t for t in dataset.tracks if t.genre == genre and t.path is not None]
+        mine.sort(key=lambda t: -t.path.stat().st_size if t.path else 0)
+        chosen |= {t.track_id for t in mine[:_QUICK_TRACKS]}
+    return replace(dataset, tracks=tuple(t for t in dataset.tracks if t.track_id in chosen))
+
+
+@contextmanager
+def _display(
+    total: int, done: int
+) -> Iterator[tuple[Callable[[Cell], None], Callable[[float, str], None]]]:
+    """Two bars, of all cells and of the one that runs; a line for each cell that begins."""
+    from rich import progress
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    bar = progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.TaskProgressColumn(),
+        progress.TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+    with bar:
+        cells = bar.add_task("all", total=total, completed=done)
+        one = bar.add_task("", total=1.0)
+        begun = done
+
+        def start(cell: Cell) -> None:
+            nonlocal begun
+            begun += 1
+            console.print(f"{begun}/{total} {cell.id}", soft_wrap=True, markup=False)
+            bar.update(cells, completed=begun - 1)
+            bar.reset(one, total=1.0, description="begins")
+
+        def report(share: float, text: str) -> None:
+            bar.update(one, completed=share, description=text)
+            bar.update(cells, completed=begun - 1 + share)
+
+        yield start, report
+
+
+def _report(out: Path, source: Data, quick: bool) -> None:
+    from genrescope.lab.experiment import read_results
+    from genrescope.lab.report import write_report
+    from genrescope.signal.features import STORE_CONFIG
+
+    results = read_results(out)
+    if not results:
+        return
+    n = dict.fromkeys(("all", "audio"), 0)
+    for result in results.values():
+        n[result["data"]] = max(n[result["data"]], result.get("n_tracks", 0))
+    sound = f" {n['audio']} clips are here as sound." if n["audio"] else ""
+    page = write_report(
+        out,
+        title="Music genre, reproduced",
+        facts={
+            "frames": f"Here there are {STORE_CONFIG.frame_rate:.1f} a second, for mel and STFT.",
+            "data": f"Here there are {n['all']} tracks in the feature store.{sound}",
+        },
+        quick=quick,
+    )
+    typer.echo(f"{page}: {len(results)} cells; a CSV file for each table lies beside it")

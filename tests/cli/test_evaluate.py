@@ -1,0 +1,167 @@
+"""``genrescope evaluate``, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bundle_maker import make_bundle, tiny_onnx
+from lab_makers import GENRES, music_folder
+from typer.testing import CliRunner, Result
+
+from genrescope.cli import app
+from genrescope.data.gtzan import GENRES as GTZAN
+from genrescope.data.gtzan import by_id, fault_filtered
+from genrescope.model.bundle import Bundle
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Music, its features, a bundle that knows its genres, and runs of two folds."""
+    folder = tmp_path_factory.mktemp("work")
+    music_folder(folder / "music")
+    for arguments in (
+        ["dataset", "build", "music", "--out", "store", "--hop-length", "1708"],
+        ["train", "--data", "store", "--out", "run0", "--net", "bigru", "--epochs", "1"],
+        [
+            "train",
+            "--data",
+            "store",
+            "--out",
+            "run1",
+            "--net",
+            "bigru",
+            "--epochs",
+            "1",
+            "--fold",
+            "1",
+        ],
+    ):
+        typed = [
+            str(folder / a) if a in ("music", "store", "run0", "run1") else a for a in arguments
+        ]
+        made = CliRunner().invoke(app, [*typed, *(["--fold", "1"] if "run1" in arguments else [])])
+        assert made.exit_code == 0, made.output
+    bundle(folder / "bundle", tracks=["fado/0.wav"])
+    return folder
+
+
+def bundle(folder: Path, *, tracks: list[str]) -> Bundle:
+    """A bundle that calls the lowest bands fado and the highest tango."""
+    return make_bundle(
+        folder,
+        onnx_bytes=tiny_onnx(n_classes=3),
+        labels=GENRES,
+        training={"tracks": tracks},
+        catalogue=None,
+    )
+
+
+def test_a_bundle_is_measured_on_features_and_on_audio_alike(work: Path) -> None:
+    answers = []
+    for data in ("store", "music"):
+        result = run("--bundle", work / "bundle", "--data", work / data, "--json")
+        assert result.exit_code == 0, result.output
+        answers.append(json.loads(result.stdout))
+    stored, heard = answers
+    assert stored["track"]["n"] == 18
+    assert {row["track"] for row in stored["tracks"]} == {row["track"] for row in heard["tracks"]}
+    assert stored["confusion"] == heard["confusion"]
+    assert np.sum(stored["confusion"]) == 18
+    for level in ("window", "track"):
+        accuracy = stored[level]["accuracy"]
+        assert accuracy["low"] <= accuracy["value"] <= accuracy["high"]
+        assert 0 <= stored[level]["calibration_error"] <= 1
+
+
+def test_it_is_loud_about_tracks_and_artists_it_has_heard(work: Path, tmp_path: Path) -> None:
+    result = run("--bundle", work / "bundle", "--data", work / "store")
+    assert "WARNING" in result.stderr
+    assert "1 of these tracks (fado/0.wav)" in result.stderr
+    assert "fado 0" in result.stderr
+    assert "truth" in result.stdout
+    strange = bundle(tmp_path / "b", tracks=["another/1.wav"])
+    quiet = run("--bundle", strange.path, "--data", work / "store", "--json")
+    assert "WARNING" not in quiet.stderr
+    assert json.loads(quiet.stdout)["seen"] == {"tracks": [], "repeats": [], "artists": []}
+    silent = make_bundle(
+        tmp_path / "c", training={}, onnx_bytes=tiny_onnx(n_classes=3), labels=GENRES
+    )
+    assert "does not say" in run("--bundle", silent.path, "--data", work / "store").stderr
+
+
+def test_runs_of_several_folds_are_put_together(work: Path) -> None:
+    runs = ["--run", work / "run0", "--run", work / "run1"]
+    result = run(*runs, "--data", work / "store", "--json")
+    assert result.exit_code == 0, result.output
+    both = json.loads(result.stdout)
+    alone = json.loads(run(*runs[:2], "--data", work / "store", "--json").stdout)
+    assert both["split"]["fold"] == [0, 1]
+    assert alone["split"] == {**both["split"], "fold": 0}
+    assert both["track"]["n"] > alone["track"]["n"]
+    assert len({row["track"] for row in both["tracks"]}) == both["track"]["n"]
+    assert both["seen"] is not None
+    assert not set(both["seen"]["tracks"]) & {row["track"] for row in alone["tracks"]}
+
+
+def test_windows_are_called_leaky(work: Path) -> None:
+    common = ["--bundle", work / "bundle", "--split", "windows", "--data"]
+    result = run(*common, work / "store")
+    assert result.exit_code == 0, result.output
+    assert "leaky" in result.stdout
+    assert "leaky" in result.stderr
+    audio = run(*common, work / "music", "--json")
+    assert audio.exit_code == 0, audio.output
+    assert json.loads(audio.stdout)["split"]["leaky"] is True
+
+
+def test_the_test_tracks_of_gtzan_are_said_to_be_absent(tmp_path: Path) -> None:
+    part_of = fault_filtered()
+    chosen = [
+        [t for t in by_id() if part_of[t] == part and t.startswith(genre)][:2]
+        for part in ("train", "valid")
+        for genre in GTZAN
+    ]
+    ids = [track for some in chosen for track in some]
+    rng = np.random.default_rng(0)
+    mel = rng.integers(0, 256, (len(ids), 128, 80), dtype=np.uint8)
+    store = tmp_path / "mel.npz"
+    np.savez(store, track=np.array(ids), genre=np.array([t.split(".")[0] for t in ids]), mel=mel)
+    ten = make_bundle(tmp_path / "ten")
+    common = ["--bundle", ten.path, "--data", store]
+    valid = run(*common)
+    assert valid.exit_code == 0, valid.output
+    assert "fault-filtered, fold 0, valid" in valid.stdout
+    assert "tracks of this split are absent" in valid.stdout
+    test = run(*common, "--part", "test")
+    assert test.exit_code == 1
+    assert "no track of its test part is here" in test.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--part", "exam"], 2, "no part 'exam'"),
+        (["--split", "tracks", "--fold", "9"], 2, "folds 0 to"),
+        (["--run", "run0"], 2, "choose one"),
+        (["--split", "nonsense"], 1, "no protocol 'nonsense'"),
+    ],
+)
+def test_wrong_wishes_are_errors_in_words(
+    work: Path, options: list[str], code: int, message: str
+) -> None:
+    result = run("--bundle", work / "bundle", "--data", work / "store", *options)
+    assert result.exit_code == code
+    assert message in result.stderr
+
+
+def test_a_bundle_of_other_genres_is_refused(work: Path, tiny_bundle: Path) -> None:
+    result = run("--bundle", tiny_bundle, "--data", work / "store")
+    assert result.exit_code == 1
+    assert "does not know fado, polka, tango" in result.stderr

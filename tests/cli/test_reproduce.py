@@ -1,0 +1,96 @@
+"""``genrescope reproduce``, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from lab_makers import music_folder
+from typer.testing import CliRunner, Result
+
+from genrescope.cli import app
+from genrescope.lab import experiment
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["reproduce", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return music_folder(tmp_path_factory.mktemp("work") / "music", 8)
+
+
+def test_raw_stft_and_mel_of_the_same_clips(music: Path, tmp_path: Path) -> None:
+    common = ["--data", music, "--out", tmp_path / "out", "--quick", "--only"]
+    result = run(*common, "tracks/audio-*/knn-10/*")
+    assert result.exit_code == 0, result.output
+    assert "3 cells, 0 of them done" in result.stderr
+    results = experiment.read_results(tmp_path / "out")
+    assert {r["input"] for r in results.values()} == {"raw", "stft", "mel"}
+    judged = [r["answers"]["members"] for r in results.values()]
+    assert judged[0] == judged[1] == judged[2]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Baselines on waveform, STFT and mel" in page
+    net = run(*common, "tracks/audio-raw/m5/*")
+    assert net.exit_code == 0, net.output
+    assert "M weights" in (tmp_path / "out" / "input-nets.csv").read_text()
+
+
+def test_what_is_done_is_not_done_again(
+    music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = ["--data", music, "--out", tmp_path / "out", "--quick"]
+    common += ["--only", "tracks/all-mel/[ks]*/*"]
+    original = experiment._result
+
+    def stop_at_svm(cell: object, *rest: object) -> dict[str, object]:
+        if "svm" in cell.id:  # type: ignore[attr-defined]
+            raise KeyboardInterrupt
+        return original(cell, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(experiment, "_result", stop_at_svm)
+    stopped = run(*common)
+    assert stopped.exit_code == 130
+    assert "1 of 4 cells are left" in stopped.stderr
+    assert "svm" not in (tmp_path / "out" / "baselines.csv").read_text()
+    monkeypatch.undo()
+    again = run(*common)
+    assert again.exit_code == 0
+    assert "4 cells, 3 of them done" in again.stderr
+    assert "svm" in (tmp_path / "out" / "baselines.csv").read_text()
+    assert "20 neighbours are asked for" in (tmp_path / "out" / "report.html").read_text()
+    listed = run(*common, "--list").stdout.splitlines()
+    assert len(listed) == 4
+    assert all(line.endswith("done") for line in listed)
+
+
+def test_a_budget_leaves_the_rest_for_later(music: Path, tmp_path: Path) -> None:
+    common = ["--data", music, "--out", tmp_path / "out", "--quick"]
+    result = run(*common, "--only", "tracks/all-mel/knn*/*", "--budget", 0)
+    assert result.exit_code == 0
+    assert "3 of 3 cells are left" in result.stderr
+
+
+def test_a_store_alone_gives_the_mel_cells(music: Path, tmp_path: Path) -> None:
+    built = ["dataset", "build", str(music), "--out", str(tmp_path / "store")]
+    assert CliRunner().invoke(app, [*built, "--hop-length", "1708"]).exit_code == 0
+    listed = run("--data", tmp_path / "store", "--out", tmp_path / "out", "--list")
+    assert listed.exit_code == 0
+    assert "windows/all-mel/res-bigru/seed2" in listed.stdout
+    assert "audio" not in listed.stdout
+    assert not (tmp_path / "out").exists()
+
+
+def test_wrong_wishes_are_errors_in_words(music: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    common = ["--data", music, "--out", out]
+    nothing = run(*common, "--only", "nothing")
+    assert nothing.exit_code == 1
+    assert "no cell is named" in nothing.stderr
+    out.mkdir()
+    (out / "plan.json").write_text(json.dumps({"data": "music", "quick": True, "effort": 1.0}))
+    other = run(*common, "--only", "tracks/all-mel/knn-10/*")
+    assert other.exit_code == 1
+    assert "another experiment" in other.stderr

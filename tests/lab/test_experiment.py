@@ -1,0 +1,153 @@
+"""Cells: every kind is run, judged by what its protocol says, and gone on with where it stopped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from lab_makers import bands_store
+
+from genrescope.data.splits import SPLITS
+from genrescope.data.store import FeatureStore
+from genrescope.lab import experiment
+from genrescope.lab.experiment import Data, read_results, result_path, run_cells
+from genrescope.lab.nets import NETS
+from genrescope.lab.plan import (
+    PROTOCOLS,
+    SEEDS,
+    TALK_NETS,
+    Cell,
+    full_plan,
+    quick_plan,
+    split_for,
+)
+from genrescope.lab.train import Training
+
+
+@pytest.fixture(scope="module")
+def store() -> FeatureStore:
+    return bands_store(12, n_frames=100)
+
+
+def data(store: FeatureStore) -> Data:
+    return Data({("all", "mel"): lambda: store})
+
+
+def quick(protocol: str, kind: str, model: str) -> Cell:
+    """The quick plan's cell."""
+    return next(
+        cell
+        for cell in quick_plan(audio=False)
+        if (cell.protocol, cell.input, cell.model) == (protocol, kind, model)
+    )
+
+
+def test_the_plan_names_each_cell_once_and_the_talk_first() -> None:
+    cells = full_plan(audio=True)
+    assert len({cell.id for cell in cells}) == len(cells)
+    assert {cell.protocol for cell in cells} == set(SPLITS) == set(PROTOCOLS)
+    nets = [cell for cell in cells if cell.recipe is not None]
+    assert [cell.model for cell in nets[:4]] == list(TALK_NETS)
+    assert {cell.protocol for cell in nets[:8]} == {"windows", "fault-filtered"}
+    assert {c.seed for c in cells if (c.protocol, c.model) == ("windows", "res-bigru")} == set(
+        SEEDS
+    )
+    assert {cell.model for cell in nets} == set(NETS) - {"compact"}
+    for cell in nets:
+        assert cell.recipe is not None
+        assert cell.recipe.net == cell.model
+        assert cell.input in NETS[cell.model].inputs
+    small = {cell.id for cell in quick_plan(audio=True)}
+    assert small == {cell.id for cell in cells if cell.seed == 0}
+
+
+def test_effort_scales_epochs() -> None:
+    one, half = full_plan(audio=False), full_plan(audio=False, effort=0.5)
+    epochs = [[c.recipe.epochs for c in cells if c.recipe] for cells in (one, half)]
+    assert all(abs(2 * b - a) <= 1 for a, b in zip(*epochs, strict=True))
+
+
+@pytest.mark.parametrize("protocol", ["windows", "tracks", "artists"])
+@pytest.mark.parametrize(
+    ("kind", "model"),
+    [("mel", "knn-10"), ("summary", "logistic"), ("modulations", "src"), ("mel", "cnn")],
+)
+def test_a_cell_of_each_kind(
+    store: FeatureStore, tmp_path: Path, protocol: str, kind: str, model: str
+) -> None:
+    cell = quick(protocol, kind, model)
+    run_cells([cell], data(store), tmp_path)
+    result = read_results(tmp_path)[cell.id]
+    split = split_for(protocol, store.facts)
+    assert result["part"] == "test"
+    assert result["folds"] == [1, len(split.folds)]
+    assert result["answers"]["members"] == list(split.folds[0].test)
+    assert sum(map(sum, result["confusion"])) == len(split.folds[0].test)
+    assert result["level"] == ("window" if protocol == "windows" else "track")
+    if cell.recipe is None:
+        assert result[result["level"]]["accuracy"]["value"] > 0.9
+    else:
+        assert len(result["history"]) == cell.recipe.epochs
+        assert result["recipe"] == cell.recipe.to_dict()
+
+
+def test_all_folds_judge_every_track_once(store: FeatureStore, tmp_path: Path) -> None:
+    cell = replace(quick("tracks", "summary", "logistic"), all_folds=True)
+    run_cells([cell], data(store), tmp_path)
+    result = read_results(tmp_path)[cell.id]
+    assert sorted(result["answers"]["members"]) == sorted(store.tracks)
+    assert result["folds"][0] == result["folds"][1]
+
+
+def test_a_protocol_that_is_not_possible_says_why(store: FeatureStore, tmp_path: Path) -> None:
+    cell = quick("fault-filtered", "mel", "knn-10")
+    run_cells([cell], data(store), tmp_path)
+    assert "no GTZAN track" in read_results(tmp_path)[cell.id]["impossible"]
+
+
+def test_without_a_test_part_nothing_chooses_the_epoch(
+    store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = split_for("tracks", store.facts)
+    fold = replace(split.folds[0], test=())
+    monkeypatch.setattr(experiment, "split_for", lambda *_: replace(split, folds=(fold,)))
+    cell = quick("tracks", "mel", "cnn")
+    run_cells([cell], data(store), tmp_path)
+    result = read_results(tmp_path)[cell.id]
+    assert result["part"] == "valid"
+    assert result["answers"]["members"] == list(fold.valid)
+    assert all(epoch["valid_loss"] is None for epoch in result["history"])
+
+
+def test_done_cells_are_left_alone_and_stopped_nets_go_on(
+    store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = [quick("tracks", "summary", "logistic"), quick("tracks", "mel", "cnn")]
+    epochs: list[int] = []
+    original = Training._epoch
+
+    def stop_at_the_second(self: Training, number: int, progress: object) -> tuple[float, float]:
+        epochs.append(number)
+        if len(epochs) == 2:
+            raise KeyboardInterrupt
+        return original(self, number, progress)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Training, "_epoch", stop_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        run_cells(cells, data(store), tmp_path / "cut")
+    assert [result_path(tmp_path / "cut", c).exists() for c in cells] == [True, False]
+    before = result_path(tmp_path / "cut", cells[0]).stat().st_mtime_ns
+    run_cells(cells, data(store), tmp_path / "cut")
+    assert epochs == [0, 1, 1]
+    assert result_path(tmp_path / "cut", cells[0]).stat().st_mtime_ns == before
+    run_cells(cells, data(store), tmp_path / "whole")
+    one, two = (read_results(tmp_path / name)[cells[1].id] for name in ("cut", "whole"))
+    assert one["answers"] == two["answers"]
+
+
+def test_a_stop_is_asked_for_before_each_cell(store: FeatureStore, tmp_path: Path) -> None:
+    cells = [quick("tracks", "summary", "logistic"), quick("tracks", "modulations", "src")]
+    answers = iter((False, True))
+    run_cells(cells, data(store), tmp_path, stop=lambda: next(answers))
+    assert list(read_results(tmp_path)) == [cells[0].id]
