@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 if TYPE_CHECKING:
+    from genrescope.cli.output import Output
     from genrescope.cli.walk import Found
+    from genrescope.model.bundle import Bundle
     from genrescope.model.classifier import Classifier
     from genrescope.model.prediction import Prediction
+
+    Answer: TypeAlias = Prediction | str
+
+_LONGEST_S = 24 * 3600.0  # a few MB can decode to weeks, whose spectrogram fills any memory
 
 
 def classify(
@@ -25,6 +31,13 @@ def classify(
         bool, typer.Option("--json", help="Print one JSON object a line, timeline included.")
     ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header.")] = False,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.jsonl|FILE.csv",
+            help="Write the answers to a file. Run again, files it answers already are skipped.",
+        ),
+    ] = None,
     bundle: Annotated[
         str | None,
         typer.Option(metavar="FOLDER", help="The model to ask, where not the one that ships."),
@@ -38,63 +51,111 @@ def classify(
     """
     if as_json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")
+    if out and not (as_json or as_csv):
+        as_json, as_csv = out.endswith((".jsonl", ".json", ".ndjson")), out.endswith(".csv")
+        if not (as_json or as_csv):
+            raise typer.BadParameter(f"{out}: choose --json or --csv, or a name that ends so")
 
     from genrescope.cli import output
     from genrescope.cli.walk import find
-    from genrescope.model.classifier import Classifier
+    from genrescope.model.bundle import Bundle
 
-    found = find(paths)
-    # Many files: a core each. One file: all cores for it.
-    classifier = Classifier.load(bundle, threads=None if len(found) == 1 else 1)
-    out: output.Output
-    if as_json:
-        out = output.JsonLines()
+    found = todo = find(paths)
+    verified = Bundle.load(bundle)
+    printer: output.Output
+    if out:
+        printer, todo = _taken_up(out, found, verified, as_json=as_json)
+    elif as_json:
+        printer = output.JsonLines()
     elif as_csv:
-        out = output.Csv(classifier.bundle.labels)
+        printer = output.Csv(verified.labels)
     else:
-        out = output.Table([one.path for one in found])
+        printer = output.Table([one.path for one in found])
     failures = 0
-    with output.progress(len(found), lines=not (as_json or as_csv)) as advance:
-        for path, answer in _answers(classifier, found):
-            if isinstance(answer, str):
+    with output.progress(len(todo), lines=not (as_json or as_csv) or bool(out)) as advance:
+        for one, said in _answers(verified, todo, alone=len(found) == 1):
+            if isinstance(said, str):
                 failures += 1
-                out.failure(path, answer)
-                output.complain(answer)
+                printer.failure(one, said)
+                output.complain(said)
             else:
-                out.answer(path, answer)
+                printer.answer(one, said)
             advance()
+    if failures or out:
+        _sum_up(len(todo) - failures, failures, len(found) - len(todo))
     if failures:
-        if len(found) > 1:
-            typer.echo(f"{len(found) - failures} classified, {failures} failed", err=True)
         raise typer.Exit(1)
 
 
-def _answers(
-    classifier: Classifier, found: Iterable[Found]
-) -> Iterator[tuple[str, Prediction | str]]:
-    """Each path with its prediction or what went wrong, in order, a few files ahead at a time."""
+def _taken_up(
+    out: str, found: list[Found], bundle: Bundle, *, as_json: bool
+) -> tuple[Output, list[Found]]:
+    """What writes to the file ``out``, and the files that it does not answer yet."""
+    from genrescope.cli.journal import Journal
+    from genrescope.cli.output import Csv, JsonLines
+
+    stamp = _stamp(bundle)
+    form = JsonLines(stamp=stamp) if as_json else Csv(bundle.labels, stamp=stamp)
+    journal = Journal(out, form)
+    form.write = journal.write
+    return form, journal.take_up(found, [stamp(one) for one in found])
+
+
+def _stamp(bundle: Bundle) -> Callable[[Found], str]:
+    """What tells an answer that still holds: the file's size and time, and all of the bundle."""
+    import hashlib
+    import json
+
+    digest = hashlib.sha256(json.dumps(bundle.to_dict()).encode()).hexdigest()[:12]
+    return lambda one: one.version and f"{one.version}-{digest}"
+
+
+def _sum_up(answered: int, failed: int, kept: int) -> None:
+    counts = [(answered, "classified"), (failed, "failed"), (kept, "answered before")]
+    if sum(n for n, _ in counts) > 1:
+        words = [f"{n} {what}" for n, what in counts if n or what == "classified"]
+        typer.echo(", ".join(words), err=True)
+
+
+def _answers(bundle: Bundle, todo: list[Found], *, alone: bool) -> Iterator[tuple[Found, Answer]]:
+    """Each file with its prediction or what went wrong, in order."""
+    if alone:  # in this process: it starts faster, and all cores are for the one file
+        from genrescope.model.classifier import Classifier
+
+        yield from in_order(Classifier(bundle), todo)
+        return
+    from genrescope.cli import guard
+
+    replies = guard.answers(bundle.path, [one.path for one in todo if one.error is None])
+    for one in todo:
+        yield one, next(replies) if one.error is None else str(one.error)
+
+
+def in_order(classifier: Classifier, found: Iterable[Found]) -> Iterator[tuple[Found, Answer]]:
+    """Each file with its prediction or what went wrong, a few files ahead at a time."""
     workers = os.cpu_count() or 1
     pool = ThreadPoolExecutor(workers, thread_name_prefix="classify")
-    ahead: deque[tuple[str, Future[Prediction | str]]] = deque()
+    ahead: deque[tuple[Found, Future[Answer]]] = deque()
     try:
         for one in found:
-            ahead.append((one.path, pool.submit(_answer, classifier, one)))
+            ahead.append((one, pool.submit(answer, classifier, one)))
             if len(ahead) > 2 * workers:
-                path, future = ahead.popleft()
-                yield path, future.result()
-        for path, future in ahead:
-            yield path, future.result()
+                first, future = ahead.popleft()
+                yield first, future.result()
+        for first, future in ahead:
+            yield first, future.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _answer(classifier: Classifier, one: Found) -> Prediction | str:
+def answer(classifier: Classifier, one: Found) -> Answer:
+    """The prediction for one file, or in words why there is none."""
     from genrescope.errors import AudioError, GenrescopeError
 
     try:
         if one.error is not None:
             raise one.error
-        return classifier.classify(one.path)
+        return classifier.classify(one.path, max_duration_s=_LONGEST_S)
     except AudioError as error:
         return str(error)
     except GenrescopeError:

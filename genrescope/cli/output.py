@@ -15,7 +15,10 @@ from typing import Any, Protocol, TextIO
 
 import typer
 
+from genrescope.cli.walk import Found
 from genrescope.model.prediction import Prediction
+
+Stamp = Callable[[Found], str]
 
 # Cells of a line's parts.
 _BAR = 6
@@ -26,45 +29,91 @@ _WIDE = 100  # from here on two runners-up have room
 
 
 class Output(Protocol):
-    """Where answers go, one at a time, on standard output at once."""
+    """Where answers go, one at a time and at once."""
 
-    def answer(self, path: str, prediction: Prediction) -> None:
+    def answer(self, one: Found, prediction: Prediction) -> None:
         """Print what a file is."""
 
-    def failure(self, path: str, message: str) -> None:
+    def failure(self, one: Found, message: str) -> None:
         """Print, where the format has a place for it, why a file has no answer."""
 
 
 class JsonLines:
-    """One object a line: the prediction with its ``path``, or ``path`` and ``error``."""
+    """One object a line: the prediction with its ``path``, or ``path`` and ``error``.
 
-    def answer(self, path: str, prediction: Prediction) -> None:
-        _print(json.dumps({"path": path, **prediction.to_dict()}))
+    Args:
+        stamp: what an answer holds for; goes into the record as ``stamp``. None leaves it out.
 
-    def failure(self, path: str, message: str) -> None:
-        _print(json.dumps({"path": path, "error": message}))
+    Attributes:
+        write: takes a line; standard output if nothing else is set.
+    """
+
+    header: str | None = None
+    quotes = False
+
+    def __init__(self, *, stamp: Stamp | None = None) -> None:
+        self.write: Callable[[str], None] = _print
+        self._stamp = stamp
+
+    def answer(self, one: Found, prediction: Prediction) -> None:
+        stamp = {} if self._stamp is None else {"stamp": self._stamp(one)}
+        self.write(json.dumps({"path": one.path, **stamp, **prediction.to_dict()}))
+
+    def failure(self, one: Found, message: str) -> None:
+        self.write(json.dumps({"path": one.path, "error": message}))
+
+    def read(self, record: str) -> tuple[str, str]:
+        """Path and stamp of a line, the stamp empty for a failure; ValueError if it is none."""
+        value = json.loads(record)
+        if not isinstance(value, dict) or not isinstance(value.get("path"), str):
+            raise ValueError("no record")
+        return value["path"], "" if "error" in value else str(value.get("stamp", ""))
 
 
 class Csv:
-    """A header, then one row a file; flags are separated by spaces."""
+    """A header, then one row a file; flags are separated by spaces.
 
-    def __init__(self, labels: tuple[str, ...]) -> None:
-        self._columns = ["path", "genre", "confidence", *labels]
+    Args:
+        labels: the classes; each has a column of probabilities.
+        stamp: as for `JsonLines`; without one, the header goes to standard output at once.
+    """
+
+    quotes = True
+
+    def __init__(self, labels: tuple[str, ...], *, stamp: Stamp | None = None) -> None:
+        self._stamp = stamp
+        self._columns = ["path", *(["stamp"] if stamp else []), "genre", "confidence", *labels]
         self._columns += ["duration_s", "flags", "bundle", "error"]
-        self._write({name: name for name in self._columns})
+        self.header: str | None = self._row({name: name for name in self._columns})
+        self.write: Callable[[str], None] = _print
+        if stamp is None:
+            self.write(self.header)
 
-    def answer(self, path: str, prediction: Prediction) -> None:
+    def answer(self, one: Found, prediction: Prediction) -> None:
         row = prediction.to_dict()
-        row |= {"path": path, "flags": " ".join(prediction.flags), **row["probabilities"]}
-        self._write({name: row.get(name) for name in self._columns})
+        row |= {"path": one.path, "flags": " ".join(prediction.flags), **row["probabilities"]}
+        if self._stamp is not None:
+            row["stamp"] = self._stamp(one)
+        self.write(self._row({name: row.get(name) for name in self._columns}))
 
-    def failure(self, path: str, message: str) -> None:
-        self._write({"path": path, "error": message})
+    def failure(self, one: Found, message: str) -> None:
+        self.write(self._row({"path": one.path, "error": message}))
 
-    def _write(self, row: dict[str, object]) -> None:
+    def read(self, record: str) -> tuple[str, str]:
+        """As `JsonLines.read`."""
+        try:
+            cells = next(csv.reader(io.StringIO(record, newline=""), strict=True), [])
+        except csv.Error as error:
+            raise ValueError("no record") from error
+        if len(cells) != len(self._columns):
+            raise ValueError("no record")
+        row = dict(zip(self._columns, cells, strict=True))
+        return row["path"], "" if row["error"] else row.get("stamp", "")
+
+    def _row(self, row: dict[str, object]) -> str:
         line = io.StringIO()
         csv.DictWriter(line, self._columns, lineterminator="").writerow(row)
-        _print(line.getvalue())
+        return line.getvalue()
 
 
 class Table:
@@ -78,7 +127,7 @@ class Table:
         self._width = max(4, min(longest, max(16, room)))
         self._headed = False
 
-    def answer(self, path: str, prediction: Prediction) -> None:
+    def answer(self, one: Found, prediction: Prediction) -> None:
         if not self._headed:
             self._headed = True
             head = f"{_fit('file', self._width)}  {'genre':<{_SHARE}}  runners-up"
@@ -90,10 +139,10 @@ class Table:
             best = _styled(_share(*first), bold=True)
             rest = _styled("  ".join(_share(*other) for other in others), dim=True)
         flags = _styled("  ".join(prediction.flags), fg="yellow")
-        cells = [_fit(printable(path), self._width), best, rest, flags]
+        cells = [_fit(printable(one.path), self._width), best, rest, flags]
         _print("  ".join(cell for cell in cells if cell).rstrip())
 
-    def failure(self, path: str, message: str) -> None:
+    def failure(self, one: Found, message: str) -> None:
         """Standard error has said it."""
 
 

@@ -18,6 +18,8 @@ class Found:
 
     path: str
     error: AudioError | None = None
+    version: str = ""
+    """Size and time of the last change when it was found; another file has another."""
 
 
 def find(paths: Sequence[str]) -> list[Found]:
@@ -29,7 +31,8 @@ def find(paths: Sequence[str]) -> list[Found]:
     for path in paths:
         status = _status(Path(path))
         is_folder = status is not None and stat.S_ISDIR(status.st_mode)
-        for one in _in_folder(path) if is_folder else [Found(path)]:
+        named = Found(path, version=_version(status))
+        for one in _in_folder(path) if is_folder else [named]:
             folder, name = os.path.split(one.path)
             found.setdefault((os.path.realpath(folder), name), one)
     return list(found.values())
@@ -62,6 +65,10 @@ def _status(path: Path) -> os.stat_result | None:
         return None  # whoever opens it will meet the error and name it
 
 
+def _version(status: os.stat_result | None) -> str:
+    return "" if status is None else f"{status.st_size}-{status.st_mtime_ns}"
+
+
 def _is_new(folder: Path, visited: set[tuple[int, int]]) -> bool:
     """Whether a folder was not met before on this walk: links may lead in circles."""
     status = _status(folder)
@@ -77,7 +84,7 @@ def _checked(path: Path) -> Found:
     """A pipe or device with an audio file's name would be waited for without end."""
     status = _status(path)
     if status is None or stat.S_ISREG(status.st_mode):
-        return Found(str(path))
+        return Found(str(path), version=_version(status))
     return Found(str(path), AudioError(str(path), "it is not a regular file"))
 
 

@@ -19,6 +19,7 @@ from bundle_maker import LABELS
 from typer.testing import CliRunner, Result
 
 from genrescope.cli import app, output, walk
+from genrescope.cli.classify import in_order
 from genrescope.model import Classifier
 
 SR = 22_050
@@ -237,20 +238,18 @@ def test_an_unreadable_folder_is_named(
 
 
 def test_an_odd_failure_of_one_file_does_not_end_the_job(
-    run: Any, music: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_bundle: Path, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    classify = Classifier.classify
-
-    def fail(self: Classifier, source: str) -> Any:
+    def fail(self: Classifier, source: str, **_: Any) -> Any:
         if source.endswith("a.flac"):
             raise MemoryError("too much")
-        return classify(self, source)
+        return classify_one(self, source)
 
+    classify_one = Classifier.classify
     monkeypatch.setattr(Classifier, "classify", fail)
-    result = run("--json", music)
-    assert result.exit_code == 1
-    assert ["error" in answer for answer in lines(result)] == [True, False, False]
-    assert "MemoryError: too much" in result.stderr
+    answers = list(in_order(Classifier.load(tiny_bundle), walk.find([str(music)])))
+    assert [isinstance(answer, str) for _, answer in answers] == [True, False, False]
+    assert "MemoryError: too much" in str(answers[0][1])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="such names cannot be made elsewhere")

@@ -1,0 +1,151 @@
+"""Classifies in a process of its own, so that a file that crashes a decoder ends that one alone.
+
+The decoders are C, and a damaged file may find a fault in them that no exception reports. When the
+process dies, the files after its last answer are tried one at a time in a new one, until the
+culprit is found and named; then the job goes on as before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+from genrescope.errors import GenrescopeError
+
+if TYPE_CHECKING:
+    from genrescope.model.prediction import Prediction
+
+CAREFUL = 64
+"""How many files are tried one at a time after a crash; more than are ever under way at once."""
+
+# -P and the parent's own path: nothing that lies among the music is imported.
+_START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from genrescope.cli.guard import work; work()"
+)
+
+
+@dataclass(frozen=True)
+class _Job:
+    bundle: str
+    paths: list[str]
+    careful: bool
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """What ends the whole job, not one file of it."""
+
+    message: str
+
+
+def answers(bundle: str | os.PathLike[str], paths: Sequence[str]) -> Iterator[Prediction | str]:
+    """For each path, in order, its prediction or what went wrong.
+
+    Raises:
+        GenrescopeError: the bundle cannot be used, or no process starts.
+    """
+    done, careful = 0, False
+    while done < len(paths):
+        end = min(done + CAREFUL, len(paths)) if careful else len(paths)
+        with _worker() as worker:
+            for answer in _replies(worker, _Job(os.fspath(bundle), [*paths[done:end]], careful)):
+                done += 1
+                yield answer
+            death = None if done == end else _death(worker.wait())
+        if death is not None and careful:
+            yield f"{paths[done]}: it crashed the decoder ({death}). Convert it to WAV or FLAC."
+            done += 1
+        careful = death is not None
+
+
+@contextmanager
+def _worker() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that waits for a job; it does not outlive the block."""
+    worker = subprocess.Popen(
+        [sys.executable, "-P", "-c", _START, json.dumps(sys.path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        yield worker
+    finally:
+        worker.kill()
+        for pipe in (worker.stdin, worker.stdout):
+            assert pipe is not None
+            with suppress(OSError):
+                pipe.close()
+        worker.wait()
+
+
+def _replies(worker: subprocess.Popen[bytes], job: _Job) -> Iterator[Prediction | str]:
+    """Answers until the last, or until the process dies."""
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    with suppress(BrokenPipeError):
+        pickle.dump(job, worker.stdin)
+        worker.stdin.flush()
+    ready = _reply(worker.stdout)
+    if ready is None:
+        raise GenrescopeError(f"no process to classify in could start ({_death(worker.wait())})")
+    for _ in job.paths:
+        reply = ready if isinstance(ready, _Fault) else _reply(worker.stdout)
+        if reply is None:
+            return
+        if isinstance(reply, _Fault):
+            raise GenrescopeError(reply.message)
+        yield reply
+
+
+def _reply(pipe: IO[bytes]) -> Any:
+    """The next reply, or None where the process died before it was complete."""
+    try:
+        return pickle.load(pipe)
+    except (EOFError, pickle.UnpicklingError):
+        return None
+
+
+def _death(status: int) -> str:
+    """How a process ended, in words."""
+    return (
+        f"exit code {status}" if status >= 0 else signal.strsignal(-status) or f"signal {-status}"
+    )
+
+
+def work() -> None:
+    """What the process does: a `_Job` from standard input, its replies to standard output."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which kills this one
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints must not get among the replies
+
+    def reply(value: object) -> None:
+        pickle.dump(value, replies)
+        replies.flush()
+
+    from genrescope.cli.classify import answer, in_order
+    from genrescope.cli.walk import Found
+    from genrescope.model.classifier import Classifier
+
+    job = pickle.load(sys.stdin.buffer)
+    found = [Found(path) for path in job.paths]
+    with suppress(BrokenPipeError):  # the parent is gone, and nobody waits for answers
+        try:
+            classifier = Classifier.load(job.bundle, threads=1)  # a core each for many files
+            reply("ready")
+            if job.careful:
+                for one in found:
+                    reply(answer(classifier, one))
+            else:
+                for _, said in in_order(classifier, found):
+                    reply(said)
+        except GenrescopeError as error:
+            reply(_Fault(str(error)))
+    os._exit(0)  # threads may still be decoding

@@ -1,0 +1,167 @@
+"""Answers in a file, so that a job that was interrupted goes on where it stopped."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from genrescope.cli.walk import Found
+from genrescope.errors import GenrescopeError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class Form(Protocol):
+    """How records look.
+
+    Attributes:
+        header: the line before the first record, if any.
+        quotes: whether line breaks within double quotes belong to a record (CSV, RFC 4180).
+    """
+
+    header: str | None
+    quotes: bool
+
+    def read(self, record: str) -> tuple[str, str]:
+        """Path and stamp of a record, the stamp empty for a failure; ValueError if it is none."""
+        ...
+
+
+class Journal:
+    """A file to which records are added, each whole or not at all.
+
+    Args:
+        path: the file; made where it is absent.
+        form: how its records look.
+
+    Raises:
+        GenrescopeError: it cannot be opened for writing.
+    """
+
+    def __init__(self, path: str, form: Form) -> None:
+        self._name = path
+        self._path = Path(path).resolve()
+        self._form = form
+        self._open()
+
+    def take_up(self, found: Sequence[Found], stamps: Sequence[str]) -> list[Found]:
+        """What of ``found`` is still to do.
+
+        Answers whose stamp is the same are kept, and so is every record of a file that is not
+        asked for now. What is out of date, failures (they are tried again), and a last record
+        that was cut off leave the file, in one step: at no time does it hold less than it should.
+
+        Raises:
+            GenrescopeError: it holds something else, or cannot be read or written.
+        """
+        asked = {spelt(one.path): stamp for one, stamp in zip(found, stamps, strict=True)}
+        kept = {path for path, stamp, _ in self._records() if stamp and asked.get(path) == stamp}
+        with self._named():
+            if not self._is_clean(asked, kept):
+                self._replace(self._still_true(asked, kept))
+            elif self._size == 0 and self._form.header is not None:
+                self._append(f"{self._form.header}\n".encode())
+        return [one for one in found if spelt(one.path) not in kept]
+
+    def write(self, record: str) -> None:
+        """Add one record; where that fails (GenrescopeError) the file stays as it was."""
+        with self._named():
+            self._append(f"{record}\n".encode("utf-8", "backslashreplace"))
+
+    def _open(self) -> None:
+        with self._named():
+            self._file = self._path.open("ab", buffering=0)
+            status = os.fstat(self._file.fileno())
+            self._is_regular = stat.S_ISREG(status.st_mode)  # a pipe or device is only written to
+            self._size = status.st_size
+
+    def _records(self) -> Iterator[tuple[str, str, bytes]]:
+        """Path, stamp and bytes of each whole record."""
+        if not self._is_regular:
+            return
+        with self._named(), self._path.open("rb") as file:
+            for i, record in enumerate(_whole_records(file, quotes=self._form.quotes)):
+                text = record.decode("utf-8", "replace")
+                if i == 0 and self._form.header is not None:
+                    if text != f"{self._form.header}\n":
+                        raise self._foreign(1)
+                    continue
+                try:
+                    path, stamp = self._form.read(text)
+                except ValueError:
+                    raise self._foreign(i + 1) from None
+                yield spelt(path), stamp, record
+
+    def _still_true(self, asked: dict[str, str], kept: set[str]) -> Iterator[bytes]:
+        if self._form.header is not None:
+            yield f"{self._form.header}\n".encode()
+        left = set(kept)
+        for path, stamp, record in self._records():
+            if path not in asked:
+                yield record
+            elif path in left and stamp == asked[path]:
+                left.remove(path)
+                yield record
+
+    def _is_clean(self, asked: dict[str, str], kept: set[str]) -> bool:
+        return not self._size or sum(map(len, self._still_true(asked, kept))) == self._size
+
+    def _foreign(self, number: int) -> GenrescopeError:
+        return GenrescopeError(
+            f"{self._name}: it holds something else than answers of this form and model (record "
+            f"{number}); name another file with --out"
+        )
+
+    def _append(self, data: bytes) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._file.fileno(), view) :]
+        except BaseException:
+            with suppress(OSError):  # half a record is none
+                os.ftruncate(self._file.fileno(), self._size)
+            raise
+        self._size += len(data)
+
+    def _replace(self, records: Iterator[bytes]) -> None:
+        other = self._path.with_name(f"{self._path.name}.part")
+        try:
+            with other.open("wb") as file:
+                file.writelines(records)
+            other.chmod(stat.S_IMODE(self._path.stat().st_mode))
+            self._file.close()
+            other.replace(self._path)
+        finally:
+            other.unlink(missing_ok=True)
+        self._open()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """What the disk refuses, in words that name the file."""
+        try:
+            yield
+        except OSError as error:
+            more = ""
+            if error.errno in _FULL:
+                more = ". What it held is kept; make room, and the same command goes on"
+            raise GenrescopeError(f"{self._name}: {error.strerror}{more}") from error
+
+
+def spelt(path: str) -> str:
+    """A path as a text file can hold it: bytes that are no text are spelt out."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
+def _whole_records(file: BinaryIO, *, quotes: bool) -> Iterator[bytes]:
+    """Records with their ends. What has no end was cut off while it was written."""
+    record = b""
+    for line in file:
+        record += line
+        if record.endswith(b"\n") and not (quotes and record.count(b'"') % 2):
+            yield record
+            record = b""
