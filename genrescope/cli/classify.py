@@ -6,11 +6,13 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 if TYPE_CHECKING:
+    from genrescope.cli.journal import Journal
     from genrescope.cli.output import Output
     from genrescope.cli.walk import Found
     from genrescope.model.bundle import Bundle
@@ -63,8 +65,9 @@ def classify(
     found = todo = find(paths)
     verified = Bundle.load(bundle)
     printer: output.Output
+    file = None
     if out:
-        printer, todo = _taken_up(out, found, verified, as_json=as_json)
+        printer, file, todo = _taken_up(out, found, verified, as_json=as_json)
     elif as_json:
         printer = output.JsonLines()
     elif as_csv:
@@ -72,7 +75,10 @@ def classify(
     else:
         printer = output.Table([one.path for one in found])
     failures = 0
-    with output.progress(len(todo), lines=not (as_json or as_csv) or bool(out)) as advance:
+    with (
+        closing(file) if file else nullcontext(),
+        output.progress(len(todo), lines=not (as_json or as_csv) or bool(out)) as advance,
+    ):
         for one, said in _answers(verified, todo, alone=len(found) == 1):
             if isinstance(said, str):
                 failures += 1
@@ -89,8 +95,8 @@ def classify(
 
 def _taken_up(
     out: str, found: list[Found], bundle: Bundle, *, as_json: bool
-) -> tuple[Output, list[Found]]:
-    """What writes to the file ``out``, and the files that it does not answer yet."""
+) -> tuple[Output, Journal, list[Found]]:
+    """What writes to the file ``out``, that file, and the recordings it does not answer yet."""
     from genrescope.cli.journal import Journal
     from genrescope.cli.output import Csv, JsonLines
 
@@ -98,7 +104,11 @@ def _taken_up(
     form = JsonLines(stamp=stamp) if as_json else Csv(bundle.labels, stamp=stamp)
     journal = Journal(out, form)
     form.write = journal.write
-    return form, journal.take_up(found, [stamp(one) for one in found])
+    try:
+        return form, journal, journal.take_up(found, [stamp(one) for one in found])
+    except BaseException:
+        journal.close()
+        raise
 
 
 def _stamp(bundle: Bundle) -> Callable[[Found], str]:

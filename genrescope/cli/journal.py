@@ -73,6 +73,9 @@ class Journal:
         with self._named():
             self._append(f"{record}\n".encode("utf-8", "backslashreplace"))
 
+    def close(self) -> None:
+        self._file.close()
+
     def _open(self) -> None:
         with self._named():
             self._file = self._path.open("ab", buffering=0)

@@ -111,9 +111,10 @@ class Csv:
         return row["path"], "" if row["error"] else row.get("stamp", "")
 
     def _row(self, row: dict[str, object]) -> str:
-        line = io.StringIO()
-        csv.DictWriter(line, self._columns, lineterminator="").writerow(row)
-        return line.getvalue()
+        line = io.StringIO(newline="")
+        # What is no line end to it, Python's writer would not put in quotes.
+        csv.DictWriter(line, self._columns, lineterminator="\r\n").writerow(row)
+        return line.getvalue().removesuffix("\r\n")
 
 
 class Table:

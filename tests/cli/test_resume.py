@@ -1,0 +1,277 @@
+"""A folder job survives a crash, a full disk and an interruption, and goes on afterwards."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from bundle_maker import make_bundle
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner, Result
+
+from genrescope.cli import app, guard
+from genrescope.cli.journal import Journal
+from genrescope.cli.output import Csv, JsonLines
+from genrescope.cli.walk import Found
+from genrescope.errors import GenrescopeError
+
+SR = 22_050
+
+# Stands before the real one on the path of the worker, and dies as C code does.
+CRASHING_SOUNDFILE = """
+import importlib.util, os, signal, sys
+here = os.path.dirname(__file__)
+for folder in sys.path:
+    if folder != here and os.path.exists(os.path.join(folder, "soundfile.py")):
+        spec = importlib.util.spec_from_file_location("soundfile", folder + "/soundfile.py")
+        break
+real = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(real)
+SoundFileError = real.SoundFileError
+class SoundFile(real.SoundFile):
+    def __init__(self, file, *rest, **options):
+        if "crash" in os.path.basename(file.name):
+            os.kill(os.getpid(), signal.SIGSEGV)
+        super().__init__(file, *rest, **options)
+"""
+
+
+def tone(path: Path, *, hz: float = 2200, seconds: float = 0.5) -> Path:
+    t = np.arange(round(seconds * SR)) / SR
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, 0.5 * np.sin(2 * np.pi * hz * t), SR)
+    return path
+
+
+def classify(*arguments: str | Path, bundle: Path) -> Result:
+    return CliRunner().invoke(app, ["classify", "--bundle", str(bundle), *map(str, arguments)])
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".csv":
+        with path.open(newline="") as file:
+            return list(csv.DictReader(file))
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    for name in ("a.wav", "b.wav", 'odd "\n,.wav'):
+        tone(tmp_path / "music" / name)
+    return tmp_path / "music"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="dies by a POSIX signal")
+def test_a_file_that_crashes_the_decoder_is_named_and_the_others_go_on(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    music = [tone(tmp_path / f"{name}.wav") for name in ("a", "crash1", "b", "crash2", "c")]
+    (tmp_path / "evil").mkdir()
+    (tmp_path / "evil" / "soundfile.py").write_text(CRASHING_SOUNDFILE)
+    monkeypatch.syspath_prepend(tmp_path / "evil")
+    result = classify("--json", *music, bundle=tiny_bundle)
+    assert result.exit_code == 1
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [answer["path"] for answer in answers] == [str(path) for path in music]
+    assert ["error" in answer for answer in answers] == [False, True, False, True, False]
+    assert "crash2.wav: it crashed the decoder (Segmentation fault)" in result.stderr
+    assert "3 classified, 2 failed" in result.stderr
+
+
+def test_what_lies_among_the_music_is_not_imported(tiny_bundle: Path, music: Path) -> None:
+    (music / "pickle.py").write_text("raise SystemExit('imported from the music')")
+    command = [str(Path(sys.executable).with_name("genrescope")), "classify", "--json", "."]
+    done = subprocess.run(
+        [*command, "--bundle", str(tiny_bundle)], cwd=music, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_bundle_that_vanishes_ends_the_job_with_one_message(tmp_path: Path, music: Path) -> None:
+    with pytest.raises(GenrescopeError, match=r"no bundle|bundle\.json|bundle "):
+        list(guard.answers(tmp_path / "gone", [str(music / "a.wav")]))
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_a_second_run_goes_on_where_the_first_stopped(
+    tiny_bundle: Path, tmp_path: Path, music: Path, form: str
+) -> None:
+    out = tmp_path / f"answers.{form}"
+    first = classify(music, "--out", out, bundle=tiny_bundle)
+    assert (first.exit_code, first.stdout) == (0, "")
+    assert "3 classified" in first.stderr
+    whole = out.read_bytes()
+    assert [r["path"] for r in records(out)] == sorted(str(path) for path in music.iterdir())
+
+    out.write_bytes(whole[:-7])  # killed in the middle of the last record
+    again = classify(music, "--out", out, bundle=tiny_bundle)
+    assert "1 classified, 2 answered before" in again.stderr
+    assert out.read_bytes() == whole
+
+    none = classify(music, "--out", out, bundle=tiny_bundle)
+    assert (none.exit_code, out.read_bytes()) == (0, whole)
+    assert "0 classified, 3 answered before" in none.stderr
+
+
+def test_what_changed_and_what_failed_is_asked_again(
+    tiny_bundle: Path, tmp_path: Path, music: Path
+) -> None:
+    out = tmp_path / "answers.jsonl"
+    (music / "broken.wav").write_bytes(b"no sound")
+    assert classify(music, "--out", out, bundle=tiny_bundle).exit_code == 1
+    assert [r["path"] for r in records(out) if "error" in r] == [str(music / "broken.wav")]
+    tone(music / "broken.wav")
+    tone(music / "a.wav", seconds=0.75)
+    result = classify(music, "--out", out, bundle=tiny_bundle)
+    assert "2 classified, 2 answered before" in result.stderr
+    durations = {Path(r["path"]).name: r["duration_s"] for r in records(out)}
+    assert durations == {"a.wav": 0.75, "b.wav": 0.5, "broken.wav": 0.5, 'odd "\n,.wav': 0.5}
+    assert len(records(out)) == 4
+
+
+def test_another_model_answers_anew_and_other_folders_are_kept(
+    tiny_bundle: Path, tmp_path: Path, music: Path
+) -> None:
+    out = tmp_path / "answers.jsonl"
+    other = tone(tmp_path / "other" / "c.wav")
+    classify(other, "--out", out, bundle=tiny_bundle)
+    classify(music, "--out", out, bundle=tiny_bundle)
+    hotter = make_bundle(tmp_path / "hotter", temperature=3.0).path
+    result = classify(music, "--out", out, bundle=hotter)
+    assert "3 classified\n" in result.stderr
+    assert len(records(out)) == 4
+    assert records(out)[0]["path"] == str(other)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", "Dear diary\n"),
+        ("a.jsonl", "[1]\n"),
+        ("a.jsonl", '{"path": 3}\n'),
+        ("a.csv", "x,y\n1,2\n"),
+    ],
+)
+def test_a_file_of_something_else_is_left_alone(
+    tiny_bundle: Path, tmp_path: Path, music: Path, name: str, content: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    result = classify(music, "--out", tmp_path / name, bundle=tiny_bundle)
+    assert result.exit_code == 1
+    assert "name another file with --out" in result.stderr
+    assert (tmp_path / name).read_text() == content
+
+
+def test_a_form_must_be_known(tiny_bundle: Path, tmp_path: Path, music: Path) -> None:
+    result = classify(music, "--out", tmp_path / "answers", bundle=tiny_bundle)
+    assert result.exit_code == 2
+    assert not (tmp_path / "answers").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full disk")
+def test_a_full_device_is_named(tiny_bundle: Path, music: Path) -> None:
+    result = classify(music, "--json", "--out", "/dev/full", bundle=tiny_bundle)
+    assert result.exit_code == 1
+    assert "/dev/full: No space left on device" in result.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_a_full_disk_keeps_whole_records_and_the_next_run_goes_on(
+    tiny_bundle: Path, tmp_path: Path, music: Path, form: str
+) -> None:
+    out = tmp_path / f"answers.{form}"
+    classify(music, "--out", out, bundle=tiny_bundle)
+    whole = out.read_bytes()
+    out.unlink()
+    limited = (
+        "import resource, sys; from genrescope.cli import main; "
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({len(whole) - 5},) * 2); main()"
+    )
+    command = [sys.executable, "-c", limited, "classify", "--bundle", str(tiny_bundle)]
+    done = subprocess.run([*command, str(music), "--out", str(out)], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "make room, and the same command goes on" in done.stderr
+    assert len(records(out)) == 2
+    assert whole.startswith(out.read_bytes())
+    classify(music, "--out", out, bundle=tiny_bundle)
+    assert out.read_bytes() == whole
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
+def test_killed_in_the_middle_it_goes_on(tiny_bundle: Path, tmp_path: Path) -> None:
+    long = tone(tmp_path / "music" / "00.wav", seconds=60)
+    for i in range(1, 24):
+        os.link(long, long.with_name(f"{i:02d}.wav"))
+    out = tmp_path / "answers.jsonl"
+    command = [sys.executable, "-m", "genrescope", "classify", "--bundle", str(tiny_bundle)]
+    job = subprocess.Popen([*command, str(long.parent), "--out", str(out)])
+    while job.poll() is None and not (out.exists() and out.stat().st_size):
+        time.sleep(0.01)
+    job.send_signal(signal.SIGKILL)
+    job.wait()
+    result = classify(long.parent, "--out", out, bundle=tiny_bundle)
+    assert result.exit_code == 0
+    assert "answered before" in result.stderr
+    assert [Path(r["path"]).name for r in records(out)] == [f"{i:02d}.wav" for i in range(24)]
+
+
+names = st.text(min_size=1, max_size=8).map(lambda name: "x" + name)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    failed=st.dictionaries(names, st.booleans(), min_size=1, max_size=5),
+    as_csv=st.booleans(),
+    cut=st.integers(0, 10_000),
+)
+def test_wherever_it_is_cut_whole_records_are_kept(
+    tmp_path: Path, failed: dict[str, bool], as_csv: bool, cut: int
+) -> None:
+    def form() -> JsonLines | Csv:
+        return Csv(("a", "b"), stamp=stamp) if as_csv else JsonLines(stamp=stamp)
+
+    def stamp(one: Found) -> str:
+        return "s"
+
+    found = [Found(name) for name in failed]
+    out = tmp_path / "answers"
+    out.unlink(missing_ok=True)
+    printer = form()
+    ends = []
+    with closing(Journal(str(out), printer)) as journal:
+        printer.write = journal.write
+        assert journal.take_up(found, ["s"] * len(found)) == found
+        for one in found:
+            if failed[one.path]:
+                printer.failure(one, "bad\nluck")
+            else:
+                printer.write(answer(one, as_csv))
+            ends.append(out.stat().st_size)
+    raw = out.read_bytes()
+    cut %= len(raw) + 1
+    out.write_bytes(raw[:cut])
+    whole = [one for one, end in zip(found, ends, strict=True) if end <= cut]
+    for _ in range(2):  # the second time there is nothing left to repair
+        with closing(Journal(str(out), form())) as journal:
+            todo = journal.take_up(found, ["s"] * len(found))
+        assert todo == [one for one in found if one not in whole or failed[one.path]]
+
+
+def answer(one: Found, as_csv: bool) -> str:
+    if not as_csv:
+        return json.dumps({"path": one.path, "stamp": "s"})
+    path = one.path.replace('"', '""')
+    return f'"{path}",s,a,1,1,0,1,,b,'
