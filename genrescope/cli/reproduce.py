@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from genrescope.lab.experiment import Data
     from genrescope.lab.plan import Cell
 
-_QUICK_TRACKS = 12  # of a genre
+_QUICK_TRACKS = 8  # of a genre
 
 
 def reproduce(
@@ -154,11 +154,13 @@ def _longest(dataset: Dataset) -> Dataset:
     """The largest files of each genre: those with most sound."""
     from dataclasses import replace
 
-    chosen = set()
-    for genre in {track.genre for track in dataset.tracks}:
-        mine = [t for t in dataset.tracks if t.genre == genre and t.path is not None]
-        mine.sort(key=lambda t: -t.path.stat().st_size if t.path else 0)
-        chosen |= {t.track_id for t in mine[:_QUICK_TRACKS]}
+    from genrescope.data.track import Track
+    from genrescope.lab.stores import few_tracks
+
+    def rank(track: Track) -> float:
+        return -track.path.stat().st_size if track.path is not None else 0.0
+
+    chosen = few_tracks(dataset.tracks, _QUICK_TRACKS, rank=rank)
     return replace(dataset, tracks=tuple(t for t in dataset.tracks if t.track_id in chosen))
 
 

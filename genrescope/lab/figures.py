@@ -40,18 +40,22 @@ def draw_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
 
     Args:
         histories: name of a net -> its epochs, with the fields of `genrescope.lab.train.Epoch`;
-            None where there was no validation.
+            None where it was not validated.
     """
     figure = Figure(figsize=(9.5, 3.6), layout="constrained")
     axes: Any = figure.subplots(1, 2)
     for ax, what in zip(axes, ("accuracy", "loss"), strict=True):
         for (name, history), hue in zip(histories.items(), _hues(len(histories)), strict=True):
             for part, style in (("train", (0, (4, 2))), ("valid", "solid")):
-                ys = [epoch[f"{part}_{what}"] for epoch in history]
-                if any(y is None for y in ys):
+                points = [
+                    (epoch["epoch"] + 1, epoch[f"{part}_{what}"])
+                    for epoch in history
+                    if epoch[f"{part}_{what}"] is not None
+                ]
+                if not points:
                     continue
-                xs = [epoch["epoch"] + 1 for epoch in history]
-                label = name if part == "valid" or history[0]["valid_loss"] is None else None
+                xs, ys = zip(*points, strict=True)
+                label = name if part == "valid" or history[-1]["valid_loss"] is None else None
                 width = 2.0 if part == "valid" else 1.1
                 ax.plot(xs, ys, color=hue, linestyle=style, linewidth=width, label=label)
         _calm(ax)

@@ -35,17 +35,17 @@ STRONG = Augment(mixup=0.5, cutmix=0.2)
 # Widths are chosen for hours on two processor cores; where a paper's own is larger, the report
 # says both.
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
-    "cnn": {"width": 24},
+    "cnn": {"width": 16},
     "bigru": {},
     "resnet18": {"width": 24, "dropout": 0.3},
     "res-bigru": {"width": 24},
-    "bbnn": {"width": 16},
-    "cspdarknet53": {"width": 8},
+    "bbnn": {"width": 8},
+    "cspdarknet53": {"width": 6},
     "m5": {"width": 32},
 }
 NARROW: Mapping[str, Mapping[str, Any]] = {
     **OPTIONS,
-    "cnn": {"width": 16},
+    "cnn": {"width": 8},
     "resnet18": {"width": 16, "dropout": 0.3},
     "res-bigru": {"width": 16},
 }
@@ -140,8 +140,8 @@ def recipe_for(net: str, *, protocol: str, data: str, kind: str) -> Recipe:
     if data == "audio":
         return replace(recipe, epochs=30 if protocol == "windows" else 20, batch_size=16)
     if protocol != "windows":
-        recipe = replace(recipe, epochs=30, excerpts=5, batch_size=64, augment=STRONG)
-    return replace(recipe, epochs=25) if net in FIELD_NETS else recipe
+        recipe = replace(recipe, epochs=25, excerpts=5, batch_size=64, augment=STRONG)
+    return replace(recipe, epochs=15) if net in FIELD_NETS else recipe
 
 
 def full_plan(*, audio: bool, effort: float = 1.0) -> tuple[Cell, ...]:
@@ -183,7 +183,7 @@ def quick_plan(*, audio: bool) -> tuple[Cell, ...]:
             all_folds=False,
             recipe=cell.recipe
             and replace(
-                cell.recipe, options=TINY[cell.model], epochs=2, excerpts=1, batch_size=16, ema=0.9
+                cell.recipe, options=TINY[cell.model], epochs=2, excerpts=1, batch_size=32, ema=0.9
             ),
         )
         for cell in cells

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from genrescope.data import gtzan
 from genrescope.data.build import build_store
 from genrescope.data.store import FeatureStore
-from genrescope.data.track import Dataset
+from genrescope.data.track import Dataset, Track
 from genrescope.errors import AudioError, DatasetError
 from genrescope.signal.decode import decode
 from genrescope.signal.features import STORE_CONFIG, FeatureConfig
@@ -94,24 +95,33 @@ def raw_store(dataset: Dataset, *, progress: Progress | None = None) -> FeatureS
 
 
 def few(store: FeatureStore, per_genre: int) -> FeatureStore:
-    """The first so many tracks of each genre, those of an artist met before left out if possible.
+    """A few tracks of each genre, of different artists where possible; see `few_tracks`."""
+    met: Counter[str] = Counter()
+    ranks = {}
+    for track in store.facts:
+        ranks[track.track_id] = met[track.artist or ""]
+        met[track.artist or ""] += 1
+    chosen = few_tracks(store.facts, per_genre, rank=lambda track: ranks[track.track_id])
+    places = [i for i, track in enumerate(store.facts) if track.track_id in chosen]
+    facts = tuple(store.facts[i] for i in places)
+    return replace(store, facts=facts, _clips=tuple(store._clips[i] for i in places))
 
-    Which artist a track is of does not matter to a small trial, but splits need several.
+
+def few_tracks(
+    tracks: Sequence[Track], per_genre: int, *, rank: Callable[[Track], float]
+) -> frozenset[str]:
+    """IDs of the tracks of each genre that rank lowest.
+
+    Of GTZAN, half of them are from the published train part and half from the valid part, so that
+    every protocol can still be tried.
     """
-    order = sorted(range(len(store)), key=lambda i: (_nth_of_artist(store, i), i))
-    taken: Counter[str] = Counter()
-    chosen = []
-    for i in order:
-        genre = store.facts[i].genre
-        if taken[genre] < per_genre:
-            taken[genre] += 1
-            chosen.append(i)
-    chosen.sort()
-    facts = tuple(store.facts[i] for i in chosen)
-    return replace(store, facts=facts, _clips=tuple(store._clips[i] for i in chosen))
-
-
-def _nth_of_artist(store: FeatureStore, index: int) -> int:
-    """How many earlier tracks of the store are by the same artist."""
-    artist = store.facts[index].artist
-    return sum(track.artist == artist for track in store.facts[:index])
+    part_of = gtzan.fault_filtered() if gtzan.is_gtzan(t.track_id for t in tracks) else {}
+    taken: Counter[tuple[str, str]] = Counter()
+    chosen = set()
+    for track in sorted(tracks, key=rank):
+        part = part_of.get(track.track_id, "")
+        room = per_genre if not part_of else per_genre // 2 if part in ("train", "valid") else 0
+        if taken[track.genre, part] < room:
+            taken[track.genre, part] += 1
+            chosen.add(track.track_id)
+    return frozenset(chosen)

@@ -195,8 +195,8 @@ def _rows(results: Mapping[str, Result], data: str, kind: str, models: Sequence[
             if (r["data"], r["input"], r["model"]) == (data, kind, model)
         ]  # fmt: skip
         if mine:
-            said = TALK.get((kind, model)) if data == "all" else None
-            rows.append(_row(mine, model, kind, said or FIELD.get(model)))
+            said = TALK.get((kind, model)) or FIELD.get(model)
+            rows.append(_row(mine, model, kind, said))
     return rows
 
 
@@ -248,7 +248,8 @@ def _voting(results: Mapping[str, Result]) -> list[Row]:
     rows = []
     for name, level in (("hard votes", "hard"), ("mean of probabilities", "track")):
         if mine:
-            row = Row(f"voting CNN, {name}", "mel", _settings(mine), None)
+            said = FIELD.get(f"cnn, {name}")
+            row = Row(f"voting CNN, {name}", "mel", _settings(mine), said)
             for protocol in PROTOCOLS:
                 for r in mine:
                     if r["protocol"] == protocol:
