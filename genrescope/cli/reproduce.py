@@ -151,16 +151,16 @@ def _made(dataset: Dataset, kind: str, cache: Path) -> FeatureStore:
 
 
 def _longest(dataset: Dataset) -> Dataset:
-    """The largest files of each genre: those with most sound."""
+    """A few of the largest files of each genre: those with most sound."""
     from dataclasses import replace
 
     from genrescope.data.track import Track
     from genrescope.lab.stores import few_tracks
 
-    def rank(track: Track) -> float:
-        return -track.path.stat().st_size if track.path is not None else 0.0
+    def size(track: Track) -> int:
+        return track.path.stat().st_size if track.path is not None else 0
 
-    chosen = few_tracks(dataset.tracks, _QUICK_TRACKS, rank=rank)
+    chosen = few_tracks(sorted(dataset.tracks, key=size, reverse=True), _QUICK_TRACKS)
     return replace(dataset, tracks=tuple(t for t in dataset.tracks if t.track_id in chosen))
 
 

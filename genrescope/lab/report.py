@@ -31,10 +31,11 @@ p, li { max-width: 46rem; } .faint, small, caption { color: var(--faint); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
 th, td { padding: .35rem .7rem; border-bottom: 1px solid var(--line); text-align: left;
   vertical-align: top; white-space: nowrap; }
-td small { display: block; } .leaky { background: var(--leaky); }
+td small { display: block; max-width: 11rem; white-space: normal; }
+.leaky { background: var(--leaky); }
 td.settings { white-space: normal; min-width: 9rem; color: var(--faint); font-size: .8rem; }
-figure { margin: 1.2rem 0; } figcaption { color: var(--faint); font-size: .9rem; }
-figure svg { max-width: 100%; height: auto; }
+figure { margin: 1.2rem 0; overflow-x: auto; } figcaption { color: var(--faint); font-size: .9rem; }
+figure svg { max-width: max(100%, 30rem); height: auto; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 1rem; }
 details { margin: .8rem 0; } summary { cursor: pointer; }
 """
@@ -117,19 +118,22 @@ def _table(table: Table) -> str:
     )
     published = any(row.published for row in table.rows)
     said = '<th scope="col">theirs</th>' if published else ""
+    settings = any(row.settings for row in table.rows)
     lines = []
     for row in table.rows:
         cells = "".join(_cell(row, protocol) for protocol in PROTOCOLS)
         lines.append(
             f'<tr><th scope="row">{escape(row.model)}</th><td>{escape(row.input)}</td>'
             f"{_published(row) if published else ''}{cells}"
-            f'<td class="settings">{escape(row.settings)}</td></tr>'
+            + (f'<td class="settings">{escape(row.settings)}</td>' if settings else "")
+            + "</tr>"
         )
     return (
         f'<h2 id="{table.name}">{escape(table.title)}</h2><p>{escape(table.note)} '
         f'<span class="faint">As a file: {table.name}.csv</span></p><div class="wide"><table>'
         f'<tr><th scope="col">model</th><th scope="col">input</th>{said}{heads}'
-        f'<th scope="col">settings</th></tr>{"".join(lines)}</table></div>{_details(table)}'
+        + ('<th scope="col">settings</th>' if settings else "")
+        + f"</tr>{''.join(lines)}</table></div>{_details(table)}"
     )
 
 

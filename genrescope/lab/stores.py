@@ -95,30 +95,28 @@ def raw_store(dataset: Dataset, *, progress: Progress | None = None) -> FeatureS
 
 
 def few(store: FeatureStore, per_genre: int) -> FeatureStore:
-    """A few tracks of each genre, of different artists where possible; see `few_tracks`."""
-    met: Counter[str] = Counter()
-    ranks = {}
-    for track in store.facts:
-        ranks[track.track_id] = met[track.artist or ""]
-        met[track.artist or ""] += 1
-    chosen = few_tracks(store.facts, per_genre, rank=lambda track: ranks[track.track_id])
+    """A few tracks of each genre; see `few_tracks`."""
+    chosen = few_tracks(store.facts, per_genre)
     places = [i for i, track in enumerate(store.facts) if track.track_id in chosen]
     facts = tuple(store.facts[i] for i in places)
     return replace(store, facts=facts, _clips=tuple(store._clips[i] for i in places))
 
 
-def few_tracks(
-    tracks: Sequence[Track], per_genre: int, *, rank: Callable[[Track], float]
-) -> frozenset[str]:
-    """IDs of the tracks of each genre that rank lowest.
+def few_tracks(tracks: Sequence[Track], per_genre: int) -> frozenset[str]:
+    """IDs of the first tracks of each genre, of different artists where possible.
 
     Of GTZAN, half of them are from the published train part and half from the valid part, so that
     every protocol can still be tried.
     """
     part_of = gtzan.fault_filtered() if gtzan.is_gtzan(t.track_id for t in tracks) else {}
+    met: Counter[str | None] = Counter()
+    ranks = {}
+    for track in tracks:
+        ranks[track.track_id] = met[track.artist]
+        met[track.artist] += 1
     taken: Counter[tuple[str, str]] = Counter()
     chosen = set()
-    for track in sorted(tracks, key=rank):
+    for track in sorted(tracks, key=lambda track: ranks[track.track_id]):
         part = part_of.get(track.track_id, "")
         room = per_genre if not part_of else per_genre // 2 if part in ("train", "valid") else 0
         if taken[track.genre, part] < room:

@@ -15,6 +15,7 @@ from genrescope.lab.metrics import score
 from genrescope.lab.plan import (
     FIELD,
     FIELD_NETS,
+    HUMAN,
     PAPER_WIDTHS,
     PROTOCOLS,
     SUMMARY_MODELS,
@@ -156,7 +157,7 @@ def make_tables(results: Mapping[str, Result]) -> list[Table]:
             "field",
             "The cited field",
             "The same tracks. Published figures are of all 1,000 tracks, each under a split of "
-            "the paper's own.",
+            f"the paper's own; {HUMAN.source}: {HUMAN.accuracy:.2f}.",
             [
                 *_rows(results, "all", "summary", SUMMARY_MODELS),
                 *_rows(results, "all", "modulations", ("src",)),
