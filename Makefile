@@ -20,6 +20,9 @@ format: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+bench: .venv/bench
+	$(BIN)/python -m benchmarks $(BENCH)
+
 clean:
 	rm -rf .venv
 
@@ -34,3 +37,7 @@ $(BIN)/pip:
 	$(PIP) torch
 	$(PIP) --editable '.[train,dev]'
 	touch $@ .venv/core
+
+.venv/bench: .venv/dev
+	$(PIP) --editable '.[bench]'
+	touch $@

@@ -1,0 +1,73 @@
+"""`make bench` produces its tables; how fast anything is, no test asks."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import FIGURES, main
+from benchmarks.harness import Measure, Row, compare, in_turn
+
+
+def test_tables_agree_with_each_other(tiny_bundle: Path, tmp_path: Path) -> None:
+    options = ["--quick", "--repeats", "1", "--only", "mel|cold|web", "--out", str(tmp_path)]
+    main([*options, "--bundle", str(tiny_bundle)])
+
+    with (tmp_path / "bench.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["figure"] for row in rows] == ["mel", "cold", "web"]
+    page = (tmp_path / "bench.md").read_text(encoding="utf-8")
+    for row in rows:
+        assert float(row["ours"]) > 0
+        assert float(row["other"]) > 0
+        assert float(row["low"]) <= float(row["ratio"]) <= float(row["high"])
+        assert f"| {row['what']} |" in page
+        assert f"| {row['goal']} | {row['met']} |" in page
+    assert str(tmp_path) not in page
+    (apart,) = (row["note"] for row in rows if row["figure"] == "mel")
+    assert float(apart.split(": ")[1].split(" dB")[0]) < 1e-2
+
+
+def test_growth_is_drawn(tiny_bundle: Path, tmp_path: Path) -> None:
+    options = ["--quick", "--repeats", "1", "--only", "scaling", "--out", str(tmp_path)]
+    main([*options, "--bundle", str(tiny_bundle)])
+
+    with (tmp_path / "bench.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    lengths = [row for row in rows if row["figure"] == "length"]
+    assert [float(row["other"]) for row in lengths] == [4, 8, 16]
+    assert all(float(row["peak_mb"]) > 0 for row in lengths)
+    assert {"linear", "memory"} <= {row["figure"] for row in rows}
+    assert (tmp_path / "bench-scaling.svg").read_text(encoding="utf-8").startswith("<?xml")
+
+
+def test_an_unknown_figure_is_named() -> None:
+    with pytest.raises(SystemExit, match=r"no figure is called nothing; there are folder, "):
+        main(["--only", "nothing"])
+    assert "folder" in FIGURES
+
+
+def test_sides_run_in_turn_after_one_round_to_warm_up() -> None:
+    calls: list[str] = []
+
+    def side(name: str, wall_s: float) -> Measure:
+        calls.append(name)
+        return Measure(wall_s, wall_s)
+
+    found = in_turn({"a": lambda: side("a", 1), "b": lambda: side("b", 2)}, repeats=2)
+    assert calls == ["a", "b", "b", "a", "a", "b"]
+    assert [len(measures) for measures in found.values()] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("goal", "ratio", "met"),
+    [("<= 2", 0.5, True), (">= 3", 2.0, False), (">= 2", 2.0, True), ("", 0.5, None)],
+)
+def test_the_goal_says_which_way_the_ratio_goes(goal: str, ratio: float, met: bool | None) -> None:
+    found = {"ours": [Measure(1, 1), Measure(3, 3)], "b": [Measure(2, 2), Measure(6, 6)]}
+    row: Row = compare(found, figure="f", what="w", other="b", other_name="b", goal=goal)
+    assert row.ratio == ratio
+    assert row.cpu_ratio == ratio
+    assert row.met is met
