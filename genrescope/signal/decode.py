@@ -33,6 +33,9 @@ AUDIO_SUFFIXES = frozenset(
     }
 )
 
+# 240 dB over full scale; the square of much more is infinite in float32.
+_LOUDEST = 1e12
+
 # Output samples by which a section begins early, so that soxr's filter has its past.
 _LEAD_LENGTH = 512
 
@@ -63,7 +66,8 @@ def decode(
         cut. Values beyond [-1, 1] in float files are kept.
 
     Raises:
-        AudioError: it is missing or unreadable, holds no sound, no samples, NaN or infinity.
+        AudioError: it is missing or unreadable, holds no sound, no samples, NaN or infinity,
+            or samples no sound has (beyond 1e12).
         AudioTooLongError: it is longer than `max_duration_s`; raised by the header where that
             says so, otherwise as soon as so much has been decoded.
         ValueError: a rate, start or duration that makes no sense.
@@ -200,11 +204,8 @@ def _pieces(
         done += len(piece)
         if section.max_duration_s is not None and done > section.max_duration_s * sr:
             raise _too_long(file, section.max_duration_s)
-        if not np.isfinite(piece).all():
-            raise AudioError(
-                file.name, "it holds NaN or infinite samples", "Export it again as integer samples."
-            )
         if len(piece):
+            _refuse_no_sound(file, float(piece.min()), float(piece.max()))
             yield piece
         if done >= wanted:
             return
@@ -215,6 +216,15 @@ def _pieces(
         )
     if not done:
         raise AudioError(file.name, "it holds no samples", "Record or export it again.")
+
+
+def _refuse_no_sound(file: Input, low: float, high: float) -> None:
+    if -_LOUDEST <= low and high <= _LOUDEST:
+        return
+    what = "samples far beyond full scale"
+    if not (math.isfinite(low) and math.isfinite(high)):
+        what = "NaN or infinite samples"
+    raise AudioError(file.name, f"it holds {what}", "Export it again as integer samples.")
 
 
 def _end(section: _Section, sr: int) -> float:

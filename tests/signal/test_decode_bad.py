@@ -121,6 +121,14 @@ def test_values_that_overflow_single_precision() -> None:
     assert refusal(file.getvalue()).reason == "it holds NaN or infinite samples"
 
 
+@pytest.mark.parametrize("kind", ["wav-float", "aiff-float", "au-float", "wav-double"])
+def test_values_that_no_sound_has(kind: str) -> None:
+    loud = 1e9 * chord(1.0, 44_100)
+    assert decode(encoded(kind, loud, 44_100)).samples.max() > 1e8
+    error = refusal(encoded(kind, -1e30 * chord(1.0, 44_100), 44_100))
+    assert error.reason == "it holds samples far beyond full scale"
+
+
 def test_absurd_channels_and_rates() -> None:
     quiet = np.zeros((2_000, 40), np.float32)
     assert refusal(encoded("wav16", quiet, 22_050)).reason.startswith("it claims 40 channels")
