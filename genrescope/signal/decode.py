@@ -219,7 +219,7 @@ def _pieces(
 
 
 def _refuse_no_sound(file: Input, low: float, high: float) -> None:
-    if -_LOUDEST <= low and high <= _LOUDEST:
+    if low >= -_LOUDEST and high <= _LOUDEST:
         return
     what = "samples far beyond full scale"
     if not (math.isfinite(low) and math.isfinite(high)):
