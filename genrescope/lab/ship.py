@@ -14,21 +14,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from genrescope.data import gtzan
 from genrescope.data.splits import PARTS, track_of
 from genrescope.data.store import FeatureStore
 from genrescope.errors import GenrescopeError
+from genrescope.lab.conformal import fit_threshold
 from genrescope.lab.examples import Examples, examples
 from genrescope.lab.export import check_parity, to_onnx
 from genrescope.lab.metrics import by_track, fit_temperature, score
 from genrescope.lab.nets import Net
+from genrescope.lab.novelty import fit_no_music
 from genrescope.lab.run import Run, n_frames_of
 from genrescope.lab.train import mean_probs, predict_windows
 from genrescope.model.bundle import Bundle, write_bundle
 
 PARITY = 1e-3
 EMBEDDING_SIZE = 64
-DOUBTFUL = 0.08
-"""Share of held-out clips that the ``uncertain`` flag may fall on."""
+DOUBTFUL = 0.06
+"""Share of held-out clips that the ``uncertain`` flag may fall on; ``no music`` takes a share too,
+and one clip in ten may have either."""
 
 
 class Ensemble(Net):
@@ -93,6 +97,8 @@ class Evidence:
         members: IDs (n,).
         labels: int64 (n,).
         logits: of each member's windows, (n_windows, n_classes).
+        commands: that trained the runs.
+        date: of the last of them.
     """
 
     protocol: str
@@ -100,6 +106,8 @@ class Evidence:
     members: tuple[str, ...]
     labels: NDArray[np.int64]
     logits: list[NDArray[np.float32]]
+    commands: tuple[str, ...]
+    date: str
 
 
 def run_examples(run: Run, store: FeatureStore, members: Sequence[str]) -> Examples:
@@ -128,6 +136,7 @@ def gather(runs: Sequence[Run], store: FeatureStore) -> list[Evidence]:
         GenrescopeError: a run that held nothing out.
     """
     joined: dict[tuple[str, str], dict[str, list[NDArray[np.float32]]]] = {}
+    sources: dict[tuple[str, str], list[Run]] = {}
     classes: dict[str, int] = {}
     for run in runs:
         parts = run.fold.parts()
@@ -136,7 +145,9 @@ def gather(runs: Sequence[Run], store: FeatureStore) -> list[Evidence]:
             raise GenrescopeError(f"{run.path}: held nothing out, so it is no evidence.")
         data = run_examples(run, store, parts[part])
         logits = predict_windows(run.net(), data)
-        there = joined.setdefault((run.config["split"]["protocol"], part), {})
+        key = (run.config["split"]["protocol"], part)
+        sources.setdefault(key, []).append(run)
+        there = joined.setdefault(key, {})
         for member, label, some in zip(data.members, data.labels, logits, strict=True):
             there.setdefault(member, []).append(some)
             classes[member] = int(label)
@@ -147,6 +158,8 @@ def gather(runs: Sequence[Run], store: FeatureStore) -> list[Evidence]:
             tuple(there),
             np.array([classes[m] for m in there]),
             [np.mean(np.stack(some), axis=0) for some in there.values()],
+            tuple(run.config["command"] for run in sources[protocol, part]),
+            max(run.config["date"] for run in sources[protocol, part]),
         )
         for (protocol, part), there in joined.items()
     ]
@@ -170,6 +183,8 @@ def metric_rows(evidence: Sequence[Evidence], temperature: float) -> list[dict[s
                 "high": scores.accuracy.high,
                 "f1": scores.f1.value,
                 "calibration_error": scores.calibration_error,
+                "command": "; ".join(one.commands),
+                "date": one.date,
             }
         )
     return rows
@@ -197,7 +212,7 @@ def ship(
         created: ISO date.
         command: what the user typed.
         evidence: runs of the same recipe that held clips out; the runs themselves by default.
-            They give the temperature, the threshold of doubt and the figures.
+            They give the temperature, the thresholds and the figures.
 
     Raises:
         GenrescopeError: runs that do not fit each other, a net that ONNX Runtime does not
@@ -224,7 +239,11 @@ def ship(
     gap = check_parity(served, onnx_bytes, n_bins=first.features.n_bins, n_frames=n_frames)
     if gap > PARITY:
         raise GenrescopeError(f"ONNX Runtime differs from torch by {gap:.2g}, over {PARITY:g}.")
-    confidence = mean_probs(calibrating.logits, temperature).max(axis=1)
+    probs = mean_probs(calibrating.logits, temperature)
+    thresholds = {
+        "uncertain": float(np.quantile(probs.max(axis=1), DOUBTFUL)),
+        "set": fit_threshold(calibrating.labels, probs),
+    }
     return write_bundle(
         out,
         onnx_bytes=onnx_bytes,
@@ -235,7 +254,8 @@ def ship(
         window_s=first.recipe.window_s,
         hop_s=first.recipe.window_s / 2,
         temperature=temperature,
-        thresholds={"uncertain": float(np.quantile(confidence, DOUBTFUL))},
+        thresholds=thresholds,
+        no_music=fit_no_music(store, learned),
         training=_training(runs, learned, command),
         metrics=metric_rows(proof, temperature),
         licence=licence,
@@ -286,7 +306,7 @@ def _catalogue(served: Whitened, run: Run, store: FeatureStore, tracks: Sequence
 def _training(runs: Sequence[Run], tracks: list[str], command: str) -> dict[str, Any]:
     config = runs[0].config
     return {
-        "data": config["data"],
+        "data": f"GTZAN, {config['data']}" if gtzan.is_gtzan(tracks) else config["data"],
         "protocol": config["split"]["protocol"],
         "split": config["split"],
         "net": config["recipe"]["net"] + (f" x {len(runs)}" if len(runs) > 1 else ""),

@@ -18,9 +18,10 @@ from typing import Any
 from genrescope.errors import BundleError
 from genrescope.model import schema
 from genrescope.model.card import model_card
+from genrescope.model.novelty import NoMusic
 from genrescope.signal.features import FeatureConfig
 
-__all__ = ["DEFAULT_BUNDLE", "Bundle", "model_card", "write_bundle"]
+__all__ = ["DEFAULT_BUNDLE", "Bundle", "NoMusic", "model_card", "write_bundle"]
 
 DEFAULT_BUNDLE = Path(__file__).resolve().parents[1] / "bundles" / "default"
 
@@ -37,7 +38,9 @@ class Bundle:
         band_share: share of each band's mean that standardising a clip takes away.
         window_s, hop_s: seconds of a window, and from one window to the next.
         temperature: what logits are divided by before the softmax.
-        thresholds: e.g. ``uncertain``, the confidence below which an answer gets that flag.
+        thresholds: ``uncertain``, the confidence below which an answer gets that flag, and
+            ``set``, see `prediction.likely`; either may be absent.
+        no_music: what tells that a recording is no music, if anything does.
         training: what it was trained on and how: ``data``, ``split``, ``protocol``, ``seed``,
             ``net``, ``recipe``, ``tracks``, ``command``, ``commit``, ``date``.
         metrics: rows with ``protocol``, ``part``, ``level``, ``n``, ``accuracy`` and its 95 %
@@ -56,6 +59,7 @@ class Bundle:
     hop_s: float
     temperature: float
     thresholds: dict[str, float]
+    no_music: NoMusic | None
     training: dict[str, Any]
     metrics: list[dict[str, Any]]
     licence: str
@@ -116,6 +120,7 @@ class Bundle:
             "hop_s": self.hop_s,
             "temperature": self.temperature,
             "thresholds": self.thresholds,
+            "no_music": None if self.no_music is None else self.no_music.to_dict(),
             "training": self.training,
             "metrics": self.metrics,
             "licence": self.licence,
@@ -138,6 +143,7 @@ def write_bundle(
     band_share: float = 0.0,
     temperature: float = 1.0,
     thresholds: Mapping[str, float] | None = None,
+    no_music: NoMusic | None = None,
     training: Mapping[str, Any] | None = None,
     metrics: Sequence[Mapping[str, Any]] = (),
     catalogue: bytes | None = None,
@@ -172,6 +178,7 @@ def write_bundle(
         hop_s=hop_s,
         temperature=temperature,
         thresholds=dict(thresholds or {}),
+        no_music=no_music,
         training=dict(training or {}),
         metrics=[dict(row) for row in metrics],
         licence=licence,
@@ -202,6 +209,7 @@ def _from_payload(folder: Path, payload: dict[str, Any]) -> Bundle:
         band_share=float(payload["band_share"]),
         temperature=float(payload["temperature"]),
         thresholds={key: float(value) for key, value in payload["thresholds"].items()},
+        no_music=payload["no_music"] and NoMusic.from_dict(payload["no_music"]),
         training=payload["training"],
         metrics=payload["metrics"],
         licence=payload["licence"],

@@ -144,16 +144,36 @@ def _answers(bundle: Bundle) -> str:
     if "uncertain" in bundle.thresholds:
         lines.append(
             f"- A clip whose best genre has a probability below "
-            f"{bundle.thresholds['uncertain']:g} gets the flag `uncertain`."
+            f"{bundle.thresholds['uncertain']:.3g} gets the flag `uncertain`."
         )
+    if "set" in bundle.thresholds:
+        lines.append(
+            "- `genres` are the most probable ones, so many that the true one is among them for "
+            "nine recordings in ten like those it was measured on (adaptive prediction sets at "
+            f"{bundle.thresholds['set']:.3g}, fitted on held-out tracks)."
+        )
+    if bundle.no_music is not None:
+        lines.append(_no_music(bundle.no_music.figures))
     return "\n".join(lines) + "\n"
+
+
+def _no_music(figures: dict[str, float]) -> str:
+    text = (
+        "- What sounds like no music gets the flag `no music`: a logistic model of the texture of "
+        "its spectrogram, in windows of a few seconds, learned from the training tracks against "
+        "made noise, tones, hum, clicks and speech."
+    )
+    if figures:
+        shares = ", ".join(f"{_text(kind)} {share:.1%}" for kind, share in figures.items())
+        text += f" It falls, cross-validated, on: {shares}."
+    return text
 
 
 def _limits(bundle: Bundle) -> str:
     text = (
         "## Limits\n\n"
         "- It always ranks the genres it knows and no other; a recording that is no music gets "
-        "probabilities too.\n"
+        "probabilities too, flagged or not.\n"
         "- Genre is a habit of listeners, not a property of sound: people disagree as well.\n"
     )
     return text + (_GTZAN_LIMITS if _on_gtzan(bundle) else "")
@@ -181,4 +201,12 @@ def _table(rows: dict[str, str]) -> str:
 
 def _text(value: Any) -> str:
     """A value in a table's cell."""
+    if isinstance(value, dict):
+        return ", ".join(
+            f"{key} {_text(some)}" for key, some in value.items() if some not in ({}, [])
+        )
+    if isinstance(value, list):
+        return ", ".join(_text(some) for some in value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
     return str(value).replace("|", "\\|").replace("\n", " ")

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from genrescope.errors import AudioError, AudioTooLongError, BundleError
 from genrescope.model.bundle import Bundle
-from genrescope.model.prediction import SHORT, SILENT, UNCERTAIN, Prediction
+from genrescope.model.prediction import (
+    NO_MUSIC,
+    SET,
+    SHORT,
+    SILENT,
+    UNCERTAIN,
+    Prediction,
+    likely,
+)
 from genrescope.model.schema import MODEL
 from genrescope.signal.decode import Source, Stream, stream
 from genrescope.signal.features import log_mel_stream, standardise, stft_db
@@ -144,9 +152,10 @@ class Classifier:
             logits, embedding = np.zeros_like(logits), np.zeros_like(embedding)
         probs = _softmax(logits / bundle.temperature)
         clip_probs = probs.mean(axis=0)
-        flags = clip.flags
-        if SILENT not in flags and clip_probs.max() < bundle.thresholds.get(UNCERTAIN, 0.0):
-            flags = (*flags, UNCERTAIN)
+        flags, genres = clip.flags, tuple[str, ...]()
+        if SILENT not in flags:
+            flags = (*flags, *self._doubts(clip, clip_probs))
+            genres = self._likely(clip_probs)
         return Prediction(
             labels=bundle.labels,
             times=self._times(starts, clip.duration_s),
@@ -156,7 +165,23 @@ class Classifier:
             flags=flags,
             duration_s=clip.duration_s,
             bundle=bundle.name,
+            genres=genres,
         )
+
+    def _doubts(self, clip: Clip, clip_probs: NDArray[np.float64]) -> Iterator[str]:
+        bundle = self.bundle
+        if clip_probs.max() < bundle.thresholds.get(UNCERTAIN, 0.0):
+            yield UNCERTAIN
+        if bundle.no_music is not None:
+            score = bundle.no_music.score(clip.log_mel, frame_rate=bundle.features.frame_rate)
+            if score > bundle.no_music.threshold:
+                yield NO_MUSIC
+
+    def _likely(self, clip_probs: NDArray[np.float64]) -> tuple[str, ...]:
+        if SET not in self.bundle.thresholds:
+            return ()
+        inside = likely(clip_probs, self.bundle.thresholds[SET])
+        return tuple(self.bundle.labels[i] for i in inside)
 
     def _run(
         self, x: NDArray[np.float32], starts: NDArray[np.int64]

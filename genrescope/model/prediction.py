@@ -13,6 +13,31 @@ SILENT = "silent"  # digital silence: no label
 SHORT = "short"  # shorter than one window: padded by repetition
 TRUNCATED = "truncated"  # broken or cut off: what decodes was used
 UNCERTAIN = "uncertain"  # confidence below the bundle's threshold
+NO_MUSIC = "no music"  # noise, tones, speech: probabilities all the same, but they mean little
+
+
+SET = "set"
+
+
+def likely(probs: NDArray[np.floating], threshold: float) -> NDArray[np.int64]:
+    """The smallest set of classes that holds the true one as often as ``threshold`` was set for.
+
+    Classes join from the most probable down, while those already in the set have no more than
+    ``threshold`` probability together, so that the set is never empty (adaptive prediction sets:
+    Romano, Sesia and Candes 2020, "Classification with Valid and Adaptive Coverage", without
+    their randomisation, which errs on the side of more classes).
+
+    Args:
+        probs: (n_classes,), summing to 1.
+        threshold: fitted on held-out clips, 0 to 1.
+
+    Returns:
+        int64 indices, most probable first.
+    """
+    order = np.argsort(-probs, kind="stable")
+    before = np.cumsum(probs[order], dtype=np.float64) - probs[order]
+    inside: NDArray[np.int64] = order[: max(1, int((before <= threshold).sum()))]
+    return inside
 
 
 @dataclass(frozen=True)
@@ -42,9 +67,12 @@ class Prediction:
         clip_probs: float32 (n_classes,), mean of ``probs`` over windows.
         embedding: float32 (d,), of length 1; zeros for a silent clip.
         flags: what to know about the recording: ``truncated``, ``short``, ``silent``,
-            ``uncertain``.
+            ``uncertain``, ``no music``.
         duration_s: length of the clip in seconds.
         bundle: name of the bundle that answered.
+        genres: the most probable labels, best first: so many that the true one is among them
+            nine times in ten (`likely`); empty for a silent clip, or where the bundle does not
+            say how many that takes.
     """
 
     labels: tuple[str, ...]
@@ -55,6 +83,7 @@ class Prediction:
     flags: tuple[str, ...]
     duration_s: float
     bundle: str
+    genres: tuple[str, ...] = ()
 
     @property
     def genre(self) -> str | None:
@@ -101,6 +130,7 @@ class Prediction:
         return {
             "genre": self.genre,
             "confidence": round(self.confidence, 6),
+            "genres": list(self.genres),
             "probabilities": {
                 label: round(float(p), 6)
                 for label, p in zip(self.labels, self.clip_probs, strict=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any
+from typing import Any, cast
 
 from genrescope.errors import BundleError
+from genrescope.model.novelty import NoMusic
 from genrescope.signal.features import FeatureConfig
 
 FORMAT_VERSION = 1
@@ -49,6 +50,7 @@ def parse(raw: bytes) -> dict[str, Any]:
             f"format version {_shown(version)} is not the one this Genrescope reads "
             f"({FORMAT_VERSION}); upgrade Genrescope or use another bundle"
         )
+    payload.setdefault("no_music", None)
     if payload.keys() != _KEYS:
         odd = sorted(payload.keys() ^ _KEYS)
         raise BundleError(f"bundle.json has missing or unknown keys: {_shown(odd)}")
@@ -156,6 +158,16 @@ def _check_thresholds(value: object) -> None:
     _require(good, "thresholds does not map names to numbers")
 
 
+def _check_no_music(value: object) -> None:
+    if value is None:
+        return
+    _require(isinstance(value, dict), "no_music is not an object")
+    try:
+        NoMusic.from_dict(cast("dict[str, Any]", value))
+    except ValueError as error:
+        raise BundleError(f"no_music: {_cut(str(error))}") from error
+
+
 def _check_training(value: object) -> None:
     if not isinstance(value, dict):
         raise BundleError("training is not an object")
@@ -214,6 +226,7 @@ _CHECKS = {
     "band_share": _check_band_share,
     "temperature": _check_temperature,
     "thresholds": _check_thresholds,
+    "no_music": _check_no_music,
     "training": _check_training,
     "metrics": _check_metrics,
     "files": _check_files,

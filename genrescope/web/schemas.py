@@ -40,10 +40,14 @@ class Spectrogram(BaseModel):
 class ClassifyAnswer(BaseModel):
     genre: str | None = Field(description="most probable label; null for silence")
     confidence: float = Field(ge=0, le=1)
+    genres: list[str] = Field(
+        description="the most probable labels, so many that the true one is among them nine "
+        "times in ten; empty where the bundle cannot promise that"
+    )
     probabilities: dict[str, float] = Field(description="of every label; they sum to 1")
     timeline: list[TimelineSegment] = Field(description="covers the recording; empty for silence")
     duration_s: float
-    flags: list[str] = Field(description="silent, short, truncated, uncertain")
+    flags: list[str] = Field(description="silent, short, truncated, uncertain, no music")
     bundle: str = Field(description="name of the bundle that answered")
     embedding: list[float] = Field(description="what `similar` takes")
     spectrogram: Spectrogram

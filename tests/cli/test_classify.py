@@ -64,7 +64,7 @@ def test_json_lines_hold_what_was_promised(run: Any, music: Path) -> None:
     assert result.stderr == ""
     (answer,) = lines(result)
     assert answer.keys() == {
-        *("path", "genre", "confidence", "probabilities", "timeline"),
+        *("path", "genre", "confidence", "genres", "probabilities", "timeline"),
         *("duration_s", "flags", "bundle"),
     }
     assert answer["path"] == str(music / "b.wav")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from genrescope.data.splits import make_split
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
+from genrescope.lab import novelty
+from genrescope.lab.conformal import measure
+from genrescope.lab.novelty import COUNTEREXAMPLES, made_clips
 from genrescope.lab.recipe import Recipe
 from genrescope.lab.run import Run, all_tracks, begin
 from genrescope.lab.ship import gather, ship
@@ -32,6 +36,18 @@ RECIPE = Recipe(
     ema=0.9,
 )
 ABOUT = {"name": "bands", "licence": "CC0-1.0", "created": "2026-01-01", "command": "export"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_counterexamples() -> Iterator[None]:
+    """What is no music is tested elsewhere."""
+    made_clips.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        for kind, (_, make) in COUNTEREXAMPLES.items():
+            patch.setitem(COUNTEREXAMPLES, kind, (5, make))
+        patch.setattr(novelty, "MELODIES", (5, novelty.MELODIES[1]))
+        yield
+    made_clips.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +90,9 @@ def test_the_bundle_answers_as_the_nets_do(
         assert said.clip_probs == pytest.approx(expected, abs=0.03)  # bf16 where the net ran
     assert bundle.metrics[0]["accuracy"] == pytest.approx((probs.argmax(1) == data.labels).mean())
     assert bundle.training["tracks"] == list(runs["a"].fold.train)
+    assert measure(data.labels, probs, bundle.thresholds["set"]).coverage >= 0.9
+    assert bundle.no_music is not None
+    assert bundle.no_music.figures["music"] <= 0.1
 
 
 def test_a_run_on_everything_needs_evidence_from_others(

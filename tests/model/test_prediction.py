@@ -95,6 +95,7 @@ def test_to_dict_is_plain_json() -> None:
     assert json.loads(json.dumps(prediction.to_dict())) == {
         "genre": "jazz",
         "confidence": 0.5,
+        "genres": [],
         "probabilities": {"blues": 0.2, "jazz": 0.5, "rock": 0.3},
         "timeline": [{"start": 0.0, "end": 2.5, "label": "jazz", "probability": 0.5}],
         "duration_s": 2.5,
