@@ -130,15 +130,28 @@ def _sum_up(answered: int, failed: int, kept: int) -> None:
 def _answers(bundle: Bundle, todo: list[Found], *, alone: bool) -> Iterator[tuple[Found, Answer]]:
     """Each file with its prediction or what went wrong, in order."""
     if alone:  # in this process: it starts faster, and all cores are for the one file
-        from genrescope.model.classifier import Classifier
-
-        yield from in_order(Classifier(bundle), todo)
+        for one in todo:
+            yield one, _while_loading(bundle, one)
         return
     from genrescope.cli import guard
 
     replies = guard.answers(bundle.path, [one.path for one in todo if one.error is None])
     for one in todo:
         yield one, next(replies) if one.error is None else str(one.error)
+
+
+def _while_loading(bundle: Bundle, one: Found) -> Answer:
+    """The answer for one file, which is decoded while the net loads."""
+    from genrescope.model.classifier import Classifier, hear
+
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(Classifier, bundle)
+
+        def classify(path: str, *, max_duration_s: float) -> Prediction:
+            clip = hear(bundle, path, max_duration_s=max_duration_s)
+            return loading.result().classify_features(clip)
+
+        return answer(classify, one)
 
 
 def in_order(classifier: Classifier, found: Iterable[Found]) -> Iterator[tuple[Found, Answer]]:
@@ -148,7 +161,7 @@ def in_order(classifier: Classifier, found: Iterable[Found]) -> Iterator[tuple[F
     ahead: deque[tuple[Found, Future[Answer]]] = deque()
     try:
         for one in found:
-            ahead.append((one, pool.submit(answer, classifier, one)))
+            ahead.append((one, pool.submit(answer, classifier.classify, one)))
             if len(ahead) > 2 * workers:
                 first, future = ahead.popleft()
                 yield first, future.result()
@@ -158,14 +171,14 @@ def in_order(classifier: Classifier, found: Iterable[Found]) -> Iterator[tuple[F
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def answer(classifier: Classifier, one: Found) -> Answer:
+def answer(classify: Callable[..., Prediction], one: Found) -> Answer:
     """The prediction for one file, or in words why there is none."""
     from genrescope.errors import AudioError, GenrescopeError
 
     try:
         if one.error is not None:
             raise one.error
-        return classifier.classify(one.path, max_duration_s=_LONGEST_S)
+        return classify(one.path, max_duration_s=_LONGEST_S)
     except AudioError as error:
         return str(error)
     except GenrescopeError:

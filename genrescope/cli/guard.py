@@ -142,7 +142,7 @@ def work() -> None:
             reply("ready")
             if job.careful:
                 for one in found:
-                    reply(answer(classifier, one))
+                    reply(answer(classifier.classify, one))
             else:
                 for _, said in in_order(classifier, found):
                     reply(said)

@@ -28,7 +28,7 @@ from genrescope.signal.waveform import Waveform
 from genrescope.signal.windows import grid, take
 
 SILENCE_PEAK = 1e-4  # -80 dBFS: below the noise of any room, above dither
-_BATCH = 64  # windows in memory at a time, however long the recording
+_BATCH = 8  # windows at a time: little new memory to page in, and none that grows
 _MAX_THREADS = 4  # a net this small gains nothing beyond
 
 
@@ -109,25 +109,7 @@ class Classifier:
 
         Arguments and errors are those of `classify`.
         """
-        config = self.bundle.features
-        sound: Waveform | Stream
-        if isinstance(source, Waveform):
-            sound = source
-            meter = _Meter([_resampled(source, config.sr, name or "recording", max_duration_s)])
-        else:
-            sound = stream(source, sr=config.sr, max_duration_s=max_duration_s, name=name)
-            meter = _Meter(sound)
-        if config.n_mels is None:
-            log_mel = stft_db(np.concatenate(list(meter)), config)
-        else:
-            log_mel = log_mel_stream(meter, config)
-        flags = list(sound.flags)  # a stream knows all of them only now
-        duration_s = meter.n_samples / config.sr
-        if duration_s < self.bundle.window_s:
-            flags.append(SHORT)
-        if meter.peak < SILENCE_PEAK:
-            flags.append(SILENT)
-        return Clip(log_mel, duration_s, tuple(flags))
+        return hear(self.bundle, source, name=name, max_duration_s=max_duration_s)
 
     def classify_features(self, clip: Clip) -> Prediction:
         """Say which genre a clip is, from what `features` made of it.
@@ -205,6 +187,38 @@ class Classifier:
     def _times(self, starts: NDArray[np.int64], duration_s: float) -> NDArray[np.float64]:
         frames = np.stack([starts, starts + self.bundle.window_length], axis=1)
         return np.minimum(frames / self.bundle.features.frame_rate, duration_s)
+
+
+def hear(
+    bundle: Bundle,
+    source: Source | Waveform,
+    *,
+    name: str | None = None,
+    max_duration_s: float | None = None,
+) -> Clip:
+    """What `Classifier.features` returns, without a net: whoever loads one can hear meanwhile.
+
+    Arguments and errors are those of `Classifier.classify`.
+    """
+    config = bundle.features
+    sound: Waveform | Stream
+    if isinstance(source, Waveform):
+        sound = source
+        meter = _Meter([_resampled(source, config.sr, name or "recording", max_duration_s)])
+    else:
+        sound = stream(source, sr=config.sr, max_duration_s=max_duration_s, name=name)
+        meter = _Meter(sound)
+    if config.n_mels is None:
+        log_mel = stft_db(np.concatenate(list(meter)), config)
+    else:
+        log_mel = log_mel_stream(meter, config)
+    flags = list(sound.flags)  # a stream knows all of them only now
+    duration_s = meter.n_samples / config.sr
+    if duration_s < bundle.window_s:
+        flags.append(SHORT)
+    if meter.peak < SILENCE_PEAK:
+        flags.append(SILENT)
+    return Clip(log_mel, duration_s, tuple(flags))
 
 
 class _Meter:
