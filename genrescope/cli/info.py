@@ -42,6 +42,8 @@ def _about(bundle: Bundle, console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from genrescope.model.card import plain
+
     table = Table(box=None, show_header=False, pad_edge=False)
     size = sum((bundle.path / name).stat().st_size for name in bundle.files)
     config = bundle.features
@@ -59,7 +61,7 @@ def _about(bundle: Bundle, console: Console) -> None:
     if "tracks" in bundle.training:
         rows["tracks"] = len(bundle.training["tracks"])
     for key, value in rows.items():
-        table.add_row(Text(key, style="dim"), Text(str(value)))
+        table.add_row(Text(key, style="dim"), Text(plain(value)))
     console.print(table)
 
 

@@ -96,11 +96,11 @@ Give `--bundle FOLDER`, or `Classifier.load("FOLDER")`, where this is not the bu
 
 def _training(bundle: Bundle) -> str:
     training = bundle.training
-    rows = {title: _text(training[key]) for key, title in _TRAINING.items() if key in training}
+    rows = {title: plain(training[key]) for key, title in _TRAINING.items() if key in training}
     if "tracks" in training:
         rows["Tracks"] = f"{len(training['tracks'])}, listed in `bundle.json`"
     rows |= {
-        key: _text(value) for key, value in training.items() if key not in {*_TRAINING, "tracks"}
+        key: plain(value) for key, value in training.items() if key not in {*_TRAINING, "tracks"}
     }
     body = _table(rows) if rows else "Not recorded.\n"
     return f"## Training\n\n{body}"
@@ -119,11 +119,11 @@ def _metrics(bundle: Bundle) -> str:
         "|---|---|---|---:|---:|---|---|",
     ]
     for row in bundle.metrics:
-        more = "; ".join(f"{k}: {_text(v)}" for k, v in row.items() if k not in _COLUMNS)
+        more = "; ".join(f"{k}: {plain(v)}" for k, v in row.items() if k not in _COLUMNS)
         cells = [
-            _text(row["protocol"]),
-            _text(row["part"]),
-            _text(row["level"]),
+            plain(row["protocol"]),
+            plain(row["part"]),
+            plain(row["level"]),
             str(row["n"]),
             f"{row['accuracy']:.3f}",
             f"{row['low']:.3f} to {row['high']:.3f}",
@@ -164,7 +164,7 @@ def _no_music(figures: dict[str, float]) -> str:
         "made noise, tones, hum, clicks and speech."
     )
     if figures:
-        shares = ", ".join(f"{_text(kind)} {share:.1%}" for kind, share in figures.items())
+        shares = ", ".join(f"{plain(kind)} {share:.1%}" for kind, share in figures.items())
         text += f" It falls, cross-validated, on: {shares}."
     return text
 
@@ -199,14 +199,14 @@ def _table(rows: dict[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _text(value: Any) -> str:
+def plain(value: Any) -> str:
     """A value in a table's cell."""
     if isinstance(value, dict):
         return ", ".join(
-            f"{key} {_text(some)}" for key, some in value.items() if some not in ({}, [])
+            f"{key} {plain(some)}" for key, some in value.items() if some not in ({}, [])
         )
     if isinstance(value, list):
-        return ", ".join(_text(some) for some in value)
+        return ", ".join(plain(some) for some in value)
     if isinstance(value, float):
         return f"{value:.4g}"
     return str(value).replace("|", "\\|").replace("\n", " ")
