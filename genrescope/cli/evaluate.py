@@ -56,6 +56,14 @@ def evaluate(
     ] = None,
     fold: Annotated[int, typer.Option(min=0, help="Which round of the split.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Of the split.")] = 0,
+    degraded: Annotated[
+        bool,
+        typer.Option(
+            "--degrade",
+            help="Disturb the recordings first: rooms, microphones, noise, codecs and more, "
+            "one after the other. Needs music, not a feature store, and a bundle.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure a model on labelled music, and say if it has heard that music before.
@@ -72,6 +80,11 @@ def evaluate(
     from genrescope.lab import evaluate as lab
 
     source = _open(data)
+    if degraded:
+        if runs or source.store is not None:
+            raise typer.BadParameter("--degrade needs a bundle, and music that can be disturbed")
+        _degrade(bundle, source, split, part, fold, seed, as_json=as_json)
+        return
     if runs:
         tasks = [_of_run(path, source, part) for path in runs]
     else:
@@ -159,6 +172,27 @@ def _whole_path(bundle: Any) -> Predict:
 
     classifier = Classifier.load(bundle)
     return lambda track, span: classifier.classify(str(track.path))
+
+
+def _degrade(
+    path: Path | None,
+    source: _Source,
+    name: str | None,
+    part: str | None,
+    fold: int,
+    seed: int,
+    *,
+    as_json: bool,
+) -> None:
+    from genrescope.cli.degrade import degrade
+    from genrescope.model.bundle import Bundle
+
+    task = _of_bundle(path, source, name, part, fold, seed)
+    if task.split.starts:
+        raise typer.BadParameter("--degrade takes whole recordings, not windows of them")
+    tracks = [question.track for question in task.asked]
+    degrade(Bundle.load(path), tracks, _about([task]), as_json=as_json)
+    _warn(task, _heard(task, source))
 
 
 def _of_run(path: Path, source: _Source, part: str | None) -> _Task:

@@ -14,6 +14,8 @@ from typer.testing import CliRunner, Result
 from genrescope.cli import app
 from genrescope.data.gtzan import GENRES as GTZAN
 from genrescope.data.gtzan import by_id, fault_filtered
+from genrescope.lab import degrade
+from genrescope.lab.degrade import DEGRADATIONS
 from genrescope.model.bundle import Bundle
 
 
@@ -50,6 +52,39 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert made.exit_code == 0, made.output
     bundle(folder / "bundle", tracks=["fado/0.wav"])
     return folder
+
+
+def test_degraded_music_is_measured_beside_the_clean(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = {name: DEGRADATIONS[name] for name in ("telephone band", "gain -20 dB")}
+    monkeypatch.setattr(degrade, "DEGRADATIONS", few)
+    arguments = ["--data", work / "music", "--bundle", work / "bundle", "--degrade"]
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    clean, *rest = report["degradations"]
+    assert clean["name"] == "clean"
+    assert [row["name"] for row in rest] == list(few)
+    assert report["split"]["part"] == "test"
+    for row in rest:
+        assert row["drop"] == pytest.approx(clean["accuracy"]["value"] - row["accuracy"]["value"])
+    quiet = rest[1]
+    assert quiet["accuracy"] == clean["accuracy"]
+    shown = run(*arguments)
+    assert shown.exit_code == 0
+    assert "telephone band" in shown.stdout
+    assert "median drop" in shown.stdout
+
+
+def test_what_cannot_be_degraded_is_said(work: Path) -> None:
+    for arguments in (
+        ["--data", work / "store", "--bundle", work / "bundle"],
+        ["--data", work / "music", "--run", work / "run0"],
+    ):
+        result = run(*arguments, "--degrade")
+        assert result.exit_code == 2
+        assert "--degrade needs" in " ".join(result.stderr.replace("│", " ").split())
 
 
 def bundle(folder: Path, *, tracks: list[str]) -> Bundle:

@@ -1,0 +1,69 @@
+"""``genrescope evaluate --degrade``: how a bundle's answers stand disturbance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import typer
+
+if TYPE_CHECKING:
+    from genrescope.data.track import Track
+    from genrescope.lab.degrade import Degraded
+    from genrescope.model.bundle import Bundle
+
+
+def degrade(
+    bundle: Bundle, tracks: Sequence[Track], about: dict[str, Any], *, as_json: bool
+) -> None:
+    """Run the suite on recordings, each through the whole path, and print its table."""
+    from genrescope.cli.dataset import _clips_bar
+    from genrescope.lab import degrade as lab
+    from genrescope.model.classifier import Classifier
+
+    classifier = Classifier.load(bundle)
+    with _clips_bar(len(tracks) * (len(lab.DEGRADATIONS) + 1), "degrading") as report:
+        rows = lab.run_suite(
+            tracks,
+            bundle.labels,
+            classifier.classify,
+            names=lab.DEGRADATIONS,
+            progress=report,
+        )
+    if as_json:
+        typer.echo(json.dumps(about | {"degradations": [row.to_dict() for row in rows]}))
+    else:
+        _print(rows, about)
+
+
+def _print(rows: Sequence[Degraded], about: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    split = about["split"]
+    console = Console(highlight=False, width=None)
+    console.print(
+        f"{about['model']} on {split['protocol']}, fold {split['fold']}, {split['part']}: "
+        f"{rows[0].n} recordings",
+        markup=False,
+    )
+    table = Table(box=None)
+    for head in ("", "accuracy", "drop", "most named", "uncertain", "no music"):
+        table.add_column(head, justify="left" if head in ("", "most named") else "right")
+    for row in rows:
+        table.add_row(
+            row.name,
+            str(row.accuracy).replace("[", "\\["),
+            f"{row.drop:+.3f}" if row is not rows[0] else "",
+            f"{row.sink} {row.sink_share:.0%} (truth {row.sink_truth:.0%})",
+            *(f"{row.flagged.get(flag, 0):.0%}" for flag in ("uncertain", "no music")),
+        )
+    console.print(table)
+    drops = {row.name: row.drop for row in rows[1:]}
+    worst = max(drops, key=lambda name: drops[name])
+    console.print(
+        f"median drop {np.median(list(drops.values())):.3f}, worst {drops[worst]:.3f} ({worst})",
+        markup=False,
+    )
