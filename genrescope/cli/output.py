@@ -71,7 +71,7 @@ class JsonLines:
 
 
 class Csv:
-    """A header, then one row a file; flags are separated by spaces.
+    """A header, then one row a file; flags are separated by semicolons.
 
     Args:
         labels: the classes; each has a column of probabilities.
@@ -91,7 +91,7 @@ class Csv:
 
     def answer(self, one: Found, prediction: Prediction) -> None:
         row = prediction.to_dict()
-        row |= {"path": one.path, "flags": " ".join(prediction.flags), **row["probabilities"]}
+        row |= {"path": one.path, "flags": ";".join(prediction.flags), **row["probabilities"]}
         if self._stamp is not None:
             row["stamp"] = self._stamp(one)
         self.write(self._row({name: row.get(name) for name in self._columns}))

@@ -20,7 +20,7 @@ from typer.testing import CliRunner, Result
 
 from genrescope.cli import app, output, walk
 from genrescope.cli.classify import in_order
-from genrescope.model import Classifier
+from genrescope.model import Classifier, Prediction
 
 SR = 22_050
 TONES_HZ = {"blues": 100, "jazz": 2200, "rock": 9500}
@@ -117,6 +117,22 @@ def test_a_file_that_fails_is_named_and_the_others_go_on(
         assert str(path) in answer["error"]
         assert answer["error"] in result.stderr
     assert "1 classified, 2 failed" in result.stderr
+
+
+def test_flags_in_csv_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    prediction = Prediction(
+        labels=("a", "b"),
+        times=np.array([[0.0, 1.0]]),
+        probs=np.array([[0.6, 0.4]], np.float32),
+        clip_probs=np.array([0.6, 0.4], np.float32),
+        embedding=np.zeros(2, np.float32),
+        flags=("short", "no music"),
+        duration_s=1.0,
+        bundle="tiny",
+    )
+    output.Csv(("a", "b")).answer(walk.Found("x.wav"), prediction)
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert row["flags"] == "short;no music"
 
 
 def test_csv_has_a_header_and_a_row_a_file(run: Any, music: Path, tmp_path: Path) -> None:

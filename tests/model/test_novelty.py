@@ -63,6 +63,25 @@ def test_the_flag_falls_on_what_scores_above(classifier: Classifier, seconds: fl
     assert "no music" not in classifier.classify(tone(seconds)).flags
 
 
+@pytest.mark.parametrize("threshold", [0.0, 0.5, 1.0])
+def test_the_genres_it_may_be_reach_as_deep_as_the_bundle_says(
+    tmp_path: Path, threshold: float
+) -> None:
+    unit = Classifier(make_bundle(tmp_path / "b", thresholds={"set": threshold}))
+    said = unit.classify(noise(4))
+    ranking = said.ranking()
+    before = np.cumsum([0.0, *(p for _, p in ranking[:-1])])
+    assert said.genres == tuple(
+        label for (label, _), p in zip(ranking, before, strict=True) if p <= threshold + 1e-6
+    )
+    assert said.to_dict()["genres"] == list(said.genres)
+    assert len(said.genres) == {0.0: 1, 1.0: 10}.get(threshold, len(said.genres))
+
+
+def test_a_bundle_without_a_promise_names_no_set(tiny_bundle: Path) -> None:
+    assert Classifier.load(tiny_bundle).classify(noise(4)).genres == ()
+
+
 def test_a_flagged_answer_still_ranks_and_silence_is_silent_alone(classifier: Classifier) -> None:
     assert classifier.classify(noise(4)).genre is not None
     silent = classifier.classify(Waveform(np.zeros(4 * SR, np.float32), SR))

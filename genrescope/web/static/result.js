@@ -1,7 +1,7 @@
 // What was heard: the genre, the bars, the flags, the suggestions.
 
 import { $, icon, make } from "./dom.js";
-import { confidence, FLAGS, genreName, percent } from "./words.js";
+import { confidence, FLAGS, genreName, others, percent } from "./words.js";
 
 let labels = [];
 
@@ -13,11 +13,15 @@ export function showVerdict(answer) {
   labels = Object.keys(answer.probabilities);
   const ranking = Object.entries(answer.probabilities).sort((a, b) => b[1] - a[1]);
   const silent = answer.genre === null;
-  const unsure = answer.flags.includes("uncertain");
+  const unsure = ["uncertain", "no music"].some((flag) => answer.flags.includes(flag));
   $("verdict-lead").textContent = silent ? "It hears" : unsure ? "Perhaps" : "It hears";
   $("genre").textContent = silent ? "Silence" : genreName(answer.genre);
   $("genre").className = `genre ${silent ? "" : hue(answer.genre)}`;
-  $("confidence").textContent = silent ? "" : confidence(ranking, answer.flags);
+  $("confidence").textContent = silent
+    ? ""
+    : [confidence(ranking, answer.flags), others(answer.genres, answer.flags)]
+        .filter(Boolean)
+        .join(" ");
   const notes = answer.flags.filter((flag) => flag in FLAGS).map((flag) => FLAGS[flag]);
   $("flags").replaceChildren(...notes.map((text) => make("li", { text })));
   $("bars-title").textContent = `All ${COUNT[ranking.length] ?? ranking.length} genres`;

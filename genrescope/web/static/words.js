@@ -22,6 +22,9 @@ export const megabytes = (bytes) => `${Math.round(bytes / 2 ** 20)} MB`;
 export function confidence(ranking, flags) {
   const [[first, p], [second, q]] = ranking;
   const runnerUp = `${genreName(second)} comes next with ${percent(q)}.`;
+  if (flags.includes("no music")) {
+    return `This does not sound like music, so the genre means little: ${percent(p)}.`;
+  }
   if (flags.includes("uncertain")) {
     return `It is not sure: ${percent(p)}. It may as well be ${genreName(second)} (${percent(q)}), or something it has never learned, or no music at all.`;
   }
@@ -29,6 +32,13 @@ export function confidence(ranking, flags) {
   if (p >= 0.7) return `It is quite sure: ${percent(p)}. ${runnerUp}`;
   if (p >= 0.5) return `Rather likely: ${percent(p)}. ${runnerUp}`;
   return `A cautious guess: ${percent(p)} for ${genreName(first)}. ${runnerUp}`;
+}
+
+/** The genres it may well be, as a sentence; none where there is one alone, or nothing to tell. */
+export function others(genres, flags) {
+  if (genres.length < 2 || genres.length > 4 || flags.includes("no music")) return "";
+  const names = genres.map(genreName);
+  return `Nine times in ten it is one of these: ${names.slice(0, -1).join(", ")} or ${names.at(-1)}.`;
 }
 
 export const FLAGS = {
