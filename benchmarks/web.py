@@ -51,11 +51,25 @@ def _server(session: Session) -> Iterator[tuple[int, int]]:
         address = re.search(r"http://127\.0\.0\.1:(\d+)", server.stdout.readline())
         if address is None:
             raise RuntimeError("the server did not start")
+        _wait_until_warm(int(address[1]))
         yield int(address[1]), server.pid
     finally:
         server.terminate()
         server.wait()
         server.stdout.close()
+
+
+def _wait_until_warm(port: int) -> None:
+    """A new server first loads what polishing needs, beside its first requests."""
+    for _ in range(600):
+        connection = HTTPConnection("127.0.0.1", port, timeout=120)
+        connection.request("GET", "/metrics")
+        said = connection.getresponse().read().decode()
+        connection.close()
+        if re.search(r"^\S*polishing_jobs 0", said, re.MULTILINE):
+            return
+        time.sleep(0.1)
+    raise RuntimeError("the server does not come to rest")
 
 
 def _upload(port: int, pid: int, recording: bytes) -> Callable[[], Measure]:
