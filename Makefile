@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test lint format bench soak clean
+.PHONY: run test lint format bench soak audit clean
 
 run: .venv/core
 	$(BIN)/genrescope serve
@@ -23,6 +23,15 @@ format: .venv/dev
 bench: .venv/bench
 	$(BIN)/python -m benchmarks $(BENCH)
 
+# Everything that is meant to break it, at length; SOAK='--scale 0.02' for a taste.
+soak: .venv/dev
+	PYTHONPATH=tests $(BIN)/python -m soak $(SOAK)
+
+# Known holes in what is installed, as the Python Packaging Advisory Database lists them.
+# Strict: what could not be looked up, as without a connection, is a failure and no clean bill.
+audit: .venv/audit
+	.venv/audit/bin/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
+
 clean:
 	rm -rf .venv
 
@@ -37,6 +46,10 @@ $(BIN)/pip:
 	$(PIP) torch
 	$(PIP) --editable '.[train,dev]'
 	touch $@ .venv/core
+
+.venv/audit: | $(BIN)/pip
+	$(PYTHON) -m venv $@
+	$@/bin/pip install --quiet --disable-pip-version-check pip-audit || { rm -r $@; exit 1; }
 
 .venv/bench: .venv/dev
 	$(PIP) --editable '.[bench]'

@@ -27,7 +27,7 @@ def served(bundle: Path, *, log: Path, sample_s: float = 0.25) -> Iterator[Serve
     """``genrescope serve``, its memory read every ``sample_s``, its log in a file.
 
     Raises:
-        RuntimeError: it does not start, or does not stop in good order.
+        RuntimeError: it does not start, ends unasked, or does not stop in good order.
     """
     command = [sys.executable, "-u", "-m", "genrescope", "serve", "--port", "0"]
     with log.open("w") as errors:
@@ -46,6 +46,8 @@ def served(bundle: Path, *, log: Path, sample_s: float = 0.25) -> Iterator[Serve
         yield server
         ended.set()
         sampler.join()
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended unasked, with status {process.returncode}")
         process.terminate()
         if process.wait(60) not in (0, -15):
             raise RuntimeError(f"the server ended with status {process.returncode}")

@@ -1,0 +1,198 @@
+"""What a long run found, as a page and as a table."""
+
+from __future__ import annotations
+
+import csv
+import os
+import platform
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from soak.api import Exploration
+from soak.folder import Survival
+from soak.fuzz import Findings
+from soak.load import Traffic, percentiles
+
+from genrescope import __version__
+
+_LIBRARIES = ("numpy", "av", "soundfile", "soxr", "onnxruntime", "fastapi", "uvicorn")
+
+MEMORY_GROWTH = 1.25
+"""The last round of the load may take so much more memory than the first."""
+
+
+@dataclass
+class Result:
+    """One part of the run: its title, a sentence or table for the page, figures, failures."""
+
+    title: str
+    text: str
+    figures: dict[str, float] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+
+def of_agreement(found: tuple[int, list[str]]) -> Result:
+    compared, wrong = found
+    text = (
+        f"{compared} answers of two classifiers at once, in eight threads, with one, two and four "
+        f"threads of ONNX Runtime; {len(wrong)} were not those of one thread, bit for bit."
+    )
+    return Result("One answer, whoever is asked", text, {"compared": compared}, wrong)
+
+
+def of_fuzz(findings: Findings, saved: Path) -> Result:
+    good = ("sound", "refused")
+    bad = {what: n for what, n in findings.outcomes.items() if what not in good}
+    failures = [f"fuzzer: {n} × {what}" for what, n in bad.items()]
+    if failures:
+        failures.append(f"fuzzer: inputs saved in {saved}")
+    kinds = sorted({kind for kind, _ in findings.by_kind})
+    rows = [
+        f"| {kind} | {findings.by_kind[kind, 'sound']} | {findings.by_kind[kind, 'refused']} |"
+        for kind in kinds
+    ]
+    text = "\n".join(
+        [
+            f"{findings.total} mutated files of {len(kinds)} kinds, decoded or classified: "
+            f"{findings.outcomes['sound']} gave a sound, {findings.outcomes['refused']} an "
+            f"`AudioError`, {sum(bad.values())} anything else. "
+            f"The slowest took {findings.slowest_s:.1f} s; no process had more than "
+            f"{findings.peak_mb:.0f} MB.",
+            "",
+            "| kind | sound | refused |",
+            "|---|---|---|",
+            *rows,
+        ]
+    )
+    figures = {
+        "inputs": findings.total,
+        **{f"inputs {what}": findings.outcomes[what] for what in good},
+        "failures": sum(bad.values()),
+        "slowest s": findings.slowest_s,
+        "peak MB": findings.peak_mb,
+    }
+    return Result("Mutated files", text, figures, failures)
+
+
+def of_folder(survival: Survival) -> Result:
+    failures = [f"folder: torn: {line}" for line in survival.torn]
+    if not survival.same:
+        failures.append("folder: the answers are not those of an undisturbed run")
+    endings = ", ".join(f"{n} × {what}" for what, n in survival.endings.items())
+    text = (
+        f"A job of {survival.n_files} files, ended {survival.endings.total()} times in the middle "
+        f"({endings}) and started again: torn records {len(survival.torn)}; at the end the file "
+        f"holds {'the same answers as' if survival.same else 'other answers than'} that of an "
+        "undisturbed run."
+    )
+    figures = {"files": survival.n_files, "runs ended": survival.endings.total()}
+    return Result("A folder job, killed and starved", text, figures, failures)
+
+
+def of_api(found: Exploration) -> Result:
+    rows = [
+        f"| {operation} | {mode} | {status} | {n} |"
+        for (operation, mode, status), n in sorted(found.statuses.items())
+    ]
+    text = "\n".join(
+        [
+            f"Schemathesis sent {found.statuses.total()} requests made from the API's own "
+            f"description; {len(found.failures)} answers broke it.",
+            "",
+            "| operation | requests | status | answers |",
+            "|---|---|---|---|",
+            *rows,
+        ]
+    )
+    return Result(
+        "The API's own description",
+        text,
+        {"requests": found.statuses.total()},
+        [f"API: {failure}" for failure in found.failures],
+    )
+
+
+def of_load(rounds: list[Traffic], marks: list[float], held: dict[str, float]) -> Result:
+    failures = [f"load: {what} ({n} times)" for what, n in _wrong(rounds).items()]
+    failures += [f"load: {name} is {value:g} at the end" for name, value in held.items() if value]
+    if marks[-1] > MEMORY_GROWTH * marks[0]:
+        failures.append(f"load: memory grew from {marks[0]:.0f} to {marks[-1]:.0f} MB")
+    answered = sum(r.answered for r in rounds)
+    wall_s = sum(r.wall_s for r in rounds)
+    figures = {
+        "answered": answered,
+        "wrong": sum(len(r.wrong) for r in rounds),
+        "refused": sum(r.refused.total() for r in rounds),
+        "answers per s": answered / wall_s,
+        **{f"peak MB round {i + 1}": mark for i, mark in enumerate(marks)},
+    }
+    rows = []
+    for group in sorted({group for r in rounds for group in r.seconds}):
+        seconds = [s for r in rounds for s in r.seconds[group]]
+        ms = percentiles(seconds)
+        refused = sum(r.refused[group] for r in rounds)
+        figures |= {f"{group} {name} ms": value for name, value in ms.items()}
+        cells = " | ".join(f"{value:.0f}" for value in ms.values())
+        rows.append(f"| {group} | {len(seconds)} | {cells} | {refused} |")
+    text = "\n".join(
+        [
+            f"64 clients beside the server on the same machine, {answered} answers in "
+            f"{wall_s:.0f} s, {figures['wrong']:g} of them wrong: each recording's answer is "
+            "compared, byte for byte, with that of one thread before there was any load. "
+            f"{figures['refused']:g} times the server said 503 with a time to come back, and the "
+            f"client came back; {sum(r.left for r in rounds)} clients hung up on purpose. Peak "
+            f"memory in each third: {', '.join(f'{mark:.0f} MB' for mark in marks)}. At the end "
+            f"{'every worker and every byte was free again' if not any(held.values()) else held}.",
+            "",
+            "| request | answers | p50 ms | p95 ms | p99 ms | max ms | refused first |",
+            "|---|---|---|---|---|---|---|",
+            *rows,
+        ]
+    )
+    return Result("Load", text, figures, failures)
+
+
+def _wrong(rounds: list[Traffic]) -> Counter[str]:
+    return Counter(line for r in rounds for line in r.wrong)
+
+
+def write(results: list[Result], folder: Path, *, command: str, bundle: str) -> None:
+    """``soak.md`` and ``soak.csv``."""
+    facts = _facts(command, bundle)
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ["# Under load and under fire", "", *(f"- {k}: {v}" for k, v in facts.items())]
+    for result in results:
+        lines += ["", f"## {result.title}", "", result.text]
+        lines += (
+            ["", *(f"- **{failure}**" for failure in result.failures)] if result.failures else []
+        )
+    (folder / "soak.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with (folder / "soak.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["part", "figure", "value", *facts])
+        for result in results:
+            for name, value in {**result.figures, "failed": len(result.failures)}.items():
+                rows.writerow([result.title, name, f"{value:.6g}", *facts.values()])
+
+
+def _facts(command: str, bundle: str) -> dict[str, str]:
+    libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+    return {
+        "command": command,
+        "bundle": bundle,
+        "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}",
+        "versions": f"genrescope {__version__}, Python {platform.python_version()}, {libraries}",
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+    }
+
+
+def _processor() -> str:
+    try:
+        info = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in info.splitlines() if "model name" in line]
+    return names[0] if names else platform.machine()

@@ -1,0 +1,119 @@
+"""The long runs of ``make soak``, cut short."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from soak import fuzz, report
+from soak.agreement import disagreements
+from soak.api import explore
+from soak.folder import disturb
+from soak.load import load, released
+from soak.material import asks
+from soak.mutate import KINDS, mutant
+from soak.server import Server, served
+
+from genrescope.model import Classifier
+from genrescope.model.bundle import DEFAULT_BUNDLE
+from genrescope.signal.waveform import Waveform
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="watches processes the POSIX way")
+
+
+@pytest.fixture(scope="module")
+def server(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with served(tiny_bundle, log=tmp_path_factory.mktemp("server") / "log") as running:
+        yield running
+
+
+def test_mutated_files_give_an_answer_or_an_audio_error(tiny_bundle: Path, tmp_path: Path) -> None:
+    findings = fuzz.fuzz(8 * len(KINDS), bundle=tiny_bundle, folder=tmp_path, seed=1)
+    assert findings.outcomes.keys() == {"sound", "refused"}, findings.outcomes
+    assert findings.total == 8 * len(KINDS)
+    assert findings.saved == []
+
+
+def test_a_mutant_can_be_made_again() -> None:
+    assert mutant(7) == mutant(7)
+    assert len({mutant(i)[1] for i in range(100)}) > 90
+
+
+def test_the_fuzzer_notices_what_dies_and_saves_it(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "soxr.py").write_text("import os; os.abort()")  # the first to resample dies
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    findings = fuzz.fuzz(2, bundle=tiny_bundle, folder=tmp_path / "saved", seed=1)
+    assert findings.outcomes == Counter({f"crash (status {-signal.SIGABRT})": 2})
+    assert [path.read_bytes() for path in findings.saved] == [mutant(i, seed=1)[1] for i in (0, 1)]
+
+
+def test_the_fuzzer_knows_a_wrong_outcome(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classifier = Classifier.load(tiny_bundle, threads=1)
+    data = next(data for i in range(0, 99, 2) if _sounds(data := mutant(i)[1], classifier))
+    assert fuzz._outcome(b"nothing", 0, classifier) == "refused"
+    monkeypatch.setattr(fuzz, "decode", lambda *_, **__: 1 / 0)
+    assert fuzz._outcome(data, 0, classifier).startswith("ZeroDivisionError")
+    empty = Waveform(np.zeros(0, np.float32), 22_050)
+    monkeypatch.setattr(fuzz, "decode", lambda *_, **__: empty)
+    assert fuzz._outcome(data, 0, classifier) == "an answer that is none"
+
+
+def _sounds(data: bytes, classifier: Classifier) -> bool:
+    return fuzz._outcome(data, 0, classifier) == "sound"
+
+
+def test_the_api_keeps_what_its_description_says(server: Server) -> None:
+    found = explore(server.url, examples=6)
+    assert found.failures == []
+    assert {status for _, _, status in found.statuses} >= {200, 422}
+
+
+def test_under_load_no_answer_is_wrong_and_everything_is_given_back(
+    server: Server, tiny_bundle: Path
+) -> None:
+    traffic = load(server.url, asks(tiny_bundle, short=True), n_requests=200)
+    assert traffic.wrong == []
+    assert traffic.answered + traffic.left == 200
+    assert not any(released(server.url).values())
+
+
+def test_a_wrong_answer_would_be_noticed(server: Server, tiny_bundle: Path) -> None:
+    kinds = [ask for ask in asks(tiny_bundle, short=True) if ask.body][:1]
+    spoilt = [replace(kinds[0], body=b"{}")]
+    assert len(load(server.url, spoilt, n_requests=3, n_clients=1).wrong) == 3
+
+
+def test_a_folder_job_ends_as_if_nothing_had_been(tiny_bundle: Path, tmp_path: Path) -> None:
+    survival = disturb(tiny_bundle, tmp_path, n_files=30, n_runs=4)
+    assert survival.torn == []
+    assert survival.same
+    assert survival.endings.total() == 4
+
+
+@pytest.mark.parametrize("shipped", [False, True])
+def test_two_classifiers_in_threads_answer_as_one_alone(tiny_bundle: Path, shipped: bool) -> None:
+    if shipped and not (DEFAULT_BUNDLE / "bundle.json").exists():
+        pytest.skip("no bundle ships yet")
+    compared, wrong = disagreements(DEFAULT_BUNDLE if shipped else tiny_bundle, n_clips=4)
+    assert (compared, wrong) == (48, [])
+
+
+def test_the_report_names_no_failure_where_there_is_none(tmp_path: Path) -> None:
+    findings = fuzz.Findings(Counter(sound=2, refused=1, hang=1), Counter({("wav16", "sound"): 2}))
+    bad = report.of_fuzz(findings, tmp_path)
+    assert bad.failures[0] == "fuzzer: 1 × hang"
+    report.write([bad, report.of_agreement((48, []))], tmp_path, command="make soak", bundle="tiny")
+    page = (tmp_path / "soak.md").read_text()
+    assert "**fuzzer: 1 × hang**" in page
+    assert "48 answers" in page
+    assert (tmp_path / "soak.csv").read_text().startswith("part,figure,value,command,")
