@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genrescope.data.groups import artist_groups
+from genrescope.data.track import Track
+
 Array = NDArray[Any]
 
 COVERAGE = 0.9
@@ -101,7 +104,7 @@ def measure(labels: Array, probs: Array, threshold: float | Array) -> Coverage:
 
 
 def measure_grouped(
-    labels: Array, probs: Array, groups: Sequence[Any], *, coverage: float = COVERAGE
+    labels: Array, probs: Array, groups: Sequence[Any] | Array, *, coverage: float = COVERAGE
 ) -> Coverage:
     """Coverage where each group's threshold is fitted on the other groups alone.
 
@@ -123,6 +126,18 @@ def measure_grouped(
         here = member == name
         limits[here] = fit_threshold(labels[~here], probs[~here], coverage=coverage)
     return measure(labels, probs, limits)
+
+
+def artist_folds(tracks: Sequence[Track], *, n_folds: int = 5, seed: int = 0) -> NDArray[np.int64]:
+    """A fold for each track (n,), no artist in two: groups for `measure_grouped`."""
+    groups = artist_groups(tracks)
+    order = np.random.default_rng(seed).permutation(len(groups))
+    folds, sizes = np.zeros(len(tracks), np.int64), np.zeros(n_folds)
+    for group in sorted(order, key=lambda g: -len(groups[g])):
+        smallest = int(sizes.argmin())
+        folds[groups[group]] = smallest
+        sizes[smallest] += len(groups[group])
+    return folds
 
 
 def _before(probs: Array) -> tuple[Array, Array]:

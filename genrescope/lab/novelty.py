@@ -1,8 +1,9 @@
 """Learning what is no music: real clips against sounds made from nothing.
 
 The clips are a store's; the counterexamples are `genrescope.lab.sounds`, so that nothing has to be
-downloaded or redistributed. Clips with noise and voices laid under them, and melodies made of
-plain tones, stand on the side of music: neither a noisy room nor a lone trumpet is no music.
+downloaded or redistributed. On the side of music stand, too, clips with noise and voices laid
+under them, coloured or with a gap, and melodies made of plain tones: neither a noisy room nor a
+lone trumpet is no music.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ FALSE_ALARMS = 0.02
 
 STRENGTH = 0.01  # inverse of the ridge penalty
 N_FOLDS = 5
-N_NOISY = 4  # windows of a clip that are put under noise as well
+N_DISTURBED = 12  # windows of a clip that are learned under noise, coloured or cut as well
 WINDOW_S = 3.0
 _SECONDS = 6.5
 
@@ -102,14 +103,37 @@ def made_clips(config: FeatureConfig, *, seed: int) -> Mapping[str, list[Array]]
 
 
 def under_noise(windows: Array, noise: Sequence[Array], rng: Rng) -> Array:
-    """Windows of dB with another sound's power added, 2 to 20 dB weaker on average."""
+    """Windows of dB with another sound's power added, 0 to 20 dB weaker on average."""
     out = []
     for x in windows:
         other = noise[int(rng.integers(len(noise)))][:, : x.shape[1]]
         other = np.resize(other, x.shape) if other.shape != x.shape else other
         gap = 10 * np.log10(np.mean(10 ** (x / 10)) / np.mean(10 ** (other / 10)))
-        out.append(10 * np.log10(10 ** (x / 10) + 10 ** ((other + gap - rng.uniform(2, 20)) / 10)))
+        out.append(10 * np.log10(10 ** (x / 10) + 10 ** ((other + gap - rng.uniform(0, 20)) / 10)))
     return np.stack(out)
+
+
+def through_a_curve(windows: Array, rng: Rng) -> Array:
+    """Windows of dB as another microphone colours them: a smooth curve, and often less bass."""
+    n_bins = windows.shape[1]
+    at = np.linspace(0, 1, n_bins)
+    out = []
+    for x in windows:
+        curve = np.interp(at, np.linspace(0, 1, 6), rng.normal(0, 5, 6))
+        curve += -rng.uniform(0, 35) * np.clip(1 - at / rng.uniform(0.02, 0.2), 0, 1)
+        out.append(x + curve[:, None])
+    return np.stack(out)
+
+
+def with_gap(windows: Array, rng: Rng) -> Array:
+    """Windows of dB that are silent for a tenth to a third of their length."""
+    n_frames = windows.shape[2]
+    out = windows.copy()
+    for x in out:
+        length = max(1, round(n_frames * rng.uniform(0.1, 0.35)))
+        start = int(rng.integers(0, n_frames - length + 1))
+        x[:, start : start + length] = x.min() - 20
+    return out
 
 
 def fit_no_music(store: FeatureStore, tracks: Sequence[str], *, seed: int = 0) -> NoMusic:
@@ -129,13 +153,15 @@ def fit_no_music(store: FeatureStore, tracks: Sequence[str], *, seed: int = 0) -
     length = WINDOW_S * config.frame_rate
     made = made_clips(config, seed=seed)
     rng = np.random.default_rng([seed, 99])
-    clips, noisy = [], []
+    clips, disturbed = [], []
     for track in tracks:
         windows = NoMusic.windows(store.get(track), length)
         clips.append(texture(windows))
-        chosen = windows[rng.integers(len(windows), size=N_NOISY)]
+        chosen = windows[rng.integers(len(windows), size=N_DISTURBED)]
         kind = "noise" if rng.random() < 0.6 else "speech"
-        noisy.append(texture(under_noise(chosen, made[kind], rng)))
+        noisy = under_noise(chosen[:8], made[kind], rng)
+        coloured, cut = through_a_curve(chosen[8:10], rng), with_gap(chosen[10:], rng)
+        disturbed.append(texture(np.concatenate([noisy, coloured, cut])))
     others = {
         kind: [texture(NoMusic.windows(x, length)) for x in some] for kind, some in made.items()
     }
@@ -148,7 +174,7 @@ def fit_no_music(store: FeatureStore, tracks: Sequence[str], *, seed: int = 0) -
     for fold in range(N_FOLDS):
         model = _fit(
             _without(clips, fold_of, fold),
-            _without(noisy, fold_of, fold) + melodies,
+            _without(disturbed, fold_of, fold) + melodies,
             _without(against, fold_against, fold),
         )
         for i in np.flatnonzero(fold_of == fold):
@@ -160,7 +186,7 @@ def fit_no_music(store: FeatureStore, tracks: Sequence[str], *, seed: int = 0) -
     kinds = np.repeat(list(others), [len(some) for some in others.values()])
     figures = {"music": float(np.mean([x.mean() > threshold for x in held]))}
     figures |= {kind: float(flagged[kinds == kind].mean()) for kind in others}
-    model = _fit(clips, noisy + melodies, against)
+    model = _fit(clips, disturbed + melodies, against)
     return replace(model, threshold=threshold, figures=figures)
 
 

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from genrescope.data import gtzan
 from genrescope.data.splits import PARTS, track_of
 from genrescope.data.store import FeatureStore
+from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
-from genrescope.lab.conformal import fit_threshold
+from genrescope.lab.conformal import artist_folds, fit_threshold, measure_grouped
 from genrescope.lab.examples import Examples, examples
 from genrescope.lab.export import check_parity, to_onnx
 from genrescope.lab.metrics import by_track, fit_temperature, score
@@ -165,13 +166,24 @@ def gather(runs: Sequence[Run], store: FeatureStore) -> list[Evidence]:
     ]
 
 
-def metric_rows(evidence: Sequence[Evidence], temperature: float) -> list[dict[str, Any]]:
-    """One row of a bundle's metrics for each protocol, at track level."""
+def metric_rows(
+    evidence: Sequence[Evidence], temperature: float, facts: Sequence[Track]
+) -> list[dict[str, Any]]:
+    """One row of a bundle's metrics for each protocol, at track level.
+
+    ``set_coverage`` and ``set_size`` are of prediction sets, each artist's tracks by a threshold
+    fitted on other artists'; left out where all tracks are by one.
+    """
     rows = []
+    by_id = {track.track_id: track for track in facts}
     for one in evidence:
         probs = mean_probs(one.logits, temperature)
-        _, labels, clips = by_track([track_of(m) for m in one.members], one.labels, probs)
+        names, labels, clips = by_track([track_of(m) for m in one.members], one.labels, probs)
         scores = score(labels, clips)
+        folds, sets = artist_folds([by_id[name] for name in names]), {}
+        if len(set(folds)) > 1:
+            found = measure_grouped(labels, clips, folds)
+            sets = {"set_coverage": round(found.coverage, 3), "set_size": round(found.size, 2)}
         rows.append(
             {
                 "protocol": one.protocol,
@@ -183,6 +195,7 @@ def metric_rows(evidence: Sequence[Evidence], temperature: float) -> list[dict[s
                 "high": scores.accuracy.high,
                 "f1": scores.f1.value,
                 "calibration_error": scores.calibration_error,
+                **sets,
                 "command": "; ".join(one.commands),
                 "date": one.date,
             }
@@ -257,7 +270,7 @@ def ship(
         thresholds=thresholds,
         no_music=fit_no_music(store, learned),
         training=_training(runs, learned, command),
-        metrics=metric_rows(proof, temperature),
+        metrics=metric_rows(proof, temperature, store.facts),
         licence=licence,
         created=created,
         catalogue=_catalogue(served, first, store, learned),

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, signal
+from scipy import fft, ndimage, signal
 
 Array = NDArray[Any]
 Samples = NDArray[np.float32]
@@ -44,9 +44,10 @@ def coloured_noise(n_samples: int, sr: int, *, slope: float, rng: np.random.Gene
 
     0 is white, 1 pink, 2 brown; below 20 Hz it is flat.
     """
-    spectrum = np.fft.rfft(rng.standard_normal(n_samples))
-    hz = np.maximum(np.fft.rfftfreq(n_samples, 1 / sr), 20.0)
-    return levelled(np.fft.irfft(spectrum * hz ** (-slope / 2), n_samples))
+    length = fft.next_fast_len(n_samples, real=True)
+    spectrum = np.fft.rfft(rng.standard_normal(length))
+    hz = np.maximum(np.fft.rfftfreq(length, 1 / sr), 20.0)
+    return levelled(np.fft.irfft(spectrum * hz ** (-slope / 2), length)[:n_samples])
 
 
 def tones(
@@ -92,7 +93,7 @@ def clicks(n_samples: int, sr: int, *, rate_hz: float, rng: np.random.Generator)
 
 
 def speech(n_samples: int, sr: int, *, rng: np.random.Generator) -> Samples:
-    """One voice that talks without words."""
+    """One voice that talks without words; one in seven whispers."""
     rate = 200  # control points per second
     n_points = 2 + n_samples * rate // sr
     voice, breath, formants, edges = _phones(n_points, rate, rng)
@@ -105,6 +106,9 @@ def speech(n_samples: int, sr: int, *, rng: np.random.Generator) -> Samples:
     # A glottis rounds its pulses, the lips sharpen what leaves them: -6 dB an octave in all.
     source = signal.lfilter([1.0, -1.0], [1.0, -1.96, 0.9605], source)
     hiss = rng.standard_normal(n_samples)
+    if rng.random() < 1 / 7:
+        source = signal.lfilter([1.0], [1.0, -0.7], rng.standard_normal(n_samples))
+        breath = breath * source.std()
     out = _filtered(source, sr, rate, voice, lambda hz: _resonances(hz, formants))
     out = out + _filtered(hiss, sr, rate, breath, lambda hz: _bands(hz, edges))
     return levelled(out)

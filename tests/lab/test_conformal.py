@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from genrescope.lab.conformal import depths, fit_threshold, measure, measure_grouped
+from genrescope.data.track import Track
+from genrescope.lab.conformal import artist_folds, depths, fit_threshold, measure, measure_grouped
 from genrescope.model.prediction import likely
 
 Array = NDArray[Any]
@@ -77,6 +78,15 @@ def test_groups_are_never_calibrated_on_themselves() -> None:
     assert found.coverage < 0.83
     with pytest.raises(ValueError, match="two"):
         measure_grouped(labels, probs, np.zeros(3000))
+
+
+def test_no_artist_is_in_two_folds() -> None:
+    tracks = [Track(f"t{i}", "ab"[i % 2], artist=f"artist {i % 17}") for i in range(100)]
+    folds = artist_folds(tracks)
+    for k in range(17):
+        assert len({folds[i] for i in range(100) if i % 17 == k}) == 1
+    sizes = np.bincount(folds, minlength=5)
+    assert sizes.max() - sizes.min() <= 6
 
 
 def test_nothing_is_not_measured() -> None:

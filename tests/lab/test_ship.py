@@ -91,6 +91,8 @@ def test_the_bundle_answers_as_the_nets_do(
     assert bundle.metrics[0]["accuracy"] == pytest.approx((probs.argmax(1) == data.labels).mean())
     assert bundle.training["tracks"] == list(runs["a"].fold.train)
     assert measure(data.labels, probs, bundle.thresholds["set"]).coverage >= 0.9
+    assert 0.8 <= bundle.metrics[0]["set_coverage"] <= 1
+    assert 1 <= bundle.metrics[0]["set_size"] <= 3
     assert bundle.no_music is not None
     assert bundle.no_music.figures["music"] <= 0.1
 
