@@ -32,6 +32,16 @@ def serve(
             help="Host name to answer to, such as music.example.org; may be repeated.",
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=256, help="Recordings listened to at once; by default the cores."),
+    ] = None,
+    max_upload_mb: Annotated[
+        float, typer.Option(min=0.1, max=2_000, help="The most one upload may weigh, MiB.")
+    ] = 50,
+    max_audio_minutes: Annotated[
+        float, typer.Option(min=0.1, max=1_440, help="The most minutes one upload may last.")
+    ] = 15,
 ) -> None:
     """Serve the page and the HTTP API.
 
@@ -42,10 +52,17 @@ def serve(
 
     from genrescope.web.app import create_app
     from genrescope.web.gate import LOCAL_HOSTS
+    from genrescope.web.limits import Limits, default_workers
 
     names = allowed_host or ([] if _is_local(host) else ["*"])
     with _listening(host, port) as listener:
-        app = create_app(bundle=bundle, allowed_hosts=[*LOCAL_HOSTS, *names])
+        app = create_app(
+            bundle=bundle,
+            max_upload_mb=max_upload_mb,
+            max_audio_minutes=max_audio_minutes,
+            allowed_hosts=[*LOCAL_HOSTS, *names],
+            limits=Limits(workers=workers or default_workers()),
+        )
         port = listener.getsockname()[1]
         typer.echo(f"Genrescope: http://{_shown(host)}:{port}  (Ctrl-C stops it)")
         if not _is_local(host):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 def test_serve_prints_its_address_answers_and_stops_on_ctrl_c(tiny_bundle: Path) -> None:
     command = [sys.executable, "-u", "-m", "genrescope", "serve", "--port", "0"]
     server = subprocess.Popen(
-        [*command, "--bundle", str(tiny_bundle)],
+        [*command, "--bundle", str(tiny_bundle), "--max-upload-mb", "3", "--workers", "1"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -26,6 +27,9 @@ def test_serve_prints_its_address_answers_and_stops_on_ctrl_c(tiny_bundle: Path)
         # The socket listens from the start: a request waits until the app is ready.
         with urllib.request.urlopen(f"{address[0]}/api/v1/healthz", timeout=60) as response:
             assert response.status == 200
+        with urllib.request.urlopen(f"{address[0]}/api/v1/bundle", timeout=60) as response:
+            limits = json.load(response)["limits"]
+            assert limits == {"upload_bytes": 3 * 2**20, "audio_s": 900}
         server.send_signal(signal.SIGINT)
         _, errors = server.communicate(timeout=60)
     finally:
