@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -57,3 +58,17 @@ def test_using_a_model_loads_no_training_library(module: str) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
     assert not HEAVY & set(loaded)
+
+
+def test_using_a_model_leaves_nothing_behind_and_reports_to_nobody(
+    tiny_bundle: Path, tmp_path: Path
+) -> None:
+    code = (
+        "import sys\nfrom genrescope.model import Classifier\n"
+        "Classifier.load(sys.argv[1])\nimport os; assert os.environ['ORT_DISABLE_TELEMETRY']"
+    )
+    # Without CI and the like, which would silence ONNX Runtime by themselves.
+    env = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", code, str(tiny_bundle)]
+    subprocess.run(command, env=env, check=True, cwd=ROOT.parent)
+    assert list(tmp_path.iterdir()) == []

@@ -273,6 +273,7 @@ def _session(bundle: Bundle, threads: int) -> Any:
     """An ONNX Runtime session that honours the contract of a bundle, or BundleError."""
     import onnxruntime as ort  # a tenth of a second: only who classifies pays
 
+    ort.disable_telemetry_events()  # where it was imported before genrescope, and on Windows
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
