@@ -63,10 +63,7 @@ def test_using_a_model_loads_no_training_library(module: str) -> None:
 def test_using_a_model_leaves_nothing_behind_and_reports_to_nobody(
     tiny_bundle: Path, tmp_path: Path
 ) -> None:
-    code = (
-        "import sys\nfrom genrescope.model import Classifier\n"
-        "Classifier.load(sys.argv[1])\nimport os; assert os.environ['ORT_DISABLE_TELEMETRY']"
-    )
+    code = "import sys; from genrescope.model import Classifier; Classifier.load(sys.argv[1])"
     # Without CI and the like, which would silence ONNX Runtime by themselves.
     env = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-c", code, str(tiny_bundle)]

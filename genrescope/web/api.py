@@ -109,7 +109,7 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
             "X-Loudness-After": polished.lufs_after,
             "X-Peak": polished.peak_db,
         }
-        return Response(
+        return service.download(
             polished.wav,
             media_type="audio/wav",
             headers={name: f"{db:.1f}" for name, db in levels.items() if np.isfinite(db)},

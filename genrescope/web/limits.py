@@ -22,13 +22,14 @@ class Limits:
 
     Attributes:
         upload_bytes: the most one recording may weigh.
-        held_bytes: the most all recordings being received or waiting may weigh together.
+        held_bytes: the most all recordings being received or waiting, and all polished ones being
+            sent, may weigh together.
         audio_s: the most seconds of audio one recording may hold.
         workers: classifications at once; one or two recordings are polished beside them.
         waiting: how many may wait for each kind of worker before 503.
         work_s: time limit of one classification or polishing, waiting included.
-        upload_s: time limit of receiving one upload.
-        idle_s: how long a client may send nothing in the middle of an upload.
+        upload_s: time limit of receiving one upload, and of sending one polished recording.
+        idle_s: how long a client may send nothing, or read nothing, in the middle of one.
     """
 
     upload_bytes: int = 50 * 2**20

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from starlette.requests import Request
+from starlette.responses import Response
 
 from genrescope.web import uploads
+from genrescope.web.downloads import Download
 from genrescope.web.engine import Engine
 from genrescope.web.limits import Budget, Limits, Pool
 from genrescope.web.metrics import Metrics
@@ -32,7 +34,7 @@ class Service:
         self._warming: asyncio.Future[None] | None = None
         self._budget = Budget(limits.held_bytes)
         self.metrics.gauge(
-            "held_bytes", "Bytes of recordings held in memory.", lambda: self._budget.held
+            "held_bytes", "Bytes of recordings and large answers held.", lambda: self._budget.held
         )
 
     def _pool(self, name: str, workers: int) -> Pool:
@@ -56,6 +58,16 @@ class Service:
         pool.check()
         async with self.recording(request) as upload:
             return await pool.run(lambda: task(upload))
+
+    def download(self, content: bytes, *, media_type: str, headers: Mapping[str, str]) -> Response:
+        """A large answer, within the same memory as the recordings."""
+        return Download(
+            content,
+            media_type=media_type,
+            headers=headers,
+            limits=self.limits,
+            budget=self._budget,
+        )
 
     def start(self) -> None:
         """Warms up beside the first requests. Needs a running event loop."""

@@ -22,6 +22,7 @@ from web.serving import BOUNDARY, Running, StubEngine, form, head, serve, talk
 
 from genrescope.web import pages, uploads
 from genrescope.web.app import create_app
+from genrescope.web.engine import PolishedWav
 from genrescope.web.gate import SECURITY_HEADERS
 from genrescope.web.limits import Budget, Limits
 from genrescope.web.problems import ProblemError
@@ -129,6 +130,45 @@ def test_beyond_workers_and_queue_it_is_busy_and_says_when_to_come_back() -> Non
         work.go.set()
         assert [job.result().status_code for job in accepted] == [200, 200]
         assert post(running.url).status_code == 200
+
+
+class PolishingStub(StubEngine):
+    """Answers with twenty megabytes."""
+
+    def polish(self, upload: Upload) -> PolishedWav:
+        return PolishedWav(bytes(20 * MB), -20.0, -14.0, -1.0)
+
+
+def test_a_client_that_does_not_read_its_answer_holds_nothing_for_long() -> None:
+    app = create_app(
+        engine=PolishingStub(),  # type: ignore[arg-type]
+        limits=Limits(idle_s=0.25, held_bytes=50 * MB),
+    )
+    with serve(app) as running, socket.socket() as idler:
+        idler.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        idler.connect(("127.0.0.1", running.port))
+        body = form(b"abc")
+        idler.sendall(head(running.port, length=len(body), path="/api/v1/polish") + body)
+        assert idler.recv(12) == b"HTTP/1.1 200"
+        while "genrescope_held_bytes 0\n" not in (text := metrics(running)):
+            assert "genrescope_held_bytes 2.09715e+07\n" in text
+        assert "genrescope_in_flight 1\n" in text
+
+
+def test_answers_count_against_the_memory_too() -> None:
+    app = create_app(
+        engine=PolishingStub(),  # type: ignore[arg-type]
+        limits=Limits(held_bytes=10 * MB),
+    )
+    with serve(app) as running:
+        files = {"file": ("a.wav", b"abc")}
+        answer = httpx.post(f"{running.url}/api/v1/polish", files=files)
+        assert answer.status_code == 503
+        assert "genrescope_held_bytes 0\n" in metrics(running)
+
+
+def metrics(running: Running) -> str:
+    return httpx.get(f"{running.url}/metrics").text
 
 
 def test_all_uploads_together_are_bounded() -> None:

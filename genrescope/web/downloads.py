@@ -1,0 +1,64 @@
+"""A large answer, sent piece by piece to a client that keeps reading."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from genrescope.web.limits import Budget, Limits
+
+PIECE = 64 * 2**10
+"""Bytes handed over at once; what a client that stops reading leaves behind is no more."""
+
+
+class Download(Response):
+    """Counts against ``budget`` until it is sent, and is given up with a client too slow.
+
+    Raises (while it is sent):
+        ProblemError: 503 when all that is held would be more than the budget.
+        ClientDisconnect: nothing was read for `Limits.idle_s`, or not all within `upload_s`.
+    """
+
+    def __init__(
+        self,
+        content: bytes,
+        *,
+        media_type: str,
+        headers: Mapping[str, str],
+        limits: Limits,
+        budget: Budget,
+    ) -> None:
+        super().__init__(content, media_type=media_type, headers=headers)
+        self._limits = limits
+        self._budget = budget
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._budget.lease() as take:
+            take(len(self.body))
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": self.status_code,
+                    "headers": self.raw_headers,
+                }
+            )
+            try:
+                async with asyncio.timeout(self._limits.upload_s):
+                    await self._pieces(send)
+            except TimeoutError:
+                raise ClientDisconnect from None
+
+    async def _pieces(self, send: Send) -> None:
+        for start in range(0, max(1, len(self.body)), PIECE):
+            end = start + PIECE
+            message = {
+                "type": "http.response.body",
+                "body": bytes(self.body[start:end]),
+                "more_body": end < len(self.body),
+            }
+            async with asyncio.timeout(self._limits.idle_s):
+                await send(message)  # waits while the piece before is not read
