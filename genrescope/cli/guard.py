@@ -13,6 +13,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 CAREFUL = 64
 """How many files are tried one at a time after a crash; more than are ever under way at once."""
+
+PATIENCE_S = 1_800.0
+"""How long one answer may take: a file that keeps a decoder busy for ever must not end the job."""
 
 # -P and the parent's own path: nothing that lies among the music is imported.
 _START = (
@@ -62,7 +66,7 @@ def answers(bundle: str | os.PathLike[str], paths: Sequence[str]) -> Iterator[Pr
                 yield answer
             death = None if done == end else _death(worker.wait())
         if death is not None and careful:
-            yield f"{paths[done]}: it crashed the decoder ({death}). Convert it to WAV or FLAC."
+            yield f"{paths[done]}: it {death}. Convert it to WAV or FLAC."
             done += 1
         careful = death is not None
 
@@ -95,14 +99,25 @@ def _replies(worker: subprocess.Popen[bytes], job: _Job) -> Iterator[Prediction 
         worker.stdin.flush()
     ready = _reply(worker.stdout)
     if ready is None:
-        raise GenrescopeError(f"no process to classify in could start ({_death(worker.wait())})")
+        raise GenrescopeError(f"no process to classify in could start (status {worker.wait()})")
     for _ in job.paths:
-        reply = ready if isinstance(ready, _Fault) else _reply(worker.stdout)
+        reply = ready if isinstance(ready, _Fault) else _reply_in_time(worker)
         if reply is None:
             return
         if isinstance(reply, _Fault):
             raise GenrescopeError(reply.message)
         yield reply
+
+
+def _reply_in_time(worker: subprocess.Popen[bytes]) -> Any:
+    assert worker.stdout is not None
+    patience = threading.Timer(PATIENCE_S, worker.kill)
+    patience.daemon = True
+    patience.start()
+    try:
+        return _reply(worker.stdout)
+    finally:
+        patience.cancel()
 
 
 def _reply(pipe: IO[bytes]) -> Any:
@@ -114,10 +129,11 @@ def _reply(pipe: IO[bytes]) -> Any:
 
 
 def _death(status: int) -> str:
-    """How a process ended, in words."""
-    return (
-        f"exit code {status}" if status >= 0 else signal.strsignal(-status) or f"signal {-status}"
-    )
+    """What a file did to a process that ended with ``status``."""
+    if status == -9:  # by the system, whose memory it filled, or by us
+        return f"took all memory or more than {PATIENCE_S / 60:g} minutes"
+    words = f"exit code {status}" if status >= 0 else signal.strsignal(-status) or str(status)
+    return f"crashed the decoder ({words})"
 
 
 def work() -> None:

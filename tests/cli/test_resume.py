@@ -31,7 +31,7 @@ SR = 22_050
 
 # Stands before the real one on the path of the worker, and dies as C code does.
 CRASHING_SOUNDFILE = """
-import importlib.util, os, signal, sys
+import importlib.util, os, signal, sys, time
 here = os.path.dirname(__file__)
 for folder in sys.path:
     if folder != here and os.path.exists(os.path.join(folder, "soundfile.py")):
@@ -44,6 +44,8 @@ class SoundFile(real.SoundFile):
     def __init__(self, file, *rest, **options):
         if "crash" in os.path.basename(file.name):
             os.kill(os.getpid(), signal.SIGSEGV)
+        if "stuck" in os.path.basename(file.name):
+            time.sleep(3600)
         super().__init__(file, *rest, **options)
 """
 
@@ -73,14 +75,19 @@ def music(tmp_path: Path) -> Path:
     return tmp_path / "music"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="dies by a POSIX signal")
-def test_a_file_that_crashes_the_decoder_is_named_and_the_others_go_on(
-    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    music = [tone(tmp_path / f"{name}.wav") for name in ("a", "crash1", "b", "crash2", "c")]
+@pytest.fixture
+def evil_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "evil").mkdir()
     (tmp_path / "evil" / "soundfile.py").write_text(CRASHING_SOUNDFILE)
     monkeypatch.syspath_prepend(tmp_path / "evil")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="dies by a POSIX signal")
+@pytest.mark.usefixtures("evil_decoder")
+def test_a_file_that_crashes_the_decoder_is_named_and_the_others_go_on(
+    tiny_bundle: Path, tmp_path: Path
+) -> None:
+    music = [tone(tmp_path / f"{name}.wav") for name in ("a", "crash1", "b", "crash2", "c")]
     result = classify("--json", *music, bundle=tiny_bundle)
     assert result.exit_code == 1
     answers = [json.loads(line) for line in result.stdout.splitlines()]
@@ -88,6 +95,27 @@ def test_a_file_that_crashes_the_decoder_is_named_and_the_others_go_on(
     assert ["error" in answer for answer in answers] == [False, True, False, True, False]
     assert "crash2.wav: it crashed the decoder (Segmentation fault)" in result.stderr
     assert "3 classified, 2 failed" in result.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="dies by a POSIX signal")
+@pytest.mark.usefixtures("evil_decoder")
+def test_a_file_that_never_ends_is_given_up(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "PATIENCE_S", 3.0)
+    music = [str(tone(tmp_path / f"{name}.wav")) for name in ("a", "stuck", "c")]
+    answers = list(guard.answers(tiny_bundle, music))
+    assert [isinstance(answer, str) for answer in answers] == [False, True, False]
+    assert "stuck.wav: it took all memory or more than 0.05 minutes" in str(answers[1])
+
+
+def test_what_decodes_to_weeks_is_refused(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genrescope.cli.classify._LONGEST_S", 0.25)
+    result = classify(tone(tmp_path / "bomb.wav"), bundle=tiny_bundle)
+    assert result.exit_code == 1
+    assert "it is longer than 0.25 seconds" in result.stderr
 
 
 def test_what_lies_among_the_music_is_not_imported(tiny_bundle: Path, music: Path) -> None:
