@@ -16,7 +16,7 @@ from soak.agreement import disagreements
 from soak.api import explore
 from soak.folder import disturb
 from soak.load import load, released
-from soak.material import asks
+from soak.material import Ask, asks
 from soak.mutate import KINDS, mutant
 from soak.server import Server, served
 
@@ -31,6 +31,11 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="watches processes th
 def server(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with served(tiny_bundle, log=tmp_path_factory.mktemp("server") / "log") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def kinds(tiny_bundle: Path) -> list[Ask]:
+    return asks(tiny_bundle, short=True)
 
 
 def test_mutated_files_give_an_answer_or_an_audio_error(tiny_bundle: Path, tmp_path: Path) -> None:
@@ -79,17 +84,16 @@ def test_the_api_keeps_what_its_description_says(server: Server) -> None:
 
 
 def test_under_load_no_answer_is_wrong_and_everything_is_given_back(
-    server: Server, tiny_bundle: Path
+    server: Server, kinds: list[Ask]
 ) -> None:
-    traffic = load(server.url, asks(tiny_bundle, short=True), n_requests=200)
+    traffic = load(server.url, kinds, n_requests=120)
     assert traffic.wrong == []
-    assert traffic.answered + traffic.left == 200
+    assert traffic.answered + traffic.left == 120
     assert not any(released(server.url).values())
 
 
-def test_a_wrong_answer_would_be_noticed(server: Server, tiny_bundle: Path) -> None:
-    kinds = [ask for ask in asks(tiny_bundle, short=True) if ask.body][:1]
-    spoilt = [replace(kinds[0], body=b"{}")]
+def test_a_wrong_answer_would_be_noticed(server: Server, kinds: list[Ask]) -> None:
+    spoilt = [replace(next(ask for ask in kinds if ask.body), body=b"{}")]
     assert len(load(server.url, spoilt, n_requests=3, n_clients=1).wrong) == 3
 
 
