@@ -24,8 +24,7 @@ class Recipe:
         epochs: passes; one pass takes ``excerpts`` of each clip.
         excerpts: random excerpts of a clip in one epoch; a fixed window counts as one.
         batch_size: excerpts in a step.
-        lr: highest learning rate, reached after a tenth of a cycle, then cosine to 0.
-        cycles: how often that happens (warm restarts, Loshchilov and Hutter 2017).
+        lr: highest learning rate, reached after a tenth of the steps, then cosine to 0.
         weight_decay: of AdamW, on matrices and kernels alone.
         label_smoothing: probability spread over all classes.
         ema: decay a step of the averaged weights that are kept; 0 keeps the last ones.
@@ -42,7 +41,6 @@ class Recipe:
     excerpts: int = 5
     batch_size: int = 64
     lr: float = 2e-3
-    cycles: int = 1
     weight_decay: float = 0.02
     label_smoothing: float = 0.1
     ema: float = 0.999

@@ -180,7 +180,7 @@ class Training:
         targets = nn.functional.one_hot(y, self.n_classes) * (1 - smooth) + smooth / self.n_classes
         x, targets = mix(x, targets, recipe.augment, rng=rng)
         for group in self.optimizer.param_groups:
-            group["lr"] = recipe.lr * _schedule(self.step / self.n_steps * recipe.cycles % 1)
+            group["lr"] = recipe.lr * _schedule(self.step / self.n_steps)
         with torch.autocast(self.device.type, torch.bfloat16, has_bf16(self.device)):
             logits = self.net(x.to(self.device))
         loss = -(targets.to(self.device) * logits.float().log_softmax(1)).sum(1).mean()
@@ -272,7 +272,7 @@ def start_run(out: Path, config: dict[str, Any], *, resume: bool) -> None:
 
 
 def _schedule(done: float) -> float:
-    """Learning rate over its highest in a cycle: linear warm-up, then half a cosine."""
+    """Learning rate over its highest: linear warm-up, then half a cosine."""
     if done < WARM_UP:
         return max(done / WARM_UP, 1e-3)
     return max(0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP))), 1e-3)

@@ -151,17 +151,6 @@ def test_a_recipe_goes_through_a_dict_unchanged() -> None:
     assert Recipe.from_dict(RECIPE.to_dict()) == RECIPE
 
 
-def test_a_second_cycle_goes_on_where_a_single_one_ended(
-    store: FeatureStore, tmp_path: Path
-) -> None:
-    one = _training(store, tmp_path / "one", replace(RECIPE, epochs=2))
-    two = _training(store, tmp_path / "two", replace(RECIPE, epochs=4, cycles=2))
-    one.run()
-    two.run()
-    assert [e.train_loss for e in one.history] == [e.train_loss for e in two.history[:2]]
-    assert two.history[3].train_loss < two.history[1].train_loss
-
-
 def test_unknown_nets_and_folds_are_refused(store: FeatureStore, tmp_path: Path) -> None:
     with pytest.raises(GenrescopeError, match="no net"):
         _training(store, tmp_path / "a", replace(RECIPE, net="perceptron"))
