@@ -1,0 +1,52 @@
+"""The bundle that ships, on real recordings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genrescope.data.store import FeatureStore
+from genrescope.model.classifier import Classifier, Clip
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    return Classifier.load()
+
+
+def test_audio_and_stored_columns_lead_to_the_same_genre(
+    classifier: Classifier, gtzan_dir: Path
+) -> None:
+    """The store keeps other columns than hop 1708 gives, half a hop later: it must not matter."""
+    store = FeatureStore.load(gtzan_dir / "mel_u8.npz")
+    agree, apart = [], []
+    for track in store.facts:
+        path = gtzan_dir / "audio" / track.genre / f"{track.track_id}.flac"
+        if not path.exists() or path.stat().st_size < 300_000:  # excerpts
+            continue
+        heard = classifier.classify(path)
+        kept = store.get(track.track_id)[:, : round(heard.duration_s * store.config.frame_rate)]
+        stored = classifier.classify_features(Clip(kept, heard.duration_s, ()))
+        agree.append(heard.genre == stored.genre)
+        apart.append(np.abs(heard.clip_probs - stored.clip_probs).max())
+    assert len(agree) > 50
+    assert np.mean(agree) > 0.9
+    assert np.median(apart) < 0.06
+
+
+def test_it_names_a_string_orchestra_and_a_metal_band(
+    classifier: Classifier, clips_dir: Path
+) -> None:
+    assert classifier.classify(clips_dir / "hungarian_dance_5.ogg").genre == "classical"
+    assert classifier.classify(clips_dir / "horned_viper.mp3").genre == "metal"
+
+
+def test_silence_and_noise_are_no_music(classifier: Classifier) -> None:
+    from genrescope.signal.waveform import Waveform
+
+    silence = Waveform(np.zeros(220_500, np.float32), 22_050)
+    assert classifier.classify(silence).genre is None
+    noise = np.random.default_rng(0).normal(0, 0.1, 220_500).astype(np.float32)
+    assert "no music" in classifier.classify(Waveform(noise, 22_050)).flags

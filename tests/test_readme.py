@@ -1,0 +1,40 @@
+"""README and model card say what the shipped bundle says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from genrescope.cli import VERBS
+from genrescope.model.bundle import Bundle, model_card
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readmes_figures_are_the_shipped_bundles() -> None:
+    metrics = Bundle.load().metrics
+    assert metrics
+    for row in metrics:
+        figures = f"{row['accuracy']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+        line = next(line for line in README.splitlines() if figures in line)
+        assert f"`{row['protocol']}`" in line
+        assert str(row["n"]) in line
+
+
+def test_the_model_card_is_made_from_the_bundle() -> None:
+    bundle = Bundle.load()
+    card = (bundle.path / "MODEL_CARD.md").read_text(encoding="utf-8")
+    figures = model_card(bundle).split("## Files")[0]
+    assert card.startswith(figures)
+
+
+def test_the_readme_names_every_verb_and_only_files_that_exist() -> None:
+    assert all(f"`{verb}`" in README or f"genrescope {verb}" in README for verb in VERBS)
+    linked = re.findall(r"\]\(([^)#]+)\)", README)
+    assert linked
+    assert [path for path in linked if "//" not in path and not (ROOT / path).exists()] == []
+
+
+def test_the_shipped_bundle_is_small() -> None:
+    assert sum(f.stat().st_size for f in Bundle.load().path.iterdir()) < 25_000_000
