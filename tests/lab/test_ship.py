@@ -18,7 +18,7 @@ from genrescope.lab.conformal import measure
 from genrescope.lab.novelty import COUNTEREXAMPLES, made_clips
 from genrescope.lab.recipe import Recipe
 from genrescope.lab.run import Run, all_tracks, begin
-from genrescope.lab.ship import gather, ship
+from genrescope.lab.ship import gather, run_examples, ship
 from genrescope.lab.train import mean_probs, predict_windows
 from genrescope.model.classifier import Classifier, Clip
 from genrescope.model.similar import Catalogue
@@ -127,8 +127,6 @@ def test_seeds_of_one_fold_are_averaged_and_folds_joined(
 ) -> None:
     (both,) = gather([runs["a"], runs["b"], runs["c"]], store)
     assert len(both.members) == len(runs["a"].fold.test) + len(runs["c"].fold.test)
-    from genrescope.lab.ship import run_examples
-
     data = run_examples(runs["a"], store, runs["a"].fold.test[:1])
     one, two = (predict_windows(runs[name].net(), data)[0] for name in ("a", "b"))
     assert both.logits[0] == pytest.approx((one + two) / 2, abs=1e-5)
