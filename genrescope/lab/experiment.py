@@ -23,7 +23,7 @@ from genrescope.lab.plan import Cell, split_for
 from genrescope.lab.run import Run, begin, n_frames_of
 from genrescope.lab.src import temporal_modulations
 from genrescope.lab.stores import kind_of
-from genrescope.lab.summary import summarise_audio, summarise_log_mel
+from genrescope.lab.summary import summarise_audio, summarise_bands, summarise_log_mel
 from genrescope.lab.train import CHECKPOINT, Step, predict_windows
 from genrescope.signal.windows import random_windows, take
 
@@ -33,7 +33,7 @@ Progress = Callable[[float, str], None]
 
 WINDOW_S = 3.0
 TRAIN_WINDOWS = 5
-VECTORS = ("summary", "modulations")
+VECTORS = ("bands", "summary", "modulations")
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Data:
         return self._splits[key]
 
     def vector(self, cell: Cell, member: str, start: float | None) -> Array:
-        """The summary or modulations of a track, or of a window of it."""
+        """The vector of a track, or of a window of it."""
         key = (cell.data, cell.input, member)
         if key not in self._vectors:
             store = self.store(cell)
@@ -306,6 +306,8 @@ def _scores(answers: Answers, leaky: bool) -> dict[str, Any]:
 
 
 def _vector(x: Array, store: FeatureStore, kind: str) -> Array:
+    if kind == "bands":
+        return summarise_bands(x)
     if kind == "modulations":
         return temporal_modulations(x, frame_rate=store.config.frame_rate)
     if kind_of(store.config) == "raw":

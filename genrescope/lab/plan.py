@@ -19,6 +19,7 @@ TALK_NETS = ("cnn", "bigru", "resnet18", "res-bigru")
 TALK_BASELINES = ("knn-10", "knn-15", "knn-20", "svm")
 SUMMARY_MODELS = ("random-forest", "logistic")
 FIELD_NETS = ("bbnn", "cspdarknet53")
+OWN_NETS = ("compact",)
 SEEDS = (0, 1, 2)
 
 NO_AUGMENT = Augment(
@@ -39,6 +40,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "bigru": {},
     "resnet18": {"width": 24, "dropout": 0.3},
     "res-bigru": {"width": 24},
+    "compact": {"width": 20},
     "bbnn": {"width": 8},
     "cspdarknet53": {"width": 6},
     "m5": {"width": 32},
@@ -55,13 +57,14 @@ TINY: Mapping[str, Mapping[str, Any]] = {
     "bigru": {"hidden": 16, "n_layers": 1},
     "resnet18": {"width": 4},
     "res-bigru": {"width": 4, "hidden": 16, "n_layers": 1},
+    "compact": {"width": 4},
     "bbnn": {"width": 4},
     "cspdarknet53": {"width": 2},
     "m5": {"width": 8},
 }
 PAPER_WIDTHS = {"resnet18": 64, "res-bigru": 64, "bbnn": 32, "cspdarknet53": 32, "m5": 128}
 
-BASE = Recipe(epochs=40, excerpts=1, batch_size=32, lr=2e-3, weight_decay=0.05, ema=0.995)
+BASE = Recipe(epochs=60, excerpts=1, batch_size=32, lr=2e-3, weight_decay=0.05, ema=0.995)
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ class Cell:
     Attributes:
         protocol: name in `genrescope.data.splits.SPLITS`.
         data: ``all``, the feature store, or ``audio``, the clips that are here as sound.
-        input: raw, stft, mel, or the vectors ``summary`` and ``modulations``.
+        input: raw, stft, mel, or the vectors ``bands``, ``summary`` and ``modulations``.
         model: name of a net or a baseline.
         seed: of the model; the split's is always 0.
         recipe: how a net is trained; None for a baseline.
@@ -138,7 +141,8 @@ def recipe_for(net: str, *, protocol: str, data: str, kind: str) -> Recipe:
     if kind == "raw":
         recipe = replace(recipe, augment=NO_AUGMENT)
     if data == "audio":
-        return replace(recipe, epochs=30 if protocol == "windows" else 20, batch_size=16)
+        epochs = (30 if protocol == "windows" else 20) // (2 if kind == "stft" else 1)
+        return replace(recipe, epochs=epochs, batch_size=16)
     if protocol != "windows":
         recipe = replace(recipe, epochs=25, excerpts=5, batch_size=64, augment=STRONG)
     return replace(recipe, epochs=15) if net in FIELD_NETS else recipe
@@ -155,11 +159,13 @@ def full_plan(*, audio: bool, effort: float = 1.0) -> tuple[Cell, ...]:
     cells = [
         *_baselines("all", "mel", TALK_BASELINES, first),
         *_nets("all", "mel", TALK_NETS, first),
+        *_baselines("all", "bands", TALK_BASELINES, PROTOCOLS),
         *_baselines("all", "summary", SUMMARY_MODELS, PROTOCOLS),
         *_baselines("all", "modulations", ("src",), PROTOCOLS),
         *_baselines("all", "mel", TALK_BASELINES, others),
         *(cell for seed in SEEDS[1:] for cell in _nets("all", "mel", TALK_NETS, first[:1], seed)),
         *_nets("all", "mel", TALK_NETS, others),
+        *_nets("all", "mel", OWN_NETS, PROTOCOLS),
         *_nets("all", "mel", FIELD_NETS, PROTOCOLS),
     ]
     if audio:

@@ -95,6 +95,24 @@ def summarise_audio(samples: Float32, sr: int) -> Float32:
     return np.concatenate([rows.mean(axis=1), rows.std(axis=1), tempo]).astype(np.float32)
 
 
+def summarise_bands(db: Float32) -> Float32:
+    """Each bin's mean and standard deviation over time: what a distance can compare.
+
+    Args:
+        db: (n_bins, n_frames) in dB, at least one frame.
+
+    Returns:
+        (2 * n_bins,), finite.
+
+    Raises:
+        ValueError: no frames.
+    """
+    if db.ndim != 2 or db.size == 0:
+        raise ValueError(f"need (n_bins, n_frames > 0), got an array of shape {db.shape}")
+    x = db.astype(np.float32)
+    return np.concatenate([x.mean(axis=1), x.std(axis=1)])
+
+
 def summarise_log_mel(log_mel: Float32) -> Float32:
     """MFCC by the cosine transform of the log-mel, and statistics of 16 groups of bands.
 

@@ -16,6 +16,7 @@ from genrescope.lab.plan import (
     FIELD,
     FIELD_NETS,
     HUMAN,
+    OWN_NETS,
     PAPER_WIDTHS,
     PROTOCOLS,
     SUMMARY_MODELS,
@@ -30,6 +31,7 @@ INPUT_NAMES = {
     "raw": "waveform",
     "stft": "STFT",
     "mel": "mel",
+    "bands": "mel, mean and deviation over time",
     "summary": "summary features",
     "modulations": "temporal modulations",
 }
@@ -144,14 +146,19 @@ def make_tables(results: Mapping[str, Result]) -> list[Table]:
         Table(
             "nets",
             "The talk's nets on mel spectrograms",
-            "Every track of the feature store.",
-            _rows(results, "all", "mel", TALK_NETS),
+            "Every track of the feature store. Compact is the net that ships, here trained as "
+            "the others are.",
+            _rows(results, "all", "mel", (*TALK_NETS, *OWN_NETS)),
         ),
         Table(
             "baselines",
             "The talk's baselines on mel spectrograms",
-            "Flattened windows of 3 s, the same tracks.",
-            _rows(results, "all", "mel", TALK_BASELINES),
+            "The same tracks. Windows of 3 s, flattened as they are, or each band's mean and "
+            "deviation over the window (the whole track, where tracks are told apart).",
+            [
+                *_rows(results, "all", "mel", TALK_BASELINES),
+                *_rows(results, "all", "bands", TALK_BASELINES),
+            ],
         ),
         Table(
             "field",

@@ -53,7 +53,7 @@ def test_the_plan_names_each_cell_once_and_the_talk_first() -> None:
     assert {c.seed for c in cells if (c.protocol, c.model) == ("windows", "res-bigru")} == set(
         SEEDS
     )
-    assert {cell.model for cell in nets} == set(NETS) - {"compact"}
+    assert {cell.model for cell in nets} == set(NETS)
     for cell in nets:
         assert cell.recipe is not None
         assert cell.recipe.net == cell.model
@@ -71,7 +71,13 @@ def test_effort_scales_epochs() -> None:
 @pytest.mark.parametrize("protocol", ["windows", "tracks", "artists"])
 @pytest.mark.parametrize(
     ("kind", "model"),
-    [("mel", "knn-10"), ("summary", "logistic"), ("modulations", "src"), ("mel", "cnn")],
+    [
+        ("mel", "knn-10"),
+        ("bands", "svm"),
+        ("summary", "logistic"),
+        ("modulations", "src"),
+        ("mel", "cnn"),
+    ],
 )
 def test_a_cell_of_each_kind(
     store: FeatureStore, tmp_path: Path, protocol: str, kind: str, model: str

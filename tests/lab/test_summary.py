@@ -10,6 +10,7 @@ from genrescope.lab.summary import (
     AUDIO_SUMMARY,
     LOG_MEL_SUMMARY,
     summarise_audio,
+    summarise_bands,
     summarise_log_mel,
 )
 from genrescope.signal.features import standardise
@@ -104,3 +105,14 @@ def test_a_constant_log_mel_gives_finite_numbers() -> None:
 def test_too_small_a_log_mel_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="n_mels > 20"):
         summarise_log_mel(np.zeros(shape, np.float32))
+
+
+def test_bands_are_their_means_and_deviations() -> None:
+    db = np.array([[-10.0, -30.0], [-40.0, -40.0]], np.float32)
+    assert summarise_bands(db).tolist() == [-20.0, -40.0, 10.0, 0.0]
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 0)])
+def test_bands_without_frames_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="n_frames > 0"):
+        summarise_bands(np.zeros(shape, np.float32))
