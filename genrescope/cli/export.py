@@ -24,13 +24,20 @@ def export(
             "calibration. May be given several times; the runs themselves by default."
         ),
     ] = None,
+    degradations: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.json",
+            help="What evaluate --degrade --json said of the evidence's own bundle, for the card.",
+        ),
+    ] = None,
     name: Annotated[str, typer.Option(help="What to call the bundle.")] = "my-genres",
     licence: Annotated[str, typer.Option(help="Its licence.")] = "Apache-2.0",
 ) -> None:
     """Write a bundle from one or more finished trainings."""
     from genrescope.data.store import FeatureStore
     from genrescope.lab.run import Run
-    from genrescope.lab.ship import ship
+    from genrescope.lab.ship import degradation_rows, ship
 
     bundle = ship(
         [Run.load(path) for path in runs],
@@ -41,6 +48,7 @@ def export(
         created=datetime.now(UTC).strftime("%Y-%m-%d"),
         command=shlex.join(["genrescope", *sys.argv[1:]]),
         evidence=[Run.load(path) for path in evidence or ()],
+        degradations=degradation_rows(degradations) if degradations else (),
     )
     for row in bundle.metrics:
         typer.echo(

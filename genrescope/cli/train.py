@@ -29,10 +29,16 @@ def train(
     ],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="The run's folder, made here.")],
     recipe: Annotated[
-        Path | None, typer.Option(metavar="FILE.toml", help="How to train; see docs/training.md.")
+        Path | None,
+        typer.Option(
+            metavar="FILE.toml",
+            help="How to train, see docs/training.md; as the shipped model was if absent.",
+            show_default=False,
+        ),
     ] = None,
     net: Annotated[
-        str | None, typer.Option(help="Name of the net; the recipe's, else res-bigru.")
+        str | None,
+        typer.Option(help="Name of the net; the recipe's if absent.", show_default=False),
     ] = None,
     kind: Annotated[str, typer.Option("--input", help="raw, stft or mel.")] = "mel",
     split: Annotated[
@@ -122,14 +128,14 @@ def _recipe(path: Path | None, *, net: str | None, kind: str, epochs: int | None
     from genrescope.errors import GenrescopeError
     from genrescope.lab.nets import NETS
     from genrescope.lab.plan import NO_AUGMENT
-    from genrescope.lab.recipe import Recipe
+    from genrescope.lab.recipe import DEFAULT_RECIPE, Recipe
     from genrescope.lab.stores import CONFIGS
 
     if kind not in CONFIGS:
         raise typer.BadParameter(f"there is no input {kind!r}; there are {', '.join(CONFIGS)}")
-    recipe = Recipe.load(path) if path is not None else Recipe()
+    recipe = Recipe.load(DEFAULT_RECIPE if path is None else path)
     if kind == "raw" and path is None:
-        recipe = replace(recipe, net="m5", augment=NO_AUGMENT)
+        recipe = replace(recipe, net="m5", options={}, augment=NO_AUGMENT)
     if kind == "raw" and recipe.augment != NO_AUGMENT:
         raise GenrescopeError(
             f"{path}: its augmentation is of spectrograms; for raw input turn each off with 0."

@@ -9,14 +9,18 @@ generator it is given and returns a new tensor.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import grid_sample, interpolate
 
-LOG_POWER = 4.0
-"""Units of log-sum-exp per standard deviation: 13 dB is a power ratio of e^3 to e^4."""
+LOG_POWER = 3.0
+"""Natural logarithm of power to one standard deviation: 13 dB."""
+
+FRAME_DB = 4.65
+"""What a second of reverberation time takes from a tail in one frame of 77.5 ms, dB."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,12 @@ class Augment:
         stretch: largest time stretch, as a natural logarithm of the rate.
         equaliser: standard deviation of a random smooth curve over the bands.
         contrast: largest relative change of the dynamic range.
-        noise: probability of a random noise floor.
-        smear: probability of a reverberation tail.
+        band_limit: probability of losing the lowest and highest bands.
+        reverb: probability of a reverberation tail.
+        noise: probability of a noise floor.
+        loudest_noise: its highest level, in standard deviations over the clip's mean.
+        style: probability of taking on each band's mean and deviation of another excerpt, in part
+            (Freq-MixStyle: Schmid et al. 2022; Zhou et al. 2021).
         masks: frequency and time masks each (SpecAugment, Park et al. 2019).
         mixup: probability of mixing a batch with itself (Zhang et al. 2018).
         mixup_alpha: of its beta distribution.
@@ -40,8 +48,11 @@ class Augment:
     stretch: float = 0.15
     equaliser: float = 0.6
     contrast: float = 0.15
-    noise: float = 0.3
-    smear: float = 0.2
+    band_limit: float = 0.15
+    reverb: float = 0.25
+    noise: float = 0.5
+    loudest_noise: float = 1.2
+    style: float = 0.5
     masks: int = 2
     mixup: float = 0.3
     mixup_alpha: float = 0.3
@@ -89,26 +100,86 @@ def equalise(x: Tensor, strength: float, *, rng: Generator) -> Tensor:
 
 
 def stretch_contrast(x: Tensor, strength: float, *, rng: Generator) -> Tensor:
-    """Widen or narrow the dynamic range a little, and move the level."""
-    factor = 1 + strength * (2 * _uniform(len(x), 1, 1, rng=rng, like=x) - 1)
-    return x * factor + 0.1 * torch.randn(len(x), 1, 1, generator=rng, device=x.device)
+    """Widen or narrow the dynamic range a little."""
+    return x * (1 + strength * (2 * _uniform(len(x), 1, 1, rng=rng, like=x) - 1))
 
 
-def smear(x: Tensor, probability: float, *, rng: Generator) -> Tensor:
-    """Let loud cells decay into the next frame no faster than a random reverberation."""
-    drop = 4 * (1 - 0.6 * _uniform(len(x), 1, 1, rng=rng, like=x))
-    before = torch.cat([x[:, :, :1], x[:, :, :-1]], dim=2)
-    chosen = _uniform(len(x), 1, 1, rng=rng, like=x) < probability
-    return torch.where(chosen, torch.maximum(x, before - drop), x)
+def limit_bands(x: Tensor, probability: float, *, rng: Generator) -> Tensor:
+    """Let the bands below and above a random range sink into a floor, as a telephone does."""
+
+    def limited(some: Tensor) -> Tensor:
+        n_bands = some.shape[1]
+        draw = _uniform(4, len(some), 1, 1, rng=rng, like=some)
+        low, high = n_bands * (0.19 * draw[0] - 0.03), n_bands * (1.06 - 0.47 * draw[1])
+        band = torch.arange(n_bands, device=some.device)[None, :, None]
+        outside = (low - band).clamp(min=0) + (band - high).clamp(min=0)
+        sunk = some - (0.15 + 0.6 * draw[2]) * outside * 128 / n_bands
+        return torch.maximum(sunk, torch.minimum(-2.0 - 1.5 * draw[3], some))
+
+    return _some(x, probability, limited, rng)
 
 
-def add_noise(x: Tensor, probability: float, *, rng: Generator) -> Tensor:
-    """Add the power of a coloured, flickering noise floor of random level."""
-    level = -2.6 + 2.2 * _uniform(len(x), 1, 1, rng=rng, like=x) + 0.4 * _curve(4, x, rng)
-    floor = level + 0.25 * torch.randn(x.shape, generator=rng, device=x.device)
-    noisy = torch.logaddexp(x * LOG_POWER, floor * LOG_POWER) / LOG_POWER
-    chosen = _uniform(len(x), 1, 1, rng=rng, like=x) < probability
-    return torch.where(chosen, noisy, x)
+def reverberate(x: Tensor, probability: float, *, rng: Generator) -> Tensor:
+    """Add the power of an exponential tail, from -6 to 6 dB beside the sound itself."""
+
+    def wet(some: Tensor) -> Tensor:
+        draw = _uniform(2, len(some), 1, 1, rng=rng, like=some)
+        seconds = 0.25 + 2.25 * draw[0] ** 1.5
+        decay = FRAME_DB / seconds / 13 * LOG_POWER  # a frame
+        ramp = decay * torch.arange(some.shape[2], device=some.device)
+        power = some * LOG_POWER
+        tail = torch.logcumsumexp(power + ramp, dim=2) - ramp
+        beside = (12 * draw[1] - 6) / 13 * LOG_POWER
+        level = beside + torch.log(-torch.expm1(-decay)) + LOG_POWER * _flicker(some, rng)
+        return torch.logaddexp(power, tail + level) / LOG_POWER
+
+    return _some(x, probability, wet, rng)
+
+
+def add_noise(x: Tensor, probability: float, loudest: float, *, rng: Generator) -> Tensor:
+    """Add the power of a coloured noise floor, steady as of a fan up to restless as of voices."""
+
+    def noisy(some: Tensor) -> Tensor:
+        draw = _uniform(4, len(some), 1, 1, rng=rng, like=some)
+        level = -2.6 + (2.6 + loudest) * draw[0] + 0.5 * draw[1] * _curve(5, some, rng)
+        slope = torch.linspace(0.5, -0.5, some.shape[1], device=some.device)[:, None]
+        swell = _curve(12, some.transpose(1, 2), rng).transpose(1, 2)
+        floor = level + 1.5 * draw[2] * slope
+        floor = floor + draw[3] ** 2 * (0.5 * swell + 2 * _flicker(some, rng)) + _flicker(some, rng)
+        return torch.logaddexp(some * LOG_POWER, floor * LOG_POWER) / LOG_POWER
+
+    return _some(x, probability, noisy, rng)
+
+
+def _flicker(x: Tensor, rng: Generator) -> Tensor:
+    """How the cells of noise differ: by more where a band is narrow."""
+    deviation = torch.linspace(0.4, 0.12, x.shape[1], device=x.device)[:, None]
+    return deviation * torch.randn(x.shape, generator=rng, device=x.device)
+
+
+def mix_styles(x: Tensor, probability: float, *, rng: Generator) -> Tensor:
+    """Move each band's mean and deviation a random way towards those of another excerpt."""
+    mean, deviation = x.mean(2, keepdim=True), x.std(2, keepdim=True) + 0.1
+    other = torch.randperm(len(x), generator=rng)
+    gammas = torch._standard_gamma(torch.full((2, len(x), 1, 1), 0.3), generator=rng)
+    own = (gammas[0] / gammas.sum(0).clamp(min=1e-9)).to(x.device)
+    styled = (x - mean) / deviation * (own * deviation + (1 - own) * deviation[other])
+    styled = styled + own * mean + (1 - own) * mean[other]
+    return torch.where(_uniform(len(x), 1, 1, rng=rng, like=x) < probability, styled, x)
+
+
+def _some(
+    x: Tensor, probability: float, change: Callable[[Tensor], Tensor], rng: Generator
+) -> Tensor:
+    """Change a random part of a batch."""
+    chosen = torch.nonzero(_uniform(len(x), rng=rng, like=x) < probability).flatten()
+    return x.index_copy(0, chosen, change(x[chosen])) if len(chosen) else x
+
+
+def _levelled(x: Tensor, like: Tensor) -> Tensor:
+    """Mean and deviation as they were: what is degraded before it is standardised comes out so."""
+    scale = like.std((1, 2), keepdim=True) / x.std((1, 2), keepdim=True).clamp(min=1e-3)
+    return (x - x.mean((1, 2), keepdim=True)) * scale + like.mean((1, 2), keepdim=True)
 
 
 def mask(x: Tensor, n_masks: int, *, rng: Generator) -> Tensor:
@@ -137,14 +208,22 @@ def augment(x: Tensor, config: Augment, *, n_frames: int, rng: Generator) -> Ten
         float32 (batch, n_mels, n_frames).
     """
     x = warp(x, n_frames=n_frames, shift_bands=config.shift_bands, stretch=config.stretch, rng=rng)
+    before = x
     if config.equaliser:
         x = equalise(x, config.equaliser, rng=rng)
     if config.contrast:
         x = stretch_contrast(x, config.contrast, rng=rng)
-    if config.smear:
-        x = smear(x, config.smear, rng=rng)
+    if config.band_limit:
+        x = limit_bands(x, config.band_limit, rng=rng)
+    if config.reverb:
+        x = reverberate(x, config.reverb, rng=rng)
     if config.noise:
-        x = add_noise(x, config.noise, rng=rng)
+        x = add_noise(x, config.noise, config.loudest_noise, rng=rng)
+    if x is not before:
+        x = _levelled(x, before)
+        x = x + 0.1 * torch.randn(len(x), 1, 1, generator=rng, device=x.device)
+    if config.style:
+        x = mix_styles(x, config.style, rng=rng)
     return mask(x, config.masks, rng=rng)
 
 

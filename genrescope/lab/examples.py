@@ -84,7 +84,6 @@ def examples(
     *,
     n_frames: int,
     starts: Mapping[str, float] | None = None,
-    band_share: float = 0.0,
     labels: Sequence[str] | None = None,
 ) -> Examples:
     """Read members of a fold from a store.
@@ -94,7 +93,6 @@ def examples(
         members: IDs of tracks or windows, as a `Fold` has them.
         n_frames: length of an excerpt.
         starts: `Split.starts`, in s, for window members.
-        band_share: see `genrescope.signal.features.standardise`.
         labels: the classes in the order of the logits, the store's by default.
 
     Raises:
@@ -108,7 +106,7 @@ def examples(
     for member in members:
         track = track_of(member)
         if track not in whole:
-            x = standardise(store.get(track), band_share=band_share)
+            x = standardise(store.get(track))
             whole[track] = torch.from_numpy(x.astype(np.float16))
         clip = whole[track]
         if starts and member in starts:

@@ -258,7 +258,6 @@ def _judge_net(
         judged,
         n_frames=n_frames_of(cell.recipe, store.config),
         starts=split.starts,
-        band_share=cell.recipe.band_share,
     )
     logits = predict_windows(run.net(), some)
     probs = [torch.from_numpy(z).double().softmax(1).numpy() for z in logits]

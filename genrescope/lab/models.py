@@ -66,7 +66,6 @@ class Model:
         labels: in the order of the logits.
         config: the front end it needs.
         window_length, hop_length: frames.
-        band_share: see `genrescope.signal.features.standardise`.
         temperature: of the softmax.
         logits: windows float32 (n, n_bins, window_length) -> (n, n_classes).
         learned: IDs of the tracks it was trained on; None where it does not say.
@@ -77,7 +76,6 @@ class Model:
     config: FeatureConfig
     window_length: int
     hop_length: int
-    band_share: float
     temperature: float
     logits: Callable[[Array], Array]
     learned: tuple[str, ...] | None
@@ -89,7 +87,7 @@ class Model:
             features: dB (n_bins, n_frames) of the whole clip.
             span: start and end in s of the part to judge.
         """
-        x = standardise(features, band_share=self.band_share)
+        x = standardise(features)
         if span is not None:
             first = round(span[0] * self.config.frame_rate)
             length = max(1, round((span[1] - span[0]) * self.config.frame_rate))
@@ -118,7 +116,6 @@ def from_bundle(bundle: Bundle) -> Model:
         bundle.features,
         bundle.window_length,
         bundle.hop_frames,
-        bundle.band_share,
         bundle.temperature,
         logits,
         tuple(map(str, tracks)) if isinstance(tracks, list) else None,
@@ -140,7 +137,6 @@ def from_run(run: Run) -> Model:
         run.features,
         length,
         max(1, length // 2),
-        run.recipe.band_share,
         1.0,
         logits,
         tuple(dict.fromkeys(track_of(member) for member in run.fold.train)),

@@ -11,6 +11,9 @@ from typing import Any
 from genrescope.errors import GenrescopeError
 from genrescope.lab.augment import Augment
 
+DEFAULT_RECIPE = Path(__file__).parent / "recipes" / "default.toml"
+"""How the nets of the shipped bundle are trained."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -20,7 +23,6 @@ class Recipe:
         net: name in `genrescope.lab.nets.NETS`.
         options: keyword arguments of the net.
         window_s: length of an excerpt in s.
-        band_share: share of each band's own mean that standardising takes away, 0 to 1.
         epochs: passes; one pass takes ``excerpts`` of each clip.
         excerpts: random excerpts of a clip in one epoch; a fixed window counts as one.
         batch_size: excerpts in a step.
@@ -33,10 +35,9 @@ class Recipe:
         augment: how excerpts are disturbed.
     """
 
-    net: str = "res-bigru"
+    net: str = "compact"
     options: Mapping[str, Any] = field(default_factory=dict)
     window_s: float = 3.0
-    band_share: float = 0.0
     epochs: int = 30
     excerpts: int = 5
     batch_size: int = 64

@@ -75,9 +75,7 @@ def begin(
     part = split.folds[fold]
 
     def load(members: tuple[str, ...]) -> Examples:
-        return examples(
-            store, members, n_frames=n_frames, starts=split.starts, band_share=recipe.band_share
-        )
+        return examples(store, members, n_frames=n_frames, starts=split.starts)
 
     config = _config(store, split, recipe, fold=fold, seed=seed, command=command)
     start_run(out, config, resume=resume)

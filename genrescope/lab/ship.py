@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +23,7 @@ from genrescope.errors import GenrescopeError
 from genrescope.lab.conformal import artist_folds, fit_threshold, measure_grouped
 from genrescope.lab.examples import Examples, examples
 from genrescope.lab.export import check_parity, to_onnx
-from genrescope.lab.metrics import by_track, fit_temperature, score
+from genrescope.lab.metrics import by_track, calibration_error, fit_temperature, score
 from genrescope.lab.nets import Net
 from genrescope.lab.novelty import fit_no_music
 from genrescope.lab.run import Run, n_frames_of
@@ -119,7 +120,6 @@ def run_examples(run: Run, store: FeatureStore, members: Sequence[str]) -> Examp
         members,
         n_frames=n_frames_of(recipe, run.features),
         starts=run.config["starts"],
-        band_share=recipe.band_share,
         labels=run.labels,
     )
 
@@ -171,8 +171,9 @@ def metric_rows(
 ) -> list[dict[str, Any]]:
     """One row of a bundle's metrics for each protocol, at track level.
 
-    ``set_coverage`` and ``set_size`` are of prediction sets, each artist's tracks by a threshold
-    fitted on other artists'; left out where all tracks are by one.
+    ``calibration_error`` is that of each artist's tracks by a temperature fitted on other artists',
+    and so are ``set_coverage`` and ``set_size`` of prediction sets by their threshold. Where all
+    tracks are by one artist the sets are left out and the temperature is the bundle's.
     """
     rows = []
     by_id = {track.track_id: track for track in facts}
@@ -181,7 +182,10 @@ def metric_rows(
         names, labels, clips = by_track([track_of(m) for m in one.members], one.labels, probs)
         scores = score(labels, clips)
         folds, sets = artist_folds([by_id[name] for name in names]), {}
+        error = scores.calibration_error
         if len(set(folds)) > 1:
+            fold_of = dict(zip(names, folds, strict=True))
+            error = _error_across(one, [fold_of[track_of(m)] for m in one.members])
             found = measure_grouped(labels, clips, folds)
             sets = {"set_coverage": round(found.coverage, 3), "set_size": round(found.size, 2)}
         rows.append(
@@ -194,13 +198,34 @@ def metric_rows(
                 "low": scores.accuracy.low,
                 "high": scores.accuracy.high,
                 "f1": scores.f1.value,
-                "calibration_error": scores.calibration_error,
+                "calibration_error": error,
                 **sets,
                 "command": "; ".join(one.commands),
                 "date": one.date,
             }
         )
     return rows
+
+
+def degradation_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a bundle's degradations from what ``evaluate --degrade --json`` printed.
+
+    Raises:
+        GenrescopeError: the file is something else.
+    """
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        return [
+            {
+                **{key: row[key] for key in ("name", "n", "drop", "sink", "sink_share")},
+                "accuracy": row["accuracy"]["value"],
+                "low": row["accuracy"]["low"],
+                "high": row["accuracy"]["high"],
+            }
+            for row in report["degradations"]
+        ]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise GenrescopeError(f"{path}: not what evaluate --degrade --json prints.") from None
 
 
 def ship(
@@ -213,6 +238,7 @@ def ship(
     created: str,
     command: str,
     evidence: Sequence[Run] = (),
+    degradations: Sequence[Mapping[str, Any]] = (),
 ) -> Bundle:
     """Write the bundle of one run, or of several as an ensemble.
 
@@ -226,6 +252,7 @@ def ship(
         command: what the user typed.
         evidence: runs of the same recipe that held clips out; the runs themselves by default.
             They give the temperature, the thresholds and the figures.
+        degradations: how a bundle of the evidence fares, see `degradation_rows`.
 
     Raises:
         GenrescopeError: runs that do not fit each other, a net that ONNX Runtime does not
@@ -233,17 +260,12 @@ def ship(
     """
     first = runs[0]
     for run in runs[1:]:
-        same = (run.features, run.labels, run.recipe.window_s, run.recipe.band_share)
-        if same != (
-            first.features,
-            first.labels,
-            first.recipe.window_s,
-            first.recipe.band_share,
-        ):
+        same = (run.features, run.labels, run.recipe.window_s)
+        if same != (first.features, first.labels, first.recipe.window_s):
             raise GenrescopeError(f"{run.path}: has other inputs or labels than {first.path}.")
     proof = gather(evidence or runs, store)
     calibrating = min(proof, key=lambda one: one.part != "valid")
-    temperature = _temperature(calibrating)
+    temperature = _temperature(calibrating.logits, calibrating.labels)
     net = runs[0].net() if len(runs) == 1 else Ensemble([run.net() for run in runs])
     learned = list(dict.fromkeys(track_of(m) for run in runs for m in run.fold.train))
     served = Whitened(net, _embeddings(net, first, store, learned), size=EMBEDDING_SIZE).eval()
@@ -263,7 +285,6 @@ def ship(
         name=name,
         labels=first.labels,
         features=first.features,
-        band_share=first.recipe.band_share,
         window_s=first.recipe.window_s,
         hop_s=first.recipe.window_s / 2,
         temperature=temperature,
@@ -271,15 +292,29 @@ def ship(
         no_music=fit_no_music(store, learned),
         training=_training(runs, learned, command),
         metrics=metric_rows(proof, temperature, store.facts),
+        degradations=degradations,
         licence=licence,
         created=created,
         catalogue=_catalogue(served, first, store, learned),
     )
 
 
-def _temperature(one: Evidence) -> float:
-    n = min(len(some) for some in one.logits)
-    return fit_temperature(np.stack([some[:n] for some in one.logits]), one.labels)
+def _error_across(one: Evidence, folds: Sequence[int]) -> float:
+    """Calibration error of clips, each by the temperature that the other folds ask for."""
+    probs = np.empty((len(one.members), one.logits[0].shape[1]))
+    for fold in set(folds):
+        inside = np.array(folds) == fold
+        others = [some for some, held in zip(one.logits, inside, strict=True) if not held]
+        temperature = _temperature(others, one.labels[~inside])
+        mine = [some for some, held in zip(one.logits, inside, strict=True) if held]
+        probs[inside] = mean_probs(mine, temperature)
+    _, labels, clips = by_track([track_of(m) for m in one.members], one.labels, probs)
+    return calibration_error(labels, clips)
+
+
+def _temperature(logits: Sequence[NDArray[np.float32]], labels: NDArray[np.int64]) -> float:
+    n = min(len(some) for some in logits)
+    return fit_temperature(np.stack([some[:n] for some in logits]), labels)
 
 
 def _windows(run: Run, store: FeatureStore, tracks: Sequence[str]) -> Iterator[Tensor]:

@@ -35,7 +35,6 @@ class Bundle:
         name: what to call it.
         labels: names of the classes, in the order of the logits.
         features: the front end the net was trained on.
-        band_share: share of each band's mean that standardising a clip takes away.
         window_s, hop_s: seconds of a window, and from one window to the next.
         temperature: what logits are divided by before the softmax.
         thresholds: ``uncertain``, the confidence below which an answer gets that flag, and
@@ -45,6 +44,8 @@ class Bundle:
             ``net``, ``recipe``, ``tracks``, ``command``, ``commit``, ``date``.
         metrics: rows with ``protocol``, ``part``, ``level``, ``n``, ``accuracy`` and its 95 %
             interval ``low``, ``high``; more keys, such as ``command`` and ``date``, are free.
+        degradations: rows with ``name``, ``n``, ``accuracy``, ``low``, ``high``, ``drop`` from the
+            clean recordings, and ``sink``, the genre named most, with its ``sink_share``.
         licence: under which terms it may be used.
         created: ISO date.
         files: SHA-256 of each file beside ``bundle.json``.
@@ -54,7 +55,6 @@ class Bundle:
     name: str
     labels: tuple[str, ...]
     features: FeatureConfig
-    band_share: float
     window_s: float
     hop_s: float
     temperature: float
@@ -62,6 +62,7 @@ class Bundle:
     no_music: NoMusic | None
     training: dict[str, Any]
     metrics: list[dict[str, Any]]
+    degradations: list[dict[str, Any]]
     licence: str
     created: str
     files: dict[str, str]
@@ -115,7 +116,6 @@ class Bundle:
             "name": self.name,
             "labels": list(self.labels),
             "features": self.features.to_dict(),
-            "band_share": self.band_share,
             "window_s": self.window_s,
             "hop_s": self.hop_s,
             "temperature": self.temperature,
@@ -123,6 +123,7 @@ class Bundle:
             "no_music": None if self.no_music is None else self.no_music.to_dict(),
             "training": self.training,
             "metrics": self.metrics,
+            "degradations": self.degradations,
             "licence": self.licence,
             "created": self.created,
             "files": self.files,
@@ -140,12 +141,12 @@ def write_bundle(
     hop_s: float,
     created: str,
     licence: str,
-    band_share: float = 0.0,
     temperature: float = 1.0,
     thresholds: Mapping[str, float] | None = None,
     no_music: NoMusic | None = None,
     training: Mapping[str, Any] | None = None,
     metrics: Sequence[Mapping[str, Any]] = (),
+    degradations: Sequence[Mapping[str, Any]] = (),
     catalogue: bytes | None = None,
 ) -> Bundle:
     """Write a bundle, model card included, over what the folder held.
@@ -173,7 +174,6 @@ def write_bundle(
         name=name,
         labels=tuple(labels),
         features=features,
-        band_share=band_share,
         window_s=window_s,
         hop_s=hop_s,
         temperature=temperature,
@@ -181,6 +181,7 @@ def write_bundle(
         no_music=no_music,
         training=dict(training or {}),
         metrics=[dict(row) for row in metrics],
+        degradations=[dict(row) for row in degradations],
         licence=licence,
         created=created,
         files={key: hashlib.sha256(raw).hexdigest() for key, raw in files.items()},
@@ -206,12 +207,12 @@ def _from_payload(folder: Path, payload: dict[str, Any]) -> Bundle:
         features=FeatureConfig.from_dict(payload["features"]),
         window_s=float(payload["window_s"]),
         hop_s=float(payload["hop_s"]),
-        band_share=float(payload["band_share"]),
         temperature=float(payload["temperature"]),
         thresholds={key: float(value) for key, value in payload["thresholds"].items()},
         no_music=payload["no_music"] and NoMusic.from_dict(payload["no_music"]),
         training=payload["training"],
         metrics=payload["metrics"],
+        degradations=payload["degradations"],
         licence=payload["licence"],
         created=payload["created"],
         files=payload["files"],

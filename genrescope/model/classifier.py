@@ -127,9 +127,7 @@ class Classifier:
             window_length=bundle.window_length,
             hop_length=bundle.hop_frames,
         )
-        logits, embedding = self._run(
-            standardise(clip.log_mel, band_share=bundle.band_share), starts
-        )
+        logits, embedding = self._run(standardise(clip.log_mel), starts)
         if SILENT in clip.flags:
             logits, embedding = np.zeros_like(logits), np.zeros_like(embedding)
         probs = _softmax(logits / bundle.temperature)

@@ -51,6 +51,7 @@ def parse(raw: bytes) -> dict[str, Any]:
             f"({FORMAT_VERSION}); upgrade Genrescope or use another bundle"
         )
     payload.setdefault("no_music", None)
+    payload.setdefault("degradations", [])
     if payload.keys() != _KEYS:
         odd = sorted(payload.keys() ^ _KEYS)
         raise BundleError(f"bundle.json has missing or unknown keys: {_shown(odd)}")
@@ -145,10 +146,6 @@ def _check_features(value: object) -> None:
     _require(good, f"features asks for other than {low} to {high} frames per second")
 
 
-def _check_band_share(value: object) -> None:
-    _require(_is_number(value, 0, 1), f"band_share {_shown(value)} is not within 0 to 1")
-
-
 def _check_temperature(value: object) -> None:
     _require(_is_number(value, 0.01, 100), f"temperature {_shown(value)} is out of range")
 
@@ -195,6 +192,26 @@ def _check_metrics(value: object) -> None:
         )
 
 
+def _check_degradations(value: object) -> None:
+    if not isinstance(value, list):
+        raise BundleError("degradations is not a list")
+    for i, row in enumerate(value):
+        good = (
+            isinstance(row, dict)
+            and all(_is_text(row.get(key), longest=200) for key in ("name", "sink"))
+            and _is_whole(row.get("n"))
+            and row["n"] > 0
+            and all(_is_number(row.get(key), 0, 1) for key in ("low", "accuracy", "high"))
+            and _is_number(row.get("drop"), -1, 1)
+            and _is_number(row.get("sink_share"), 0, 1)
+        )
+        _require(
+            good,
+            f"degradations[{i}] does not hold texts name and sink, a count n, and accuracy, low, "
+            "high, drop and sink_share within 0 to 1",
+        )
+
+
 def _check_files(value: object) -> None:
     """The names are a closed list, so that none can lead out of the bundle's folder."""
     if not isinstance(value, dict):
@@ -223,12 +240,12 @@ _CHECKS = {
     "created": _check_created,
     "labels": _check_labels,
     "features": _check_features,
-    "band_share": _check_band_share,
     "temperature": _check_temperature,
     "thresholds": _check_thresholds,
     "no_music": _check_no_music,
     "training": _check_training,
     "metrics": _check_metrics,
+    "degradations": _check_degradations,
     "files": _check_files,
 }
 _KEYS = frozenset({"format_version", "window_s", "hop_s", *_CHECKS})

@@ -216,13 +216,11 @@ def log_mel_stream(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Float3
     return _decibels(np.concatenate(chunks, axis=1), config.top_db)
 
 
-def standardise(x: ArrayLike, *, band_share: float = 0.0) -> Float32:
+def standardise(x: ArrayLike) -> Float32:
     """A clip's features with mean 0 and standard deviation 1; a constant clip becomes zeros.
 
     Args:
         x: features of one clip, (n_bins, n_frames).
-        band_share: share of each band's mean over time that is then taken away, 0 to 1:
-            what a microphone or a mix colours, a net need not see.
 
     Returns:
         float32, the shape of ``x``.
@@ -235,8 +233,6 @@ def standardise(x: ArrayLike, *, band_share: float = 0.0) -> Float32:
     # Row by row: a float64 copy of a two-hour clip would double what the clip takes.
     total = sum(float(np.dot(row, row)) for row in scaled.reshape(-1, x.shape[-1]))
     scaled /= np.float32((total / x.size) ** 0.5)
-    if band_share:
-        scaled -= np.float32(band_share) * scaled.mean(axis=-1, keepdims=True)
     return scaled
 
 

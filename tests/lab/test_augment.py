@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,8 +16,10 @@ OFF = aug.Augment(
     stretch=0.0,
     equaliser=0.0,
     contrast=0.0,
+    band_limit=0.0,
+    reverb=0.0,
     noise=0.0,
-    smear=0.0,
+    style=0.0,
     masks=0,
     mixup=0.0,
 )
@@ -30,7 +34,7 @@ def _rng(seed: int = 0) -> torch.Generator:
 def test_any_length_and_strength_gives_finite_excerpts(
     seed: int, n_frames: int, stretch: float
 ) -> None:
-    config = aug.Augment(stretch=stretch, noise=1.0, smear=1.0)
+    config = aug.Augment(stretch=stretch, band_limit=1.0, reverb=1.0, noise=1.0, style=1.0)
     x = torch.randn(3, 128, config.source_frames(n_frames), generator=_rng(seed))
     once = aug.augment(x, config, n_frames=n_frames, rng=_rng(seed))
     assert once.shape == (3, 128, n_frames)
@@ -68,20 +72,63 @@ def test_a_stretch_changes_the_distance_of_two_beats() -> None:
 
 
 def test_noise_raises_what_is_quiet_and_leaves_what_is_loud() -> None:
-    x = torch.full((50, 16, 30), -3.0)
-    x[:, 4] = 3.0
-    noisy = aug.add_noise(x, 1.0, rng=_rng())
+    x = torch.full((50, 16, 30), -4.0)
+    x[:, 4] = 4.0
+    noisy = aug.add_noise(x, 1.0, 0.0, rng=_rng())
     assert (noisy >= x - 1e-5).all()
-    assert (noisy[:, 4] - 3.0).abs().max() < 0.1
-    assert noisy[:, 10].mean() > -2.5
+    assert (noisy[:, 4] - 4.0).abs().max() < 0.1
+    assert noisy[:, 10].mean() > -3.0
 
 
-def test_a_tail_lets_a_click_decay_slowly() -> None:
-    x = torch.full((20, 4, 10), -3.0)
+def test_noise_is_chosen_a_whole_excerpt_at_a_time() -> None:
+    x = torch.full((400, 16, 30), -4.0)
+    changed = (aug.add_noise(x, 0.3, 0.0, rng=_rng()) != x).flatten(1).float().mean(1)
+    assert set(changed.round().tolist()) == {0.0, 1.0}
+    assert 0.2 < changed.mean() < 0.4
+
+
+def test_a_band_limit_sinks_both_ends_and_leaves_the_middle() -> None:
+    x = torch.zeros(400, 128, 10)
+    limited = aug.limit_bands(x, 1.0, rng=_rng())
+    assert torch.equal(limited[:, 40:60], x[:, 40:60])
+    assert (limited <= 0).all()
+    assert (limited[:, 0].mean(1) < -1).float().mean() > 0.5
+    assert (limited[:, -1].mean(1) < -1).float().mean() > 0.5
+    assert limited.min() >= -3.5
+
+
+def test_a_tail_decays_as_slowly_as_a_hall_and_as_fast_as_a_small_room() -> None:
+    x = torch.full((400, 128, 24), -9.0)
     x[:, :, 5] = 3.0
-    tailed = aug.smear(x, 1.0, rng=_rng())
-    assert (tailed[:, :, 6] > -2).all()
-    assert torch.equal(tailed[:, :, :5], x[:, :, :5])
+    wet = aug.reverberate(x, 1.0, rng=_rng()).mean(1)
+    assert torch.allclose(wet[:, :5], torch.tensor(-9.0), atol=0.6)
+    assert (wet[:, 5] > 2.9).all()
+    dropped = wet[:, 6] - wet[:, 7]
+    assert dropped.min() == pytest.approx(aug.FRAME_DB / 2.5 / 13, rel=0.5)
+    assert dropped.max() > 1.0
+
+
+def test_a_style_is_partly_that_of_another_excerpt() -> None:
+    x = torch.randn(200, 8, 50, generator=_rng())
+    x[:100] += torch.linspace(-2, 2, 8)[:, None]
+    styled = aug.mix_styles(x, 1.0, rng=_rng(1))
+    slope = styled.mean(2)[:, -1] - styled.mean(2)[:, 0]
+    assert (slope[:100] < 1).any()
+    assert (slope[100:] > 3).any()
+    assert slope.min() > -1
+    assert slope.max() < 5
+    # What happens within a band stays.
+    pairs = zip(x[:, 3], styled[:, 3], strict=True)
+    kept = torch.stack([torch.corrcoef(torch.stack(pair))[0, 1] for pair in pairs])
+    assert kept.min() > 0.99
+
+
+def test_degraded_excerpts_keep_mean_and_deviation() -> None:
+    x = torch.randn(50, 128, OFF.source_frames(39), generator=_rng())
+    config = dataclasses.replace(OFF, noise=1.0, loudest_noise=1.0, reverb=1.0, band_limit=1.0)
+    changed = aug.augment(x, config, n_frames=39, rng=_rng())
+    assert torch.allclose(changed.mean((1, 2)), x.mean((1, 2)), atol=0.5)
+    assert torch.allclose(changed.std((1, 2)), x.std((1, 2)), atol=0.05)
 
 
 def test_masks_hide_no_more_than_their_share() -> None:

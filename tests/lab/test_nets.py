@@ -247,3 +247,14 @@ def test_files_that_are_no_weights_are_refused(
         load_image_weights(net, path)
     with pytest.raises(GenrescopeError, match="fit a net of width 64"):
         load_image_weights(ResNet18(N_CLASSES, width=8), image_weights)
+
+
+def test_compact_hears_as_much_of_a_bands_colour_as_it_is_told() -> None:
+    x = torch.randn(2, 64, 39, generator=torch.Generator().manual_seed(1))
+    coloured = x + torch.linspace(-1, 1, 64)[:, None]
+    torch.manual_seed(0)
+    deaf = NETS["compact"](N_CLASSES, 64, width=8, band_share=1.0).eval()
+    torch.manual_seed(0)
+    hearing = NETS["compact"](N_CLASSES, 64, width=8, band_share=0.0).eval()
+    assert torch.allclose(deaf(x), deaf(coloured), atol=1e-6)
+    assert not torch.allclose(hearing(x), hearing(coloured), atol=1e-4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +16,19 @@ from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
 from genrescope.lab import novelty
 from genrescope.lab.conformal import measure
+from genrescope.lab.degrade import Degraded
+from genrescope.lab.metrics import Interval
 from genrescope.lab.novelty import COUNTEREXAMPLES, made_clips
 from genrescope.lab.recipe import Recipe
 from genrescope.lab.run import Run, all_tracks, begin
-from genrescope.lab.ship import gather, run_examples, ship
+from genrescope.lab.ship import (
+    Evidence,
+    degradation_rows,
+    gather,
+    metric_rows,
+    run_examples,
+    ship,
+)
 from genrescope.lab.train import mean_probs, predict_windows
 from genrescope.model.classifier import Classifier, Clip
 from genrescope.model.similar import Catalogue
@@ -28,7 +38,6 @@ RECIPE = Recipe(
     net="compact",
     options={"width": 4},
     window_s=2.0,
-    band_share=0.5,
     epochs=3,
     excerpts=4,
     batch_size=16,
@@ -109,6 +118,43 @@ def test_a_run_on_everything_needs_evidence_from_others(
     assert bundle.metrics[0]["part"] == "test"
 
 
+def test_degradations_are_read_from_what_evaluate_prints(tmp_path: Path) -> None:
+    interval = Interval(0.5, 0.4, 0.6)
+    row = Degraded("hall", 98, interval, 0.1, "jazz", 0.25, 0.2, {"uncertain": 0.1})
+    file = tmp_path / "degraded.json"
+    file.write_text(json.dumps({"degradations": [row.to_dict()]}))
+    assert degradation_rows(file) == [
+        {"name": "hall", "n": 98, "drop": 0.1, "sink": "jazz", "sink_share": 0.25,
+         "accuracy": 0.5, "low": 0.4, "high": 0.6}
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"degradations": [{}]}'])
+def test_what_is_no_report_of_degradations_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "other.json"
+    file.write_text(text)
+    with pytest.raises(GenrescopeError, match=r"other\.json: not what evaluate"):
+        degradation_rows(file)
+
+
+def test_calibration_is_measured_by_other_artists_temperatures() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 400)
+    sure = 3.0 * np.eye(3)[labels] + rng.standard_normal((400, 3))
+    # The second half is ten times too sure of itself: a temperature of its own would mend that.
+    sure[200:] *= 10
+    members = tuple(f"t{i}" for i in range(400))
+    facts = [Track(m, "abc"[y], artist=str(i // 200)) for i, (m, y) in
+             enumerate(zip(members, labels, strict=True))]  # fmt: skip
+    one = Evidence("artists", "test", members, labels, [z[None] for z in sure.astype(np.float32)],
+                   ("made",), "2026-01-01")  # fmt: skip
+    (across,) = metric_rows([one], 1.0, facts)
+    own = replace(one, members=members[:200], labels=labels[:200],
+                              logits=one.logits[:200])  # fmt: skip
+    (alone,) = metric_rows([own], 1.0, facts)
+    assert across["calibration_error"] > alone["calibration_error"] + 0.02
+
+
 def test_a_track_is_the_nearest_to_itself(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
@@ -136,7 +182,7 @@ def test_runs_of_other_inputs_do_not_ship_together(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
     split = make_split("tracks", store.facts, n_folds=3)
-    other = replace(RECIPE, band_share=0.0, epochs=1)
+    other = replace(RECIPE, window_s=1.5, epochs=1)
     begin(store, split, other, fold=0, seed=0, out=tmp_path / "other").run()
     with pytest.raises(GenrescopeError, match="other inputs"):
         ship([runs["a"], Run.load(tmp_path / "other")], store, tmp_path / "b", **ABOUT)

@@ -24,12 +24,12 @@ RECIPE = Recipe(
     net="cnn",
     options={"width": 8},
     window_s=1.5,
-    epochs=4,
+    epochs=8,
     excerpts=4,
     batch_size=16,
     lr=5e-3,
     ema=0.9,
-    augment=Augment(shift_bands=1.0, noise=0.1, mixup=0.1),
+    augment=Augment(shift_bands=1.0, band_limit=0.0, reverb=0.0, noise=0.1, style=0.0, mixup=0.1),
 )
 
 

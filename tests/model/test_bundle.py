@@ -146,7 +146,6 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "a window without end": (_set("window_s", 1e300), "window_s"),
     "a hop beyond the window": (_set("hop_s", 3.5), "hop_s"),
     "a hop of nothing": (_set("hop_s", 1e-3), "hop_s"),
-    "a share over one": (_set("band_share", 1.5), "band_share"),
     "a temperature of zero": (_set("temperature", 0), "temperature"),
     "a temperature that is no number": (_set("temperature", float("nan")), "JSON"),
     "a threshold that is no number": (_set("thresholds", {"uncertain": "x"}), "thresholds"),
@@ -156,6 +155,8 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "an accuracy above one": (_metric("accuracy", 1.5), "metrics[0]"),
     "nothing measured": (_metric("n", 0), "metrics[0]"),
     "an interval turned round": (_metric("low", 0.9), "metrics[0]"),
+    "degradations of another type": (_set("degradations", {}), "degradations"),
+    "a degradation without figures": (_set("degradations", [{"name": "hall"}]), "degradations[0]"),
     "deep nesting": (_set("training", json.loads("[" * 40 + "]" * 40)), ""),
 }
 
@@ -241,6 +242,15 @@ def test_the_card_tells_what_bundle_json_holds(tiny_bundle: Path) -> None:
         bundle.files["model.onnx"],
     ):
         assert said in card
+
+
+def test_the_card_tells_how_the_model_stands_a_room(tmp_path: Path) -> None:
+    row = {"name": "hall", "n": 98, "accuracy": 0.5, "low": 0.4, "high": 0.6, "drop": 0.1}
+    row |= {"sink": "jazz", "sink_share": 0.25}
+    bundle = make_bundle(tmp_path, degradations=[row])
+    assert Bundle.load(tmp_path).degradations == [row]
+    assert "| hall | 98 | 0.500 | 0.400 to 0.600 | +0.100 | jazz (25%) |" in model_card(bundle)
+    assert "Degradations" not in model_card(make_bundle(tmp_path))
 
 
 def test_the_card_of_a_net_trained_on_gtzan_names_its_limits(tmp_path: Path) -> None:

@@ -205,15 +205,6 @@ def test_features_of_another_front_end_are_refused(tiny: Classifier) -> None:
         tiny.classify_features(clip)
 
 
-def test_a_bundle_may_take_away_what_colours_every_moment(tmp_path: Path) -> None:
-    kept, taken = (
-        Classifier.load(make_bundle(tmp_path / str(s), band_share=s)).classify(tone("jazz"))
-        for s in (0.0, 1.0)
-    )
-    assert kept.confidence > 0.5
-    assert taken.confidence < 0.2
-
-
 def test_a_linear_spectrogram_serves_as_well(tmp_path: Path) -> None:
     features = FeatureConfig(n_fft=512, hop_length=512, n_mels=None)
     bundle = make_bundle(tmp_path / "b", features=features, onnx_bytes=tiny_onnx(n_bins=257))

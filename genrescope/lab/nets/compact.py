@@ -20,14 +20,23 @@ class Compact(Net):
         n_bins: any; the net is convolutional.
         width: channels of the first block; the last has six times as many.
         dropout: probability at the embedding, in training.
+        band_share: share of each band's mean over the excerpt that is taken away first, 0 to 1:
+            what a microphone or a mix colours, the net need not see.
 
     The embedding has 12 x width numbers.
     """
 
     def __init__(
-        self, n_classes: int, n_bins: int = 128, *, width: int = 20, dropout: float = 0.3
+        self,
+        n_classes: int,
+        n_bins: int = 128,
+        *,
+        width: int = 20,
+        dropout: float = 0.3,
+        band_share: float = 0.5,
     ) -> None:
         super().__init__()
+        self.band_share = band_share
         blocks: list[nn.Module] = []
         n_in = 1
         for factor, pool in zip(WIDTHS, POOLS, strict=True):
@@ -45,6 +54,7 @@ class Compact(Net):
         self.head = nn.Linear(2 * n_in, n_classes)
 
     def embed(self, x: Tensor) -> Tensor:
+        x = x - self.band_share * x.mean(2, keepdim=True)
         maps = self.blocks(x.unsqueeze(1).contiguous(memory_format=torch.channels_last))
         pooled: Tensor = self.dropout(torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], dim=1))
         return pooled
