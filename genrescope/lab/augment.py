@@ -49,9 +49,9 @@ class Augment:
     equaliser: float = 0.6
     contrast: float = 0.15
     band_limit: float = 0.15
-    reverb: float = 0.25
-    noise: float = 0.5
-    loudest_noise: float = 1.2
+    reverb: float = 0.2
+    noise: float = 0.4
+    loudest_noise: float = 0.8
     style: float = 0.5
     masks: int = 2
     mixup: float = 0.3
@@ -144,8 +144,8 @@ def add_noise(x: Tensor, probability: float, loudest: float, *, rng: Generator) 
         level = -2.6 + (2.6 + loudest) * draw[0] + 0.5 * draw[1] * _curve(5, some, rng)
         slope = torch.linspace(0.5, -0.5, some.shape[1], device=some.device)[:, None]
         swell = _curve(12, some.transpose(1, 2), rng).transpose(1, 2)
-        floor = level + 1.5 * draw[2] * slope
-        floor = floor + draw[3] ** 2 * (0.5 * swell + 2 * _flicker(some, rng)) + _flicker(some, rng)
+        restless = draw[3] ** 2 * (0.4 * swell + _flicker(some, rng))
+        floor = level + draw[2] * slope + restless + _flicker(some, rng)
         return torch.logaddexp(some * LOG_POWER, floor * LOG_POWER) / LOG_POWER
 
     return _some(x, probability, noisy, rng)
