@@ -306,7 +306,8 @@ def _squares(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Iterator[Flo
         np.multiply(view, window, out=frames[:n])
         # With its default norm numpy multiplies by a whole number 1, and so works in float64, at
         # several times the cost; this one divides by n_fft in float32.
-        np.fft.rfft(frames[:n], axis=1, norm="forward", out=spectra[:n])
+        out: Any = spectra[:n]  # numpy's stubs know complex128 alone
+        np.fft.rfft(frames[:n], axis=1, norm="forward", out=out)
         np.square(spectra[:n].view(np.float32), out=squares[:n])
         yield squares[:n]
 
