@@ -17,7 +17,7 @@ from genrescope.lab.figures import draw_confusion, draw_curves, svg
 from genrescope.lab.metrics import score
 from genrescope.lab.plan import quick_plan
 from genrescope.lab.report import write_report
-from genrescope.lab.tables import make_tables
+from genrescope.lab.tables import INPUT_NAMES, make_tables
 
 FACTS = {"frames": "Here <13> a second.", "data": "Here 36."}
 KEPT = ("knn-10", "logistic", "src", "cnn", "bigru")
@@ -37,20 +37,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_figure_of_the_tables_is_its_cell_s(folder: Path) -> None:
     results = read_results(folder)
     page = (folder / "report.html").read_text()
-    n = 0
-    for name, table, kind in (("nets", "cnn", "mel"), ("baselines", "knn-10", "mel")):
+    n, kinds = 0, {name: kind for kind, name in INPUT_NAMES.items()}
+    for name, table in (("nets", "cnn"), ("baselines", "knn-10")):
         with (folder / f"{name}.csv").open() as file:
             lines = [line for line in csv.DictReader(file) if line["model"] == table]
         assert {line["protocol"] for line in lines} == {"windows", "tracks"}
         for line in lines:
-            result = results[f"{line['protocol']}/all-{kind}/{table}/seed0"]
+            result = results[f"{line['protocol']}/all-{kinds[line['input']]}/{table}/seed0"]
             scores = result[result["level"]]
             for key in ("accuracy", "precision", "recall", "f1"):
                 assert float(line[key]) == pytest.approx(scores[key]["value"], abs=1e-4)
             assert f"<b>{scores['accuracy']['value']:.3f}</b>" in page
             assert line["leaky"] == ("yes" if line["protocol"] == "windows" else "no")
             n += 1
-    assert n == 4
+    assert n == 6
 
 
 def test_the_page_needs_nothing_else_and_says_what_is_leaky(folder: Path) -> None:
