@@ -31,7 +31,7 @@ INPUT_NAMES = {
     "raw": "waveform",
     "stft": "STFT",
     "mel": "mel",
-    "bands": "mel, mean and deviation over time",
+    "bands": "band statistics",
     "summary": "summary features",
     "modulations": "temporal modulations",
 }
