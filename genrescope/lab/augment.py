@@ -16,8 +16,11 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import grid_sample, interpolate
 
+UNIT_DB = 13.0
+"""One standard deviation of a clip."""
+
 LOG_POWER = 3.0
-"""Natural logarithm of power to one standard deviation: 13 dB."""
+"""The same as a natural logarithm of power."""
 
 FRAME_DB = 4.65
 """What a second of reverberation time takes from a tail in one frame of 77.5 ms, dB."""
@@ -125,11 +128,11 @@ def reverberate(x: Tensor, probability: float, *, rng: Generator) -> Tensor:
     def wet(some: Tensor) -> Tensor:
         draw = _uniform(2, len(some), 1, 1, rng=rng, like=some)
         seconds = 0.25 + 2.25 * draw[0] ** 1.5
-        decay = FRAME_DB / seconds / 13 * LOG_POWER  # a frame
+        decay = FRAME_DB / seconds / UNIT_DB * LOG_POWER  # a frame
         ramp = decay * torch.arange(some.shape[2], device=some.device)
         power = some * LOG_POWER
         tail = torch.logcumsumexp(power + ramp, dim=2) - ramp
-        beside = (12 * draw[1] - 6) / 13 * LOG_POWER
+        beside = (12 * draw[1] - 6) / UNIT_DB * LOG_POWER
         level = beside + torch.log(-torch.expm1(-decay)) + LOG_POWER * _flicker(some, rng)
         return torch.logaddexp(power, tail + level) / LOG_POWER
 

@@ -104,7 +104,7 @@ def test_a_tail_decays_as_slowly_as_a_hall_and_as_fast_as_a_small_room() -> None
     assert torch.allclose(wet[:, :5], torch.tensor(-9.0), atol=0.6)
     assert (wet[:, 5] > 2.9).all()
     dropped = wet[:, 6] - wet[:, 7]
-    assert dropped.min() == pytest.approx(aug.FRAME_DB / 2.5 / 13, rel=0.5)
+    assert dropped.min() == pytest.approx(aug.FRAME_DB / 2.5 / aug.UNIT_DB, rel=0.5)
     assert dropped.max() > 1.0
 
 
