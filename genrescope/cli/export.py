@@ -36,8 +36,9 @@ def export(
 ) -> None:
     """Write a bundle from one or more finished trainings."""
     from genrescope.data.store import FeatureStore
+    from genrescope.lab.evidence import degradation_rows
     from genrescope.lab.run import Run
-    from genrescope.lab.ship import degradation_rows, ship
+    from genrescope.lab.ship import ship
 
     bundle = ship(
         [Run.load(path) for path in runs],

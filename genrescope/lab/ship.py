@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import json
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,18 +14,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from genrescope.data import gtzan
-from genrescope.data.splits import PARTS, track_of
+from genrescope.data.splits import track_of
 from genrescope.data.store import FeatureStore
-from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
-from genrescope.lab.conformal import artist_folds, fit_threshold, measure_grouped
-from genrescope.lab.examples import Examples, examples
+from genrescope.lab.conformal import fit_threshold
+from genrescope.lab.evidence import gather, metric_rows, run_examples, window_temperature
 from genrescope.lab.export import check_parity, to_onnx
-from genrescope.lab.metrics import by_track, calibration_error, fit_temperature, score
 from genrescope.lab.nets import Net
 from genrescope.lab.novelty import fit_no_music
 from genrescope.lab.run import Run, n_frames_of
-from genrescope.lab.train import mean_probs, predict_windows
+from genrescope.lab.train import mean_probs
 from genrescope.model.bundle import Bundle, write_bundle
 
 PARITY = 1e-3
@@ -89,145 +85,6 @@ class Whitened(Net):
         return self.net.head(embedding), self.project(embedding)
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """Held-out clips and what runs of the same recipe say of them.
-
-    Attributes:
-        protocol: of the split they were held out by.
-        part: the part of it.
-        members: IDs (n,).
-        labels: int64 (n,).
-        logits: of each member's windows, (n_windows, n_classes).
-        commands: that trained the runs.
-        date: of the last of them.
-    """
-
-    protocol: str
-    part: str
-    members: tuple[str, ...]
-    labels: NDArray[np.int64]
-    logits: list[NDArray[np.float32]]
-    commands: tuple[str, ...]
-    date: str
-
-
-def run_examples(run: Run, store: FeatureStore, members: Sequence[str]) -> Examples:
-    """Members of a store, prepared as the run's net is used to."""
-    recipe = run.recipe
-    return examples(
-        store,
-        members,
-        n_frames=n_frames_of(recipe, run.features),
-        starts=run.config["starts"],
-        labels=run.labels,
-    )
-
-
-def gather(runs: Sequence[Run], store: FeatureStore) -> list[Evidence]:
-    """What runs say of the clips they did not learn, best part first: test, else valid.
-
-    Folds of one protocol are joined; runs over the same clips (other seeds) are averaged.
-
-    Args:
-        runs: trainings with a held-out part.
-        store: the features they were trained on.
-
-    Raises:
-        GenrescopeError: a run that held nothing out.
-    """
-    joined: dict[tuple[str, str], dict[str, list[NDArray[np.float32]]]] = {}
-    sources: dict[tuple[str, str], list[Run]] = {}
-    classes: dict[str, int] = {}
-    for run in runs:
-        parts = run.fold.parts()
-        part = next((p for p in reversed(PARTS[1:]) if parts[p]), None)
-        if part is None:
-            raise GenrescopeError(f"{run.path}: held nothing out, so it is no evidence.")
-        data = run_examples(run, store, parts[part])
-        logits = predict_windows(run.net(), data)
-        key = (run.config["split"]["protocol"], part)
-        sources.setdefault(key, []).append(run)
-        there = joined.setdefault(key, {})
-        for member, label, some in zip(data.members, data.labels, logits, strict=True):
-            there.setdefault(member, []).append(some)
-            classes[member] = int(label)
-    return [
-        Evidence(
-            protocol,
-            part,
-            tuple(there),
-            np.array([classes[m] for m in there]),
-            [np.mean(np.stack(some), axis=0) for some in there.values()],
-            tuple(run.config["command"] for run in sources[protocol, part]),
-            max(run.config["date"] for run in sources[protocol, part]),
-        )
-        for (protocol, part), there in joined.items()
-    ]
-
-
-def metric_rows(
-    evidence: Sequence[Evidence], temperature: float, facts: Sequence[Track]
-) -> list[dict[str, Any]]:
-    """One row of a bundle's metrics for each protocol, at track level.
-
-    ``calibration_error`` is that of each artist's tracks by a temperature fitted on other artists',
-    and so are ``set_coverage`` and ``set_size`` of prediction sets by their threshold. Where all
-    tracks are by one artist the sets are left out and the temperature is the bundle's.
-    """
-    rows = []
-    by_id = {track.track_id: track for track in facts}
-    for one in evidence:
-        probs = mean_probs(one.logits, temperature)
-        names, labels, clips = by_track([track_of(m) for m in one.members], one.labels, probs)
-        scores = score(labels, clips)
-        folds, sets = artist_folds([by_id[name] for name in names]), {}
-        error = scores.calibration_error
-        if len(set(folds)) > 1:
-            fold_of = dict(zip(names, folds, strict=True))
-            error = _error_across(one, [fold_of[track_of(m)] for m in one.members])
-            found = measure_grouped(labels, clips, folds)
-            sets = {"set_coverage": round(found.coverage, 3), "set_size": round(found.size, 2)}
-        rows.append(
-            {
-                "protocol": one.protocol,
-                "part": one.part,
-                "level": "track",
-                "n": scores.n,
-                "accuracy": scores.accuracy.value,
-                "low": scores.accuracy.low,
-                "high": scores.accuracy.high,
-                "f1": scores.f1.value,
-                "calibration_error": error,
-                **sets,
-                "command": "; ".join(one.commands),
-                "date": one.date,
-            }
-        )
-    return rows
-
-
-def degradation_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a bundle's degradations from what ``evaluate --degrade --json`` printed.
-
-    Raises:
-        GenrescopeError: the file is something else.
-    """
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-        return [
-            {
-                **{key: row[key] for key in ("name", "n", "drop", "sink", "sink_share")},
-                "accuracy": row["accuracy"]["value"],
-                "low": row["accuracy"]["low"],
-                "high": row["accuracy"]["high"],
-            }
-            for row in report["degradations"]
-        ]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise GenrescopeError(f"{path}: not what evaluate --degrade --json prints.") from None
-
-
 def ship(
     runs: Sequence[Run],
     store: FeatureStore,
@@ -252,7 +109,8 @@ def ship(
         command: what the user typed.
         evidence: runs of the same recipe that held clips out; the runs themselves by default.
             They give the temperature, the thresholds and the figures.
-        degradations: how a bundle of the evidence fares, see `degradation_rows`.
+        degradations: how a bundle of the evidence fares, see
+            `genrescope.lab.evidence.degradation_rows`.
 
     Raises:
         GenrescopeError: runs that do not fit each other, a net that ONNX Runtime does not
@@ -265,7 +123,7 @@ def ship(
             raise GenrescopeError(f"{run.path}: has other inputs or labels than {first.path}.")
     proof = gather(evidence or runs, store)
     calibrating = min(proof, key=lambda one: one.part != "valid")
-    temperature = _temperature(calibrating.logits, calibrating.labels)
+    temperature = window_temperature(calibrating.logits, calibrating.labels)
     net = runs[0].net() if len(runs) == 1 else Ensemble([run.net() for run in runs])
     learned = list(dict.fromkeys(track_of(m) for run in runs for m in run.fold.train))
     served = Whitened(net, _embeddings(net, first, store, learned), size=EMBEDDING_SIZE).eval()
@@ -297,24 +155,6 @@ def ship(
         created=created,
         catalogue=_catalogue(served, first, store, learned),
     )
-
-
-def _error_across(one: Evidence, folds: Sequence[int]) -> float:
-    """Calibration error of clips, each by the temperature that the other folds ask for."""
-    probs = np.empty((len(one.members), one.logits[0].shape[1]))
-    for fold in set(folds):
-        inside = np.array(folds) == fold
-        others = [some for some, held in zip(one.logits, inside, strict=True) if not held]
-        temperature = _temperature(others, one.labels[~inside])
-        mine = [some for some, held in zip(one.logits, inside, strict=True) if held]
-        probs[inside] = mean_probs(mine, temperature)
-    _, labels, clips = by_track([track_of(m) for m in one.members], one.labels, probs)
-    return calibration_error(labels, clips)
-
-
-def _temperature(logits: Sequence[NDArray[np.float32]], labels: NDArray[np.int64]) -> float:
-    n = min(len(some) for some in logits)
-    return fit_temperature(np.stack([some[:n] for some in logits]), labels)
 
 
 def _windows(run: Run, store: FeatureStore, tracks: Sequence[str]) -> Iterator[Tensor]:

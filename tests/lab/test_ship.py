@@ -17,18 +17,18 @@ from genrescope.errors import GenrescopeError
 from genrescope.lab import novelty
 from genrescope.lab.conformal import measure
 from genrescope.lab.degrade import Degraded
-from genrescope.lab.metrics import Interval
-from genrescope.lab.novelty import COUNTEREXAMPLES, made_clips
-from genrescope.lab.recipe import Recipe
-from genrescope.lab.run import Run, all_tracks, begin
-from genrescope.lab.ship import (
+from genrescope.lab.evidence import (
     Evidence,
     degradation_rows,
     gather,
     metric_rows,
     run_examples,
-    ship,
 )
+from genrescope.lab.metrics import Interval
+from genrescope.lab.novelty import COUNTEREXAMPLES, made_clips
+from genrescope.lab.recipe import Recipe
+from genrescope.lab.run import Run, all_tracks, begin
+from genrescope.lab.ship import ship
 from genrescope.lab.train import mean_probs, predict_windows
 from genrescope.model.classifier import Classifier, Clip
 from genrescope.model.similar import Catalogue
