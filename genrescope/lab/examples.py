@@ -58,13 +58,13 @@ class Examples:
             yield torch.stack(cut).float(), labels[chosen]
 
     def windows(self, member: int) -> Tensor:
-        """The grid of windows a member is judged by, half a window apart.
+        """The windows a member is judged by, side by side; the last may overlap.
 
         Returns:
             float32 (n_windows, n_bins, n_frames).
         """
         clip = self.clips[member].numpy()
-        starts = grid(clip.shape[1], window_length=self.n_frames, hop_length=self.n_frames // 2)
+        starts = grid(clip.shape[1], window_length=self.n_frames, hop_length=self.n_frames)
         cut = take(clip, starts, window_length=self.n_frames)
         return torch.from_numpy(np.ascontiguousarray(cut)).float()
 

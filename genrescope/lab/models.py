@@ -136,7 +136,7 @@ def from_run(run: Run) -> Model:
         run.labels,
         run.features,
         length,
-        max(1, length // 2),
+        length,
         1.0,
         logits,
         tuple(dict.fromkeys(track_of(member) for member in run.fold.train)),

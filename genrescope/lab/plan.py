@@ -42,7 +42,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "bigru": {},
     "resnet18": {"width": 24, "dropout": 0.3},
     "res-bigru": {"width": 24},
-    "compact": {"width": 20},
+    "compact": {},
     "bbnn": {"width": 8},
     "cspdarknet53": {"width": 6},
     "m5": {"width": 32},

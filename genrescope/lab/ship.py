@@ -144,7 +144,7 @@ def ship(
         labels=first.labels,
         features=first.features,
         window_s=first.recipe.window_s,
-        hop_s=first.recipe.window_s / 2,
+        hop_s=first.recipe.window_s,
         temperature=temperature,
         thresholds=thresholds,
         no_music=fit_no_music(store, learned),
