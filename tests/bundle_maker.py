@@ -12,7 +12,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from genrescope.model.bundle import Bundle, write_bundle
+from genrescope.model.bundle import Bundle
+from genrescope.model.writing import write_bundle
 from genrescope.signal.features import STORE_CONFIG
 
 LABELS = (

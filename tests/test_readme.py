@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from genrescope.cli import VERBS
-from genrescope.model.bundle import Bundle, model_card
+from genrescope.model.bundle import Bundle
+from genrescope.model.card import model_card
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -146,7 +146,7 @@ def work() -> None:
         pickle.dump(value, replies)
         replies.flush()
 
-    from genrescope.cli.classify import answer, in_order
+    from genrescope.cli.answer import answer, in_order
     from genrescope.cli.walk import Found
     from genrescope.model.classifier import Classifier
 

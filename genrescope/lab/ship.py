@@ -24,7 +24,8 @@ from genrescope.lab.nets import Net
 from genrescope.lab.novelty import fit_no_music
 from genrescope.lab.run import Run, n_frames_of
 from genrescope.lab.train import mean_probs
-from genrescope.model.bundle import Bundle, write_bundle
+from genrescope.model.bundle import Bundle
+from genrescope.model.writing import write_bundle
 
 PARITY = 1e-3
 EMBEDDING_SIZE = 64

@@ -8,20 +8,17 @@ gives ``logits`` (batch, n_classes) and ``embedding`` (batch, d). ``bundle.json`
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from genrescope.errors import BundleError
 from genrescope.model import schema
-from genrescope.model.card import model_card
 from genrescope.model.novelty import NoMusic
 from genrescope.signal.features import FeatureConfig
 
-__all__ = ["DEFAULT_BUNDLE", "Bundle", "NoMusic", "model_card", "write_bundle"]
+__all__ = ["DEFAULT_BUNDLE", "Bundle", "NoMusic"]
 
 DEFAULT_BUNDLE = Path(__file__).resolve().parents[1] / "bundles" / "default"
 
@@ -130,75 +127,6 @@ class Bundle:
         }
 
 
-def write_bundle(
-    folder: str | os.PathLike[str],
-    *,
-    onnx_bytes: bytes,
-    name: str,
-    labels: Sequence[str],
-    features: FeatureConfig,
-    window_s: float,
-    hop_s: float,
-    created: str,
-    licence: str,
-    temperature: float = 1.0,
-    thresholds: Mapping[str, float] | None = None,
-    no_music: NoMusic | None = None,
-    training: Mapping[str, Any] | None = None,
-    metrics: Sequence[Mapping[str, Any]] = (),
-    degradations: Sequence[Mapping[str, Any]] = (),
-    catalogue: bytes | None = None,
-) -> Bundle:
-    """Write a bundle, model card included, over what the folder held.
-
-    ``bundle.json`` goes last: a bundle whose writing was interrupted does not load.
-
-    Args:
-        folder: made where missing.
-        onnx_bytes: the net, see the top of this module.
-        catalogue: bytes of an npz with ``embedding`` float16 (n, d) and ``track``, ``artist``,
-            ``title``, ``genre`` (n,) str; an unknown artist or title is the empty string.
-        **others: as the attributes of Bundle.
-
-    Returns:
-        The bundle, read back.
-
-    Raises:
-        BundleError: a value that no bundle may hold.
-    """
-    files = {schema.MODEL: onnx_bytes}
-    if catalogue is not None:
-        files[schema.CATALOGUE] = catalogue
-    bundle = Bundle(
-        path=Path(folder),
-        name=name,
-        labels=tuple(labels),
-        features=features,
-        window_s=window_s,
-        hop_s=hop_s,
-        temperature=temperature,
-        thresholds=dict(thresholds or {}),
-        no_music=no_music,
-        training=dict(training or {}),
-        metrics=[dict(row) for row in metrics],
-        degradations=[dict(row) for row in degradations],
-        licence=licence,
-        created=created,
-        files={key: hashlib.sha256(raw).hexdigest() for key, raw in files.items()},
-    )
-    files[schema.CARD] = model_card(bundle).encode()
-    bundle.files[schema.CARD] = hashlib.sha256(files[schema.CARD]).hexdigest()
-    text = json.dumps(bundle.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
-    files["bundle.json"] = text.encode() + b"\n"
-    schema.parse(files["bundle.json"])
-    bundle.path.mkdir(parents=True, exist_ok=True)
-    for key, raw in files.items():
-        _replace(bundle.path / key, raw)
-    if catalogue is None:
-        (bundle.path / schema.CATALOGUE).unlink(missing_ok=True)
-    return Bundle.load(folder)
-
-
 def _from_payload(folder: Path, payload: dict[str, Any]) -> Bundle:
     return Bundle(
         path=folder,
@@ -241,10 +169,3 @@ def _read(path: Path, *, limit: int) -> bytes:
     if len(raw) > limit:
         raise BundleError(f"{path.name} is larger than {limit >> 20} MB")
     return raw
-
-
-def _replace(path: Path, raw: bytes) -> None:
-    """Whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(raw)
-    part.replace(path)

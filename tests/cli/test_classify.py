@@ -19,7 +19,7 @@ from bundle_maker import LABELS
 from typer.testing import CliRunner, Result
 
 from genrescope.cli import app, output, walk
-from genrescope.cli.classify import in_order
+from genrescope.cli.answer import in_order
 from genrescope.model import Classifier, Prediction
 
 SR = 22_050

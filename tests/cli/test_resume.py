@@ -112,7 +112,7 @@ def test_a_file_that_never_ends_is_given_up(
 def test_what_decodes_to_weeks_is_refused(
     tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("genrescope.cli.classify._LONGEST_S", 0.25)
+    monkeypatch.setattr("genrescope.cli.answer._LONGEST_S", 0.25)
     result = classify(tone(tmp_path / "bomb.wav"), bundle=tiny_bundle)
     assert result.exit_code == 1
     assert "it is longer than 0.25 seconds" in result.stderr

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from genrescope.errors import BundleError
 from genrescope.model import bundle as bundle_module
 from genrescope.model import schema
-from genrescope.model.bundle import DEFAULT_BUNDLE, Bundle, model_card
+from genrescope.model.bundle import DEFAULT_BUNDLE, Bundle
+from genrescope.model.card import model_card
 from genrescope.signal.features import STORE_CONFIG, FeatureConfig
 
 Change = Callable[[dict[str, Any]], None]

@@ -13,7 +13,8 @@ import pytest
 from bundle_maker import make_bundle
 
 from genrescope.errors import BundleError
-from genrescope.model.bundle import Bundle, model_card
+from genrescope.model.bundle import Bundle
+from genrescope.model.card import model_card
 from genrescope.model.classifier import Classifier
 from genrescope.model.novelty import MAX_WINDOWS, NoMusic
 from genrescope.signal.texture import NAMES, texture

@@ -1,0 +1,51 @@
+"""One answer for one file: its prediction, or what went wrong in words."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from genrescope.cli.walk import Found
+    from genrescope.model.classifier import Classifier
+    from genrescope.model.prediction import Prediction
+
+    Answer: TypeAlias = Prediction | str
+
+_LONGEST_S = 24 * 3600.0  # a few MB can decode to weeks, whose spectrogram fills any memory
+
+
+def in_order(classifier: Classifier, found: Iterable[Found]) -> Iterator[tuple[Found, Answer]]:
+    """Each file with its prediction or what went wrong, a few files ahead at a time."""
+    workers = os.cpu_count() or 1
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="classify")
+    ahead: deque[tuple[Found, Future[Answer]]] = deque()
+    try:
+        for one in found:
+            ahead.append((one, pool.submit(answer, classifier.classify, one)))
+            if len(ahead) > 2 * workers:
+                first, future = ahead.popleft()
+                yield first, future.result()
+        for first, future in ahead:
+            yield first, future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def answer(classify: Callable[..., Prediction], one: Found) -> Answer:
+    """The prediction for one file, or in words why there is none."""
+    from genrescope.errors import AudioError, GenrescopeError
+
+    try:
+        if one.error is not None:
+            raise one.error
+        return classify(one.path, max_duration_s=_LONGEST_S)
+    except AudioError as error:
+        return str(error)
+    except GenrescopeError:
+        raise
+    except Exception as error:  # one odd file must not end a job of thousands
+        return f"{one.path}: it could not be classified ({type(error).__name__}: {error})."
