@@ -131,6 +131,27 @@ def _torchvision_shapes() -> dict[str, tuple[int, ...]]:
     return shapes | {"fc.weight": (1000, 512), "fc.bias": (1000,)}
 
 
+def test_no_net_strides_a_1x1_convolution() -> None:
+    """On a CPU, torch 2.13 writes outside the memory of its gradient where channels are few."""
+    for net in NETS.values():
+        for module in net(N_CLASSES, 64).modules():
+            if isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1):
+                assert module.stride == (1, 1), net
+
+
+def test_resnets_shortcut_is_the_strided_convolution_it_replaces() -> None:
+    torch.manual_seed(0)
+    block = ResNet18(N_CLASSES, width=8).layer2[0].eval()
+    x = torch.randn(2, 8, 9, 5)
+    convolution, norm = block.downsample
+    strided = norm(nn.functional.conv2d(x, convolution.weight, stride=2))
+    torch.testing.assert_close(block.downsample(x[:, :, ::2, ::2]), strided)
+    with torch.no_grad():
+        block.bn2.weight.zero_()  # what is left is the shortcut
+        block.bn2.bias.zero_()
+    torch.testing.assert_close(block(x), strided.relu())
+
+
 def test_resnet_has_torchvisions_names() -> None:
     ours = {key: tuple(value.shape) for key, value in ResNet18(1000).state_dict().items()}
     assert ours == _torchvision_shapes() | {"conv1.weight": (64, 1, 7, 7)}
