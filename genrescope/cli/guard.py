@@ -8,15 +8,13 @@ culprit is found and named; then the job goes on as before.
 from __future__ import annotations
 
 import json
-import math
 import os
 import pickle
 import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
@@ -102,42 +100,24 @@ def _replies(worker: subprocess.Popen[bytes], job: _Job) -> Iterator[Prediction 
     ready = _reply(worker.stdout)
     if ready is None:
         raise GenrescopeError(f"no process to classify in could start (status {worker.wait()})")
-    with _impatience(worker) as wait_from:
-        for _ in job.paths:
-            wait_from(time.monotonic())
-            reply = ready if isinstance(ready, _Fault) else _reply(worker.stdout)
-            wait_from(math.inf)  # who takes the answers may take their time
-            if reply is None:
-                return
-            if isinstance(reply, _Fault):
-                raise GenrescopeError(reply.message)
-            yield reply
+    for _ in job.paths:
+        reply = ready if isinstance(ready, _Fault) else _reply_in_time(worker)
+        if reply is None:
+            return
+        if isinstance(reply, _Fault):
+            raise GenrescopeError(reply.message)
+        yield reply
 
 
-@contextmanager
-def _impatience(worker: subprocess.Popen[bytes]) -> Iterator[Callable[[float], None]]:
-    """Kills the process when it was waited for too long; call what it gives with since when.
-
-    One thread for all replies: where threads come and go, Python runs callbacks that swallow the
-    KeyboardInterrupt of a Ctrl-C that falls into them.
-    """
-    since, over = math.inf, threading.Event()
-
-    def wait_from(moment: float) -> None:
-        nonlocal since
-        since = moment
-
-    def watch() -> None:
-        while not over.wait(PATIENCE_S / 20):
-            if time.monotonic() - since > PATIENCE_S:
-                worker.kill()
-                return
-
-    threading.Thread(target=watch, daemon=True).start()
+def _reply_in_time(worker: subprocess.Popen[bytes]) -> Any:
+    assert worker.stdout is not None
+    patience = threading.Timer(PATIENCE_S, worker.kill)
+    patience.daemon = True
+    patience.start()
     try:
-        yield wait_from
+        return _reply(worker.stdout)
     finally:
-        over.set()
+        patience.cancel()
 
 
 def _reply(pipe: IO[bytes]) -> Any:
