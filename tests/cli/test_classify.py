@@ -329,6 +329,10 @@ def test_a_full_disk_is_said(tiny_bundle: Path, music: Path) -> None:
     assert result.stderr == "genrescope: the output cannot be written: No space left on device\n"
 
 
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def long_job(tiny_bundle: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Classifies one short recording, then many long ones."""
@@ -342,6 +346,8 @@ def long_job(tiny_bundle: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell makes what it starts in the background ignore SIGINT, tests and all.
+        preexec_fn=_heed_interrupts if sys.platform != "win32" else None,
     )
     yield job
     job.kill()
