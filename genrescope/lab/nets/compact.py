@@ -17,8 +17,8 @@ BLOCKS = ((2, (2, 2)), (4, (2, 1)), (4, (2, 2)), (6, None), (6, None))
 class Compact(Net):
     """Six convolutions; mean and maximum over what is left.
 
-    Maxima are taken before batch normalisation, which costs a quarter of the other order and
-    learns better (docs/log.md, 2026-11-24).
+    Maxima are taken before batch normalisation, which costs less than the other order and learns
+    better (docs/log.md, 2026-11-24).
 
     Args:
         n_classes: number of logits.

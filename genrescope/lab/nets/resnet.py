@@ -37,10 +37,12 @@ class BasicBlock(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        # Strided here and not in the convolution: in torch 2.13 on a CPU the gradient of a strided
-        # 1x1 convolution of fewer than 16 channels, channels last, writes outside its memory.
-        thinned = x[:, :, :: self.stride, :: self.stride]
-        shortcut = x if self.downsample is None else self.downsample(thinned)
+        shortcut = x
+        if self.downsample is not None:
+            # Strided here and not in the convolution: in torch 2.13 on a CPU the gradient of a
+            # strided 1x1 convolution of fewer than 16 channels, channels last, writes outside
+            # its memory.
+            shortcut = self.downsample(x[:, :, :: self.stride, :: self.stride])
         y = self.relu(self.bn1(self.conv1(x)))
         out: Tensor = self.relu(self.bn2(self.conv2(y)) + shortcut)
         return out
