@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genrescope.cli import scores
+from genrescope.cli.scores import Task
+
 if TYPE_CHECKING:
     from genrescope.data.splits import Split
     from genrescope.data.store import FeatureStore
     from genrescope.data.track import Dataset
-    from genrescope.lab.evaluate import Evaluation, Question, Seen
+    from genrescope.lab.evaluate import Question, Seen
     from genrescope.lab.models import Model, Predict
 
 _PARTS = ("train", "valid", "test")
@@ -100,24 +101,13 @@ def evaluate(
         found = lab.evaluate(asked, labels, progress=report)
     heard = [_heard(task, source) for task in tasks]
     if as_json:
-        _print_json(found, tasks, heard, data)
+        scores.print_json(found, tasks, heard, data)
     else:
-        _print(found, tasks)
+        scores.print_tables(found, tasks)
     for task, one in zip(tasks, heard, strict=True):
-        _warn(task, one)
+        scores.warn(task, one)
     for name, reason in found.failed.items():
         typer.echo(f"{name}: {reason}; left out", err=True)
-
-
-@dataclass
-class _Task:
-    """A model and what it is asked."""
-
-    model: Model
-    split: Split
-    fold: int
-    part: str
-    asked: list[Question]
 
 
 @dataclass
@@ -148,7 +138,7 @@ def _open(data: Path) -> _Source:
 
 def _of_bundle(
     path: Path | None, source: _Source, name: str | None, part: str | None, fold: int, seed: int
-) -> _Task:
+) -> Task:
     from genrescope.lab.evaluate import questions
     from genrescope.lab.models import from_bundle
     from genrescope.model.bundle import Bundle
@@ -163,7 +153,7 @@ def _of_bundle(
     if source.store is None and not split.starts:
         predict = _whole_path(bundle)
     asked = questions(split, members, source.dataset.tracks, predict)
-    return _Task(model, split, fold, part, asked)
+    return Task(model, split, fold, part, asked)
 
 
 def _whole_path(bundle: Any) -> Predict:
@@ -191,11 +181,11 @@ def _degrade(
     if task.split.starts:
         raise typer.BadParameter("--degrade takes whole recordings, not windows of them")
     tracks = [question.track for question in task.asked]
-    degrade(Bundle.load(path), tracks, _about([task]), as_json=as_json)
-    _warn(task, _heard(task, source))
+    degrade(Bundle.load(path), tracks, scores.about([task]), as_json=as_json)
+    scores.warn(task, _heard(task, source))
 
 
-def _of_run(path: Path, source: _Source, part: str | None) -> _Task:
+def _of_run(path: Path, source: _Source, part: str | None) -> Task:
     from genrescope.data.splits import Split, track_of
     from genrescope.errors import GenrescopeError
     from genrescope.lab.evaluate import questions
@@ -215,7 +205,7 @@ def _of_run(path: Path, source: _Source, part: str | None) -> _Task:
             f"such as {track_of(missing[0])}."
         )
     asked = questions(split, members, source.dataset.tracks, source.predict(model))
-    return _Task(model, split, facts["fold"], part, asked)
+    return Task(model, split, facts["fold"], part, asked)
 
 
 def _split(source: _Source, name: str | None, seed: int) -> Split:
@@ -255,113 +245,10 @@ def _members(split: Split, fold: int, part: str | None) -> tuple[str, tuple[str,
     return chosen, parts[chosen]
 
 
-def _heard(task: _Task, source: _Source) -> Seen | None:
+def _heard(task: Task, source: _Source) -> Seen | None:
     from genrescope.lab.evaluate import seen
 
     if task.model.learned is None:
         return None
     judged = list({q.track.track_id: q.track for q in task.asked}.values())
     return seen(task.model.learned, judged, source.dataset.tracks)
-
-
-def _warn(task: _Task, heard: Seen | None) -> None:
-    def shout(text: str) -> None:
-        typer.echo(typer.style(f"WARNING: {text}", fg="red", bold=True), err=True)
-
-    name = task.model.name
-    if heard is None:
-        shout(f"{name} does not say what it was trained on; it may have heard these tracks.")
-    elif heard:
-        what = []
-        if heard.tracks:
-            what.append(f"{len(heard.tracks)} of these tracks ({_some(heard.tracks)})")
-        if heard.repeats:
-            what.append(f"{len(heard.repeats)} more recordings under another ID")
-        if heard.artists:
-            what.append(f"other tracks of {len(heard.artists)} artists ({_some(heard.artists)})")
-        shout(
-            f"{name} was trained on {', and on '.join(what)}. These figures say how well it "
-            "remembers, not how well it judges new music."
-        )
-    if task.split.protocol == "windows":
-        shout("the windows protocol is leaky: other windows of the same clips were learned.")
-    if heard is not None and not heard.tracks and task.part == "valid":
-        typer.echo("note: the epoch, or the temperature, may have been chosen on valid.", err=True)
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-
-
-def _about(tasks: list[_Task]) -> dict[str, Any]:
-    first = tasks[0]
-    return {
-        "model": ", ".join(task.model.name for task in tasks),
-        "split": {
-            "protocol": first.split.protocol,
-            "seed": first.split.seed,
-            "fold": [task.fold for task in tasks] if len(tasks) > 1 else first.fold,
-            "part": first.part,
-            "leaky": first.split.protocol == "windows",
-            "absent": len(first.split.absent),
-            "excluded": len(first.split.excluded),
-        },
-    }
-
-
-def _print_json(
-    found: Evaluation, tasks: list[_Task], heard: list[Seen | None], data: Path
-) -> None:
-    known = [one for one in heard if one is not None]
-    merged = {
-        key: sorted({name for one in known for name in getattr(one, key)})
-        for key in ("tracks", "repeats", "artists")
-    }
-    report = _about(tasks) | {"data": str(data)} | found.to_dict()
-    report["seen"] = merged if len(known) == len(heard) else None
-    typer.echo(json.dumps(report))
-
-
-def _print(found: Evaluation, tasks: list[_Task]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    about = _about(tasks)
-    split = about["split"]
-    console = Console(highlight=False)
-    leaky = " (leaky)" if split["leaky"] else ""
-    console.print(
-        f"{about['model']} on {split['protocol']}{leaky}, fold {split['fold']}, {split['part']}: "
-        f"{found.track.n} tracks, {found.window.n} windows",
-        markup=False,
-    )
-    if split["absent"]:
-        console.print(f"{split['absent']} tracks of this split are absent")
-    table = Table("", "track", "window", box=None)
-    for name in ("accuracy", "precision", "recall", "f1"):
-        cells = [str(getattr(level, name)) for level in (found.track, found.window)]
-        table.add_row(name, *(cell.replace("[", "\\[") for cell in cells))
-    table.add_row(
-        "calibration error",
-        f"{found.track.calibration_error:.3f}",
-        f"{found.window.calibration_error:.3f}",
-    )
-    console.print(table)
-    console.print()
-    _print_confusion(found, console)
-
-
-def _print_confusion(found: Evaluation, console: Any) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    short = [label[:4] for label in found.labels]
-    table = Table("truth", *short, "right", box=None, padding=(0, 1, 0, 0))
-    for i, (label, row) in enumerate(zip(found.labels, found.confusion, strict=True)):
-        cells = [
-            Text(str(n) if n else ".", style="bold" if i == j else "" if n else "dim")
-            for j, n in enumerate(row)
-        ]
-        share = f"{row[i] / row.sum():.0%}" if row.sum() else "-"
-        table.add_row(label, *cells, share)
-    console.print(table)

@@ -1,0 +1,128 @@
+"""What ``genrescope evaluate`` prints: figures, and what they are worth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from genrescope.data.splits import Split
+    from genrescope.lab.evaluate import Evaluation, Question, Seen
+    from genrescope.lab.models import Model
+
+
+@dataclass
+class Task:
+    """A model and what it is asked."""
+
+    model: Model
+    split: Split
+    fold: int
+    part: str
+    asked: list[Question]
+
+
+def warn(task: Task, heard: Seen | None) -> None:
+    def shout(text: str) -> None:
+        typer.echo(typer.style(f"WARNING: {text}", fg="red", bold=True), err=True)
+
+    name = task.model.name
+    if heard is None:
+        shout(f"{name} does not say what it was trained on; it may have heard these tracks.")
+    elif heard:
+        what = []
+        if heard.tracks:
+            what.append(f"{len(heard.tracks)} of these tracks ({_some(heard.tracks)})")
+        if heard.repeats:
+            what.append(f"{len(heard.repeats)} more recordings under another ID")
+        if heard.artists:
+            what.append(f"other tracks of {len(heard.artists)} artists ({_some(heard.artists)})")
+        shout(
+            f"{name} was trained on {', and on '.join(what)}. These figures say how well it "
+            "remembers, not how well it judges new music."
+        )
+    if task.split.protocol == "windows":
+        shout("the windows protocol is leaky: other windows of the same clips were learned.")
+    if heard is not None and not heard.tracks and task.part == "valid":
+        typer.echo("note: the epoch, or the temperature, may have been chosen on valid.", err=True)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def about(tasks: list[Task]) -> dict[str, Any]:
+    first = tasks[0]
+    return {
+        "model": ", ".join(task.model.name for task in tasks),
+        "split": {
+            "protocol": first.split.protocol,
+            "seed": first.split.seed,
+            "fold": [task.fold for task in tasks] if len(tasks) > 1 else first.fold,
+            "part": first.part,
+            "leaky": first.split.protocol == "windows",
+            "absent": len(first.split.absent),
+            "excluded": len(first.split.excluded),
+        },
+    }
+
+
+def print_json(found: Evaluation, tasks: list[Task], heard: list[Seen | None], data: Path) -> None:
+    known = [one for one in heard if one is not None]
+    merged = {
+        key: sorted({name for one in known for name in getattr(one, key)})
+        for key in ("tracks", "repeats", "artists")
+    }
+    report = about(tasks) | {"data": str(data)} | found.to_dict()
+    report["seen"] = merged if len(known) == len(heard) else None
+    typer.echo(json.dumps(report))
+
+
+def print_tables(found: Evaluation, tasks: list[Task]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    what = about(tasks)
+    split = what["split"]
+    console = Console(highlight=False)
+    leaky = " (leaky)" if split["leaky"] else ""
+    console.print(
+        f"{what['model']} on {split['protocol']}{leaky}, fold {split['fold']}, {split['part']}: "
+        f"{found.track.n} tracks, {found.window.n} windows",
+        markup=False,
+    )
+    if split["absent"]:
+        console.print(f"{split['absent']} tracks of this split are absent")
+    table = Table("", "track", "window", box=None)
+    for name in ("accuracy", "precision", "recall", "f1"):
+        cells = [str(getattr(level, name)) for level in (found.track, found.window)]
+        table.add_row(name, *(cell.replace("[", "\\[") for cell in cells))
+    table.add_row(
+        "calibration error",
+        f"{found.track.calibration_error:.3f}",
+        f"{found.window.calibration_error:.3f}",
+    )
+    console.print(table)
+    console.print()
+    _print_confusion(found, console)
+
+
+def _print_confusion(found: Evaluation, console: Any) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    short = [label[:4] for label in found.labels]
+    table = Table("truth", *short, "right", box=None, padding=(0, 1, 0, 0))
+    for i, (label, row) in enumerate(zip(found.labels, found.confusion, strict=True)):
+        cells = [
+            Text(str(n) if n else ".", style="bold" if i == j else "" if n else "dim")
+            for j, n in enumerate(row)
+        ]
+        share = f"{row[i] / row.sum():.0%}" if row.sum() else "-"
+        table.add_row(label, *cells, share)
+    console.print(table)
