@@ -16,11 +16,16 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import grid_sample, interpolate
 
+from genrescope.lab.background import Background, lay_under
+
 UNIT_DB = 13.0
 """One standard deviation of a clip."""
 
 LOG_POWER = 3.0
 """The same as a natural logarithm of power."""
+
+SNR_SPAN_DB = 20.0
+"""From the strongest background to the faintest, dB."""
 
 FRAME_DB = 4.65
 """What a second of reverberation time takes from a tail in one frame of 77.5 ms, dB."""
@@ -39,6 +44,9 @@ class Augment:
         reverb: probability of a reverberation tail.
         noise: probability of a noise floor.
         loudest_noise: its highest level, in standard deviations over the clip's mean.
+        voices: probability of people who talk behind the music.
+        hiss: probability of steady coloured noise behind it.
+        snr_db: lowest level of the music over the two, dB; the highest is `SNR_SPAN_DB` more.
         style: probability of taking on each band's mean and deviation of another excerpt, in part
             (Freq-MixStyle: Schmid et al. 2022; Zhou et al. 2021).
         masks: frequency and time masks each (SpecAugment, Park et al. 2019).
@@ -55,11 +63,19 @@ class Augment:
     reverb: float = 0.2
     noise: float = 0.4
     loudest_noise: float = 0.8
+    voices: float = 0.0
+    hiss: float = 0.0
+    snr_db: float = 0.0
     style: float = 0.5
     masks: int = 2
     mixup: float = 0.3
     mixup_alpha: float = 0.3
     cutmix: float = 0.0
+
+    @property
+    def needs_background(self) -> bool:
+        """Whether anything sounds behind the music."""
+        return self.voices > 0 or self.hiss > 0
 
     def source_frames(self, n_frames: int) -> int:
         """Frames to cut from a clip so that any stretch still fills ``n_frames``."""
@@ -154,6 +170,23 @@ def add_noise(x: Tensor, probability: float, loudest: float, *, rng: Generator) 
     return _some(x, probability, noisy, rng)
 
 
+def add_background(x: Tensor, background: Background, config: Augment, *, rng: Generator) -> Tensor:
+    """Lay voices under some excerpts and noise under others, never both under one."""
+
+    def behind(sound: Tensor) -> Callable[[Tensor], Tensor]:
+        def changed(some: Tensor) -> Tensor:
+            snr_db = config.snr_db + SNR_SPAN_DB * _uniform(len(some), 1, 1, rng=rng, like=some)
+            power = lay_under(some * LOG_POWER, sound, snr_db=snr_db, rng=rng)
+            return power / LOG_POWER
+
+        return changed
+
+    draw = _uniform(len(x), rng=rng, like=x)
+    x = _where(draw < config.voices, x, behind(background.voices))
+    between = (draw >= config.voices) & (draw < config.voices + config.hiss)
+    return _where(between, x, behind(background.noise))
+
+
 def _flicker(x: Tensor, rng: Generator) -> Tensor:
     """How the cells of noise differ: by more where a band is narrow."""
     deviation = torch.linspace(0.4, 0.12, x.shape[1], device=x.device)[:, None]
@@ -175,8 +208,13 @@ def _some(
     x: Tensor, probability: float, change: Callable[[Tensor], Tensor], rng: Generator
 ) -> Tensor:
     """Change a random part of a batch."""
-    chosen = torch.nonzero(_uniform(len(x), rng=rng, like=x) < probability).flatten()
-    return x.index_copy(0, chosen, change(x[chosen])) if len(chosen) else x
+    return _where(_uniform(len(x), rng=rng, like=x) < probability, x, change)
+
+
+def _where(chosen: Tensor, x: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """Change the excerpts that are chosen, bool (batch,)."""
+    at = torch.nonzero(chosen).flatten()
+    return x.index_copy(0, at, change(x[at])) if len(at) else x
 
 
 def _levelled(x: Tensor, like: Tensor) -> Tensor:
@@ -198,7 +236,14 @@ def mask(x: Tensor, n_masks: int, *, rng: Generator) -> Tensor:
     return x
 
 
-def augment(x: Tensor, config: Augment, *, n_frames: int, rng: Generator) -> Tensor:
+def augment(
+    x: Tensor,
+    config: Augment,
+    *,
+    n_frames: int,
+    rng: Generator,
+    background: Background | None = None,
+) -> Tensor:
     """Disturb a batch of excerpts and cut it to ``n_frames``.
 
     Args:
@@ -206,6 +251,7 @@ def augment(x: Tensor, config: Augment, *, n_frames: int, rng: Generator) -> Ten
         config: strengths.
         n_frames: length of what is returned.
         rng: where every random number comes from.
+        background: what `voices` and `hiss` draw from; without it there are none.
 
     Returns:
         float32 (batch, n_mels, n_frames).
@@ -216,12 +262,15 @@ def augment(x: Tensor, config: Augment, *, n_frames: int, rng: Generator) -> Ten
         x = equalise(x, config.equaliser, rng=rng)
     if config.contrast:
         x = stretch_contrast(x, config.contrast, rng=rng)
-    if config.band_limit:
-        x = limit_bands(x, config.band_limit, rng=rng)
+    # In the order of the world: a room, what else sounds in it, and the microphone.
     if config.reverb:
         x = reverberate(x, config.reverb, rng=rng)
+    if background is not None:
+        x = add_background(x, background, config, rng=rng)
     if config.noise:
         x = add_noise(x, config.noise, config.loudest_noise, rng=rng)
+    if config.band_limit:
+        x = limit_bands(x, config.band_limit, rng=rng)
     if x is not before:
         x = _levelled(x, before)
         x = x + 0.1 * torch.randn(len(x), 1, 1, generator=rng, device=x.device)

@@ -16,6 +16,7 @@ import genrescope
 from genrescope.data.splits import Fold, Split
 from genrescope.data.store import FeatureStore
 from genrescope.errors import GenrescopeError
+from genrescope.lab.background import background
 from genrescope.lab.examples import Examples, examples
 from genrescope.lab.nets import NETS, Net
 from genrescope.lab.recipe import Recipe
@@ -89,6 +90,7 @@ def begin(
         n_classes=len(store.genres),
         out=out,
         seed=seed,
+        background=background(store.config) if recipe.augment.needs_background else None,
     )
     if resume:
         training.resume()

@@ -19,6 +19,7 @@ from torch import Generator, Tensor, nn
 
 from genrescope.errors import GenrescopeError
 from genrescope.lab.augment import augment, mix
+from genrescope.lab.background import Background
 from genrescope.lab.examples import Examples
 from genrescope.lab.metrics import log_loss
 from genrescope.lab.recipe import Recipe
@@ -99,6 +100,7 @@ class Training:
         n_classes: number of logits.
         out: the run's folder.
         seed: of order, excerpts and augmentation.
+        background: what augmentation lays under the music, if the recipe asks for it.
     """
 
     def __init__(
@@ -111,8 +113,10 @@ class Training:
         n_classes: int,
         out: Path,
         seed: int,
+        background: Background | None = None,
     ) -> None:
         self.recipe, self.train, self.valid, self.out, self.seed = recipe, train, valid, out, seed
+        self.background = background
         self.device = device()
         self.net = net.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.net).eval()
@@ -175,7 +179,13 @@ class Training:
 
     def _step(self, x: Tensor, y: Tensor, rng: Generator) -> tuple[float, int]:
         recipe = self.recipe
-        x = augment(x, recipe.augment, n_frames=self.train.n_frames, rng=rng)
+        x = augment(
+            x,
+            recipe.augment,
+            n_frames=self.train.n_frames,
+            rng=rng,
+            background=self.background,
+        )
         smooth = recipe.label_smoothing
         targets = nn.functional.one_hot(y, self.n_classes) * (1 - smooth) + smooth / self.n_classes
         x, targets = mix(x, targets, recipe.augment, rng=rng)

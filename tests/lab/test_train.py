@@ -15,6 +15,7 @@ from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
 from genrescope.lab.augment import Augment
+from genrescope.lab.background import background
 from genrescope.lab.recipe import Recipe
 from genrescope.lab.run import Run, all_tracks, begin
 from genrescope.lab.train import Training
@@ -84,6 +85,14 @@ def test_a_stopped_and_resumed_run_ends_as_the_whole_one(
     assert figures[0] == figures[1]
     a, b = (Run.load(tmp_path / name).net().state_dict() for name in ("whole", "cut"))
     assert all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_only_a_recipe_with_voices_gets_a_background(store: FeatureStore, tmp_path: Path) -> None:
+    crowded = replace(RECIPE, epochs=1, augment=replace(RECIPE.augment, voices=1.0))
+    training = _training(store, tmp_path / "crowded", crowded)
+    assert training.background is background(STORE_CONFIG)
+    assert math.isfinite(training.run()[0].train_loss)
+    assert _training(store, tmp_path / "quiet").background is None
 
 
 def test_another_seed_gives_another_run(store: FeatureStore, tmp_path: Path) -> None:
