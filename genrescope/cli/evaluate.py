@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from genrescope.data.splits import Split
     from genrescope.data.store import FeatureStore
     from genrescope.data.track import Dataset
-    from genrescope.lab.evaluate import Question, Seen
+    from genrescope.lab.evaluate import Seen
     from genrescope.lab.models import Model, Predict
 
 _PARTS = ("train", "valid", "test")

@@ -28,6 +28,8 @@ class Task:
 
 
 def warn(task: Task, heard: Seen | None) -> None:
+    """Say on standard error why these figures may flatter the model."""
+
     def shout(text: str) -> None:
         typer.echo(typer.style(f"WARNING: {text}", fg="red", bold=True), err=True)
 
@@ -57,6 +59,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def about(tasks: list[Task]) -> dict[str, Any]:
+    """What was judged by what, JSON-ready."""
     first = tasks[0]
     return {
         "model": ", ".join(task.model.name for task in tasks),
@@ -84,6 +87,7 @@ def print_json(found: Evaluation, tasks: list[Task], heard: list[Seen | None], d
 
 
 def print_tables(found: Evaluation, tasks: list[Task]) -> None:
+    """Scores of tracks and windows side by side, and the confusion matrix."""
     from rich.console import Console
     from rich.table import Table
 
