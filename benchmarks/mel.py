@@ -53,7 +53,8 @@ def ours(file: str, output: str) -> Callable[[], None]:
     import numpy as np
 
     from genrescope.signal.decode import decode
-    from genrescope.signal.features import FeatureConfig, log_mel
+    from genrescope.signal.feature_config import FeatureConfig
+    from genrescope.signal.features import log_mel
 
     samples = decode(file).samples
     return _repeated(lambda: log_mel(samples, FeatureConfig()), np.save, output)

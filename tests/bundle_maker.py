@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from genrescope.model.bundle import Bundle
 from genrescope.model.writing import write_bundle
-from genrescope.signal.features import STORE_CONFIG
+from genrescope.signal.feature_config import STORE_CONFIG
 
 LABELS = (
     *("blues", "classical", "country", "disco", "hiphop"),

@@ -9,7 +9,7 @@ import soundfile as sf
 
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
-from genrescope.signal.features import STORE_CONFIG
+from genrescope.signal.feature_config import STORE_CONFIG
 
 GENRES = ("fado", "polka", "tango")
 

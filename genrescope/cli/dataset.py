@@ -111,7 +111,7 @@ def build(
     """
     from genrescope.data.build import build_store
     from genrescope.data.folder import read_any
-    from genrescope.signal.features import FeatureConfig
+    from genrescope.signal.feature_config import FeatureConfig
 
     dataset = read_any(data)
     try:

@@ -204,7 +204,7 @@ def _display(
 def _report(out: Path, source: Data, quick: bool) -> None:
     from genrescope.lab.experiment import read_results
     from genrescope.lab.report import write_report
-    from genrescope.signal.features import STORE_CONFIG
+    from genrescope.signal.feature_config import STORE_CONFIG
 
     results = read_results(out)
     if not results:

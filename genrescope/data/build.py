@@ -40,7 +40,8 @@ from genrescope.data.store import (
 from genrescope.data.track import Dataset, Track
 from genrescope.errors import AudioError, DatasetError
 from genrescope.signal.decode import stream
-from genrescope.signal.features import FeatureConfig, log_mel_stream, stft_db
+from genrescope.signal.feature_config import FeatureConfig
+from genrescope.signal.features import log_mel_stream, stft_db
 
 Progress = Callable[[int, int, str], None]
 """Called with the clips done, the clips in all and the ID of the last."""

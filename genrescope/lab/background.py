@@ -18,7 +18,8 @@ from torch import Generator, Tensor
 from genrescope.errors import GenrescopeError
 from genrescope.lab import sounds
 from genrescope.lab.stores import kind_of
-from genrescope.signal.features import FeatureConfig, log_mel, stft_db
+from genrescope.signal.feature_config import FeatureConfig
+from genrescope.signal.features import log_mel, stft_db
 
 SEED = 2009
 SECONDS = 20

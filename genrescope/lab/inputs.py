@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from genrescope.signal.features import FeatureConfig, log_mel, standardise, stft_db
+from genrescope.signal.feature_config import FeatureConfig
+from genrescope.signal.features import log_mel, standardise, stft_db
 
 Float32 = NDArray[np.float32]
 

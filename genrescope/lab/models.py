@@ -19,7 +19,8 @@ from genrescope.lab.run import Run, n_frames_of
 from genrescope.lab.stores import kind_of
 from genrescope.model.bundle import Bundle
 from genrescope.signal.decode import decode
-from genrescope.signal.features import FeatureConfig, log_mel, standardise, stft_db
+from genrescope.signal.feature_config import FeatureConfig
+from genrescope.signal.features import log_mel, standardise, stft_db
 from genrescope.signal.windows import grid, take
 
 Array = NDArray[Any]

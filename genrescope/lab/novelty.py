@@ -20,7 +20,8 @@ from sklearn.linear_model import LogisticRegression
 from genrescope.data.store import FeatureStore
 from genrescope.lab import sounds
 from genrescope.model.bundle import NoMusic
-from genrescope.signal.features import FeatureConfig, log_mel, stft_db
+from genrescope.signal.feature_config import FeatureConfig
+from genrescope.signal.features import log_mel, stft_db
 from genrescope.signal.texture import texture
 
 Array = NDArray[Any]

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from genrescope.signal.features import FeatureConfig, log_mel, stft_db
+from genrescope.signal.feature_config import FeatureConfig
+from genrescope.signal.features import log_mel, stft_db
 from genrescope.signal.waveform import Waveform
 from genrescope.signal.windows import random_windows
 

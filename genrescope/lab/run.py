@@ -21,7 +21,7 @@ from genrescope.lab.examples import Examples, examples
 from genrescope.lab.nets import NETS, Net
 from genrescope.lab.recipe import Recipe
 from genrescope.lab.train import CONFIG, WEIGHTS, Training, start_run
-from genrescope.signal.features import FeatureConfig
+from genrescope.signal.feature_config import FeatureConfig
 
 
 def n_frames_of(recipe: Recipe, config: FeatureConfig) -> int:

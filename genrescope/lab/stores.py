@@ -15,7 +15,7 @@ from genrescope.data.store import FeatureStore
 from genrescope.data.track import Dataset, Track
 from genrescope.errors import AudioError, DatasetError
 from genrescope.signal.decode import decode
-from genrescope.signal.features import STORE_CONFIG, FeatureConfig
+from genrescope.signal.feature_config import STORE_CONFIG, FeatureConfig
 
 Progress = Callable[[int, int, str], None]
 """Called with the clips done, the clips in all and the ID of the last."""

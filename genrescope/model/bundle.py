@@ -16,7 +16,7 @@ from typing import Any
 from genrescope.errors import BundleError
 from genrescope.model import schema
 from genrescope.model.novelty import NoMusic
-from genrescope.signal.features import FeatureConfig
+from genrescope.signal.feature_config import FeatureConfig
 
 __all__ = ["DEFAULT_BUNDLE", "Bundle", "NoMusic"]
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from genrescope.errors import BundleError
 from genrescope.model.novelty import NoMusic
-from genrescope.signal.features import FeatureConfig
+from genrescope.signal.feature_config import FeatureConfig
 
 FORMAT_VERSION = 1
 MODEL = "model.onnx"

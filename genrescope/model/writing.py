@@ -13,7 +13,7 @@ from genrescope.model import schema
 from genrescope.model.bundle import Bundle
 from genrescope.model.card import model_card
 from genrescope.model.novelty import NoMusic
-from genrescope.signal.features import FeatureConfig
+from genrescope.signal.feature_config import FeatureConfig
 
 
 def write_bundle(

@@ -8,15 +8,15 @@ the part of the mel filterbank that is not zero.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
-from math import isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from genrescope.signal.feature_config import FeatureConfig
 
 Float32 = NDArray[np.float32]
 
@@ -25,96 +25,6 @@ _CHUNK = 64  # frames at a time: buffers that stay in cache, calls too few to co
 # OpenBLAS hands a product of more multiplications than this to several threads, which costs more
 # than it brings at these sizes, and very much more when the other cores are busy.
 _SERIAL_PRODUCT = 2**18
-_MAX_N_FFT = 2**16
-
-
-@dataclass(frozen=True)
-class FeatureConfig:
-    """Parameters of the front end; they travel inside a bundle.
-
-    Attributes:
-        sr: sample rate in Hz of the samples that go in.
-        n_fft: length of a frame and of its Fourier transform, samples.
-        hop_length: from one frame to the next, samples.
-        n_mels: mel bands, or None for the linear STFT.
-        fmin, fmax: lowest and highest frequency of the mel bands in Hz; None is ``sr / 2``.
-        top_db: dynamic range; what lies further below the clip's maximum is raised to ``-top_db``.
-
-    Raises:
-        ValueError: a field is not a number of its kind or out of range.
-    """
-
-    sr: int = 22_050
-    n_fft: int = 2048
-    hop_length: int = 512
-    n_mels: int | None = 128
-    fmin: float = 0.0
-    fmax: float | None = None
-    top_db: float = 80.0
-
-    def __post_init__(self) -> None:
-        for name, low, high in (
-            ("sr", 1, 2**20),
-            ("n_fft", 2, _MAX_N_FFT),
-            ("hop_length", 1, 2**20),
-            ("n_mels", 1, _MAX_N_FFT),
-        ):
-            value = getattr(self, name)
-            if name == "n_mels" and value is None:
-                continue
-            if type(value) is not int or not low <= value <= high:
-                raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value}")
-        for name in ("fmin", "fmax", "top_db"):
-            value = getattr(self, name)
-            if name == "fmax" and value is None:
-                continue
-            if type(value) not in (int, float) or not isfinite(value):
-                raise ValueError(f"{name} must be a number, not {value}")
-        if not 0 <= self.fmin < self._top_hz <= self.sr / 2:
-            raise ValueError(
-                f"fmin and fmax must satisfy 0 <= fmin < fmax <= sr / 2, "
-                f"not fmin={self.fmin}, fmax={self.fmax}, sr={self.sr}"
-            )
-        if self.top_db <= 0:
-            raise ValueError(f"top_db must be above 0, not {self.top_db}")
-
-    @property
-    def n_bins(self) -> int:
-        """Rows of the spectrogram: mel bands, or Fourier bins where ``n_mels`` is None."""
-        return self.n_fft // 2 + 1 if self.n_mels is None else self.n_mels
-
-    @property
-    def frame_rate(self) -> float:
-        """Frames per second, Hz."""
-        return self.sr / self.hop_length
-
-    @property
-    def _top_hz(self) -> float:
-        return self.sr / 2 if self.fmax is None else self.fmax
-
-    def frames(self, n_samples: int) -> int:
-        """Columns of the spectrogram of ``n_samples`` samples."""
-        return 1 + (n_samples + 2 * (self.n_fft // 2) - self.n_fft) // self.hop_length
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields by name, JSON-ready."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> FeatureConfig:
-        """The reverse of `to_dict`; absent fields take their defaults.
-
-        Raises:
-            ValueError: a key that is no field, or a value out of range.
-        """
-        unknown = set(values) - {field.name for field in fields(cls)}
-        if unknown:
-            raise ValueError(f"unknown feature parameters: {', '.join(sorted(map(str, unknown)))}")
-        return cls(**values)
-
-
-STORE_CONFIG = FeatureConfig(hop_length=1708)
-"""What the shipped model uses: one frame each 77.5 ms, 39 to a window of 3 s."""
 
 
 def _mel_to_hz(mels: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -141,7 +51,7 @@ def mel_filterbank(config: FeatureConfig) -> Float32:
     """
     if config.n_mels is None:
         raise ValueError("this configuration has no mel bands (n_mels is None); use stft_db")
-    mels = np.linspace(_hz_to_mel(config.fmin), _hz_to_mel(config._top_hz), config.n_mels + 2)
+    mels = np.linspace(_hz_to_mel(config.fmin), _hz_to_mel(config.top_hz), config.n_mels + 2)
     edges = _mel_to_hz(mels)[:, np.newaxis]
     hz = np.fft.rfftfreq(config.n_fft, 1.0 / config.sr)
     rising = (hz - edges[:-2]) / (edges[1:-1] - edges[:-2])

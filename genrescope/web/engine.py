@@ -16,7 +16,7 @@ from genrescope.model.classifier import Classifier
 from genrescope.model.prediction import SILENT
 from genrescope.model.similar import Catalogue
 from genrescope.signal.decode import decode_channels
-from genrescope.signal.features import FeatureConfig
+from genrescope.signal.feature_config import FeatureConfig
 from genrescope.signal.loudness import loudness
 from genrescope.signal.polish import polish, to_wav
 from genrescope.web.uploads import Upload

@@ -16,7 +16,8 @@ from genrescope.data.store import FeatureStore, is_store
 from genrescope.data.track import Dataset, Track
 from genrescope.errors import DatasetError
 from genrescope.signal.decode import decode
-from genrescope.signal.features import FeatureConfig, log_mel, stft_db
+from genrescope.signal.feature_config import FeatureConfig
+from genrescope.signal.features import log_mel, stft_db
 
 from .conftest import write_tone
 

@@ -20,7 +20,8 @@ from genrescope.data.splits import SPLITS, Fold, Split, make_split, track_of
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import DatasetError
-from genrescope.signal.features import FeatureConfig, log_mel
+from genrescope.signal.feature_config import FeatureConfig
+from genrescope.signal.features import log_mel
 
 N_FOLDS = 3
 

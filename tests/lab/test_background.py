@@ -11,7 +11,7 @@ from genrescope.errors import GenrescopeError
 from genrescope.lab import augment as aug
 from genrescope.lab.background import Background, background, lay_under
 from genrescope.lab.stores import RAW
-from genrescope.signal.features import STORE_CONFIG
+from genrescope.signal.feature_config import STORE_CONFIG
 
 SMALL = replace(STORE_CONFIG, sr=8000, n_fft=512, hop_length=620, n_mels=32)
 

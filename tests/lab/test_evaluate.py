@@ -16,7 +16,7 @@ from genrescope.lab.evaluate import evaluate, questions, seen
 from genrescope.lab.models import Predict, WindowAnswer, from_run, predictor, store_features
 from genrescope.lab.recipe import Recipe
 from genrescope.lab.run import Run, begin
-from genrescope.signal.features import FeatureConfig
+from genrescope.signal.feature_config import FeatureConfig
 
 TRACKS = tuple(Track(f"{g}{i}", g, artist=f"{g} {i}") for g in GENRES for i in range(4))
 

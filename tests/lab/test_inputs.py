@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genrescope.lab.inputs import INPUTS, flatten, frame_rate, prepare
-from genrescope.signal.features import FeatureConfig
+from genrescope.signal.feature_config import FeatureConfig
 from genrescope.signal.windows import grid, take
 
 CONFIG = FeatureConfig(sr=8_000, n_fft=512, hop_length=256, n_mels=32)

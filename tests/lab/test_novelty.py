@@ -18,7 +18,8 @@ from genrescope.lab import novelty, sounds
 from genrescope.lab.novelty import COUNTEREXAMPLES, fit_no_music, made_clips, under_noise
 from genrescope.model.bundle import NoMusic
 from genrescope.signal.decode import decode
-from genrescope.signal.features import STORE_CONFIG, FeatureConfig, log_mel, stft_db
+from genrescope.signal.feature_config import STORE_CONFIG, FeatureConfig
+from genrescope.signal.features import log_mel, stft_db
 
 Array = NDArray[Any]
 SR = STORE_CONFIG.sr

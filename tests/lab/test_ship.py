@@ -32,7 +32,7 @@ from genrescope.lab.ship import ship
 from genrescope.lab.train import mean_probs, predict_windows
 from genrescope.model.classifier import Classifier, Clip
 from genrescope.model.similar import Catalogue
-from genrescope.signal.features import STORE_CONFIG
+from genrescope.signal.feature_config import STORE_CONFIG
 
 RECIPE = Recipe(
     net="compact",

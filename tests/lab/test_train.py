@@ -19,7 +19,7 @@ from genrescope.lab.background import background
 from genrescope.lab.recipe import Recipe
 from genrescope.lab.run import Run, all_tracks, begin
 from genrescope.lab.train import Training
-from genrescope.signal.features import STORE_CONFIG
+from genrescope.signal.feature_config import STORE_CONFIG
 
 RECIPE = Recipe(
     net="cnn",

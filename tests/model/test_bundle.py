@@ -17,7 +17,7 @@ from genrescope.model import bundle as bundle_module
 from genrescope.model import schema
 from genrescope.model.bundle import DEFAULT_BUNDLE, Bundle
 from genrescope.model.card import model_card
-from genrescope.signal.features import STORE_CONFIG, FeatureConfig
+from genrescope.signal.feature_config import STORE_CONFIG, FeatureConfig
 
 Change = Callable[[dict[str, Any]], None]
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from genrescope.errors import AudioError, AudioTooLongError, BundleError
 from genrescope.model import Classifier, Prediction, classifier
 from genrescope.model.bundle import DEFAULT_BUNDLE
-from genrescope.signal.features import FeatureConfig, log_mel
+from genrescope.signal.feature_config import FeatureConfig
+from genrescope.signal.features import log_mel
 from genrescope.signal.waveform import Waveform
 
 SR = 22_050

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genrescope.model import Prediction
-from genrescope.signal.features import STORE_CONFIG
+from genrescope.signal.feature_config import STORE_CONFIG
 from genrescope.signal.windows import grid
 
 LABELS = ("blues", "jazz", "rock")

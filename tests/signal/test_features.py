@@ -13,15 +13,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from genrescope.signal.features import (
-    STORE_CONFIG,
-    FeatureConfig,
-    log_mel,
-    log_mel_stream,
-    mel_filterbank,
-    standardise,
-    stft_db,
-)
+from genrescope.signal.feature_config import STORE_CONFIG, FeatureConfig
+from genrescope.signal.features import log_mel, log_mel_stream, mel_filterbank, standardise, stft_db
 
 Float32 = NDArray[np.float32]
 TOLERANCE_DB = 0.05

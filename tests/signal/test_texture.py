@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from genrescope.signal.features import STORE_CONFIG, log_mel
+from genrescope.signal.feature_config import STORE_CONFIG
+from genrescope.signal.features import log_mel
 from genrescope.signal.texture import NAMES, texture
 
 SR = 22_050

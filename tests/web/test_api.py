@@ -18,7 +18,7 @@ from web.serving import music, serve, wav
 
 from genrescope import __version__
 from genrescope.model import Classifier
-from genrescope.signal.features import FeatureConfig
+from genrescope.signal.feature_config import FeatureConfig
 from genrescope.web import schemas
 from genrescope.web.app import create_app
 from genrescope.web.engine import picture
