@@ -13,6 +13,7 @@ from rich.table import Table
 from benchmarks.harness import Row
 
 _MET = {True: "yes", False: "no", None: ""}
+_WHY = "no: [why](speed-notes.md#goals-that-are-missed)"
 
 
 def show(rows: Sequence[Row], console: Console) -> None:
@@ -77,7 +78,9 @@ def _markdown(
         "| what | ours | beside | theirs | ratio | goal | met |",
         "|---|---|---|---|---|---|---|",
     ]
-    lines += [f"| {' | '.join(_cells(row))} |" for row in rows]
+    for row in rows:
+        cells = [*_cells(row)[:-1], _WHY if row.met is False else _MET[row.met]]
+        lines.append(f"| {' | '.join(cells)} |")
     lines += [""]
     notes = {f"{row.what}, beside {row.other_name}": row.note for row in rows if row.note}
     lines += [f"- {what}: {note}." for what, note in notes.items()]
