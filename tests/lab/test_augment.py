@@ -71,6 +71,13 @@ def test_a_stretch_changes_the_distance_of_two_beats() -> None:
     assert min(gaps) < 30 < max(gaps)
 
 
+def test_every_cell_of_a_warped_excerpt_is_one_of_the_clip() -> None:
+    x = torch.rand(20, 64, 50, generator=_rng())
+    warped = aug.warp(x, n_frames=39, shift_bands=4.0, stretch=0.15, rng=_rng(1))
+    assert all(torch.isin(new, old).all() for new, old in zip(warped, x, strict=True))
+    assert not torch.equal(warped, x[:, :, :39])
+
+
 def test_noise_raises_what_is_quiet_and_leaves_what_is_loud() -> None:
     x = torch.full((50, 16, 30), -4.0)
     x[:, 4] = 4.0
