@@ -77,7 +77,7 @@ export function timeline(strip, legend, { segments, duration, hue, seek }) {
       title: words,
     });
     button.style.flexGrow = String(Math.max(end - start, duration / 400));
-    if ((end - start) / duration > 0.12) button.append(make("span", { text: genreName(label) }));
+    button.append(make("span", { text: genreName(label) }));
     button.addEventListener("click", () => seek(start));
     return button;
   });
