@@ -13,7 +13,7 @@ from rich.table import Table
 from benchmarks.harness import Row
 
 _MET = {True: "yes", False: "no", None: ""}
-_WHY = "no: [why](speed-notes.md#goals-that-are-missed)"
+_LINKED = _MET | {False: "no: [why](speed-notes.md#goals-that-are-missed)"}
 
 
 def show(rows: Sequence[Row], console: Console) -> None:
@@ -78,9 +78,7 @@ def _markdown(
         "| what | ours | beside | theirs | ratio | goal | met |",
         "|---|---|---|---|---|---|---|",
     ]
-    for row in rows:
-        cells = [*_cells(row)[:-1], _WHY if row.met is False else _MET[row.met]]
-        lines.append(f"| {' | '.join(cells)} |")
+    lines += [f"| {' | '.join(_cells(row, _LINKED))} |" for row in rows]
     lines += [""]
     notes = {f"{row.what}, beside {row.other_name}": row.note for row in rows if row.note}
     lines += [f"- {what}: {note}." for what, note in notes.items()]
@@ -91,7 +89,7 @@ def _markdown(
     return "\n".join(lines)
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: Row, met: Mapping[bool | None, str] = _MET) -> list[str]:
     memory = row.unit == "MB"
     ratio = f"{_short(row.ratio)} ({_short(row.low)} to {_short(row.high)})"
     return [
@@ -101,7 +99,7 @@ def _cells(row: Row) -> list[str]:
         _amount(row.other, row.unit),
         f"{ratio} MB" if memory else ratio,
         row.goal + (" MB" if memory and row.goal else ""),
-        _MET[row.met],
+        met[row.met],
     ]
 
 

@@ -76,6 +76,7 @@ def about(tasks: list[Task]) -> dict[str, Any]:
 
 
 def print_json(found: Evaluation, tasks: list[Task], heard: list[Seen | None], data: Path) -> None:
+    """One object with all figures, and the tracks, repeats and artists that were heard before."""
     known = [one for one in heard if one is not None]
     merged = {
         key: sorted({name for one in known for name in getattr(one, key)})

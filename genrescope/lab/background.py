@@ -25,7 +25,7 @@ SEED = 2009
 SECONDS = 20
 N_VOICES, N_CROWDS, N_NOISES = 24, 48, 32
 LARGEST_CROWD = 9
-NEPERS_PER_DB = math.log(10) / 10  # of power
+LOG_POWER_PER_DB = math.log(10) / 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +85,10 @@ def lay_under(power: Tensor, sound: Tensor, *, snr_db: Tensor, rng: Generator) -
     at = (start + torch.arange(n_frames)) % sound.shape[2]
     behind = sound[which].gather(2, at[:, None].expand(batch, n_bins, n_frames)).to(power)
     level = torch.logsumexp(power, (1, 2), keepdim=True) - math.log(n_bins * n_frames)
-    return torch.logaddexp(power, behind + level - snr_db.to(power) * NEPERS_PER_DB)
+    return torch.logaddexp(power, behind + level - snr_db.to(power) * LOG_POWER_PER_DB)
 
 
 def _log_power(clips: list[np.ndarray], config: FeatureConfig) -> Tensor:
     spectrogram = stft_db if config.n_mels is None else log_mel
-    x = torch.from_numpy(np.stack([spectrogram(clip, config) for clip in clips])) * NEPERS_PER_DB
+    x = torch.from_numpy(np.stack([spectrogram(clip, config) for clip in clips])) * LOG_POWER_PER_DB
     return x - torch.logsumexp(x, (1, 2), keepdim=True) + math.log(x[0].numel())
