@@ -41,7 +41,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "cnn": {"width": 16},
     "bigru": {},
     "resnet18": {"width": 24, "dropout": 0.3},
-    "res-bigru": {"width": 24},
+    "res-bigru": {"width": 24, "dropout": 0.5},
     "compact": {},
     "bbnn": {"width": 8},
     "cspdarknet53": {"width": 6},
@@ -51,7 +51,7 @@ NARROW: Mapping[str, Mapping[str, Any]] = {
     **OPTIONS,
     "cnn": {"width": 8},
     "resnet18": {"width": 16, "dropout": 0.3},
-    "res-bigru": {"width": 16},
+    "res-bigru": {"width": 16, "dropout": 0.5},
 }
 """For the STFT, whose 1,025 bins cost eight times as much."""
 TINY: Mapping[str, Mapping[str, Any]] = {

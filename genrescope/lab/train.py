@@ -22,10 +22,13 @@ from genrescope.lab.augment import augment, mix
 from genrescope.lab.background import Background
 from genrescope.lab.examples import Examples
 from genrescope.lab.metrics import log_loss
+from genrescope.lab.nets.base import Net
 from genrescope.lab.recipe import Recipe
 
 CONFIG, METRICS, CHECKPOINT, WEIGHTS = "config.json", "metrics.csv", "checkpoint.pt", "best.pt"
 WARM_UP = 0.1
+BRANCH_WEIGHT = 0.5
+"""Of the loss of each branch (`Net.branch_logits`) beside that of the whole net."""
 EMA_EVERY = 4  # steps; averaging each one costs more than it gives
 
 
@@ -105,7 +108,7 @@ class Training:
 
     def __init__(
         self,
-        net: nn.Module,
+        net: Net,
         recipe: Recipe,
         train: Examples,
         valid: Examples | None,
@@ -192,10 +195,15 @@ class Training:
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.lr * _schedule(self.step / self.n_steps)
         with torch.autocast(self.device.type, torch.bfloat16, has_bf16(self.device)):
-            logits = self.net(x.to(self.device))
-        loss = -(targets.to(self.device) * logits.float().log_softmax(1)).sum(1).mean()
+            embedding = self.net.embed(x.to(self.device))
+            logits = self.net.head(embedding)
+            of_branches = self.net.branch_logits(embedding)
+        targets = targets.to(self.device)
+        loss = _cross_entropy(logits, targets)
+        for some in of_branches:
+            loss = loss + BRANCH_WEIGHT * _cross_entropy(some, targets)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.net.parameters(), 2.0)
         self.optimizer.step()
         self.step += 1
@@ -279,6 +287,10 @@ def start_run(out: Path, config: dict[str, Any], *, resume: bool) -> None:
         return
     out.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+
+
+def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    return -(targets * logits.float().log_softmax(1)).sum(1).mean()
 
 
 def _schedule(done: float) -> float:

@@ -65,8 +65,9 @@ def test_any_number_of_frames_gives_logits(name: str, factor: float) -> None:
 @every_net
 def test_every_parameter_gets_a_gradient(name: str) -> None:
     net = _small(name).train()
-    loss = nn.functional.cross_entropy(net(_input(name, factor=2.5)), torch.tensor([0, 1, 2]))
-    loss.backward()
+    y, embedding = torch.tensor([0, 1, 2]), net.embed(_input(name, factor=2.5))
+    answers = (net.head(embedding), *net.branch_logits(embedding))
+    sum(nn.functional.cross_entropy(logits, y) for logits in answers).backward()
     for key, parameter in net.named_parameters():
         assert parameter.grad is not None, key
         assert parameter.grad.isfinite().all(), key
@@ -104,6 +105,15 @@ def test_a_few_steps_learn_two_clips(name: str) -> None:
 def test_input_names_are_known(name: str) -> None:
     assert NETS[name].inputs
     assert set(NETS[name].inputs) <= {"raw", "stft", "mel"}
+
+
+def test_the_branches_of_res_bigru_answer_as_if_they_were_alone() -> None:
+    net = _small("res-bigru").eval()
+    assert isinstance(net, ResBiGRU)
+    x = _input("res-bigru", factor=2.0)
+    of_resnet, of_bigru = net.branch_logits(net.embed(x))
+    torch.testing.assert_close(of_resnet, net.resnet(x))
+    torch.testing.assert_close(of_bigru, net.bigru(x))
 
 
 def _torchvision_shapes() -> dict[str, tuple[int, ...]]:

@@ -39,6 +39,17 @@ class Net(nn.Module):
         logits: Tensor = self.head(self.embed(x))
         return logits
 
+    def branch_logits(self, embedding: Tensor) -> tuple[Tensor, ...]:
+        """What each branch would answer alone, from its part of `embed`'s vector (batch, d).
+
+        Training asks branches to be right as well (deep supervision: Lee et al. 2015), so that
+        one that learns fast does not leave the other untaught. A net without branches has none.
+
+        Returns:
+            (batch, n_classes) for each branch.
+        """
+        return ()
+
     def serve(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Logits and embedding from one pass: what a bundle's ONNX graph computes."""
         embedding = self.embed(x)

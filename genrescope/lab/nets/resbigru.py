@@ -36,10 +36,13 @@ class ResBiGRU(Net):
     ) -> None:
         super().__init__()
         self.resnet = ResNet18(n_classes, n_bins, width=width, dropout=dropout)
-        self.resnet.fc = nn.Identity()
         self.bigru = BiGRU(n_classes, n_bins, hidden=hidden, n_layers=n_layers, dropout=dropout)
-        self.bigru.head = nn.Identity()
-        self.head = nn.Linear(8 * width + 4 * hidden, n_classes)
+        self.n_resnet = 8 * width
+        self.head = nn.Linear(self.n_resnet + 4 * hidden, n_classes)
 
     def embed(self, x: Tensor) -> Tensor:
         return torch.cat([self.resnet.embed(x), self.bigru.embed(x)], dim=1)
+
+    def branch_logits(self, embedding: Tensor) -> tuple[Tensor, ...]:
+        of_resnet, of_bigru = embedding.tensor_split([self.n_resnet], dim=1)
+        return self.resnet.head(of_resnet), self.bigru.head(of_bigru)
