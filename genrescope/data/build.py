@@ -11,7 +11,6 @@ The store is a folder:
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import signal
@@ -37,7 +36,7 @@ from genrescope.data.store import (
     FeatureStore,
     track_to_dict,
 )
-from genrescope.data.track import Dataset, Track
+from genrescope.data.track import Dataset, Track, decoded
 from genrescope.errors import AudioError, DatasetError
 from genrescope.signal.decode import stream
 from genrescope.signal.feature_config import FeatureConfig
@@ -167,21 +166,15 @@ def _make(track: Track, config: FeatureConfig) -> _Made:
             spectrum = stft_db(np.concatenate(list(blocks())), config)
         else:
             spectrum = log_mel_stream(blocks(), config)
-        with track.path.open("rb") as file:
-            checksum = hashlib.file_digest(file, "sha256").hexdigest()
+        duration = n_samples / config.sr
+        found = decoded(track, track.path, duration=duration, flags=sound.flags)
     except AudioError as error:
         return _Made(track, reason=error.reason)
     except OSError as error:
         return _Made(track, reason=error.strerror or str(error))
     if spectrum.min() == spectrum.max():
         return _Made(track, reason="digital silence")
-    found = replace(
-        track,
-        path=track.path.resolve(),
-        checksum=checksum,
-        duration=n_samples / config.sr,
-        faults=track.faults + tuple(f for f in sound.flags if f not in track.faults),
-    )
+    found = replace(found, path=track.path.resolve())
     return _Made(found, np.ascontiguousarray(spectrum.T, dtype=np.float16))
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from genrescope.data.splits import SPLITS, make_split
-from genrescope.data.track import REPEAT, Dataset, Track
+from genrescope.data.track import Dataset, Track, decoded, mark_repeats
 from genrescope.errors import AudioError, DatasetError
 from genrescope.signal.decode import stream
 
@@ -51,7 +50,7 @@ def check_dataset(
             raise
     good = [clip.track for clip in heard if not clip.reason]
     absent = dataset.absent | {c.track.track_id: c.reason for c in heard if c.reason}
-    return Dataset(dataset.name, tuple(_mark_repeats(good)), absent)
+    return Dataset(dataset.name, mark_repeats(good), absent)
 
 
 def _hear(track: Track) -> _Heard:
@@ -60,27 +59,11 @@ def _hear(track: Track) -> _Heard:
     try:
         sound = stream(track.path, sr=None)
         duration = sum(block.duration for block in sound)
-        with track.path.open("rb") as file:
-            checksum = hashlib.file_digest(file, "sha256").hexdigest()
+        return _Heard(decoded(track, track.path, duration=duration, flags=sound.flags))
     except AudioError as error:
         return _Heard(track, error.reason)
     except OSError as error:
         return _Heard(track, error.strerror or str(error))
-    faults = track.faults + tuple(f for f in sound.flags if f not in track.faults)
-    return _Heard(replace(track, checksum=checksum, duration=duration, faults=faults))
-
-
-def _mark_repeats(tracks: list[Track]) -> list[Track]:
-    same: dict[str | None, list[str]] = {}
-    for track in tracks:
-        same.setdefault(track.checksum, []).append(track.track_id)
-
-    def marked(track: Track) -> Track:
-        others = [REPEAT + t for t in same[track.checksum] if t != track.track_id]
-        new = tuple(fault for fault in others if fault not in track.faults)
-        return replace(track, faults=track.faults + new)
-
-    return [marked(track) for track in tracks]
 
 
 def _possible(protocol: str, dataset: Dataset) -> dict[str, Any]:

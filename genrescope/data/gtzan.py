@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from genrescope.data.download import disk_error, download
 from genrescope.data.track import REPEAT, Dataset, Track
@@ -146,8 +147,12 @@ def _unpack(archive: Path, genres: Path, progress: Callable[[int, int | None], N
     try:
         with archive.open("rb") as packed, tarfile.open(fileobj=packed, mode="r:gz") as tar:
             total = archive.stat().st_size
-            for member in _clips(tar):
-                tar.extract(member, partial, filter="data")
+            for member, clip in _clips(tar):
+                target = partial / clip
+                target.parent.mkdir(parents=True, exist_ok=True)
+                # Bytes alone: `extract` with a filter is not in Python 3.11.0 to 3.11.3.
+                with target.open("wb") as file:
+                    shutil.copyfileobj(member, file)
                 progress(packed.tell(), total)
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DatasetError(
@@ -160,12 +165,14 @@ def _unpack(archive: Path, genres: Path, progress: Callable[[int, int | None], N
     partial.replace(genres)
 
 
-def _clips(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+def _clips(tar: tarfile.TarFile) -> Iterator[tuple[IO[bytes], str]]:
     """The clips alone, as ``<genre>/<file>``: no link, no folder, no file of another name."""
     for member in tar:
         path = PurePosixPath(member.name)
         if member.isfile() and path.stem in by_id() and path.suffix.lower() in SUFFIXES:
-            yield member.replace(name=f"{by_id()[path.stem].genre}/{path.name}", deep=False)
+            content = tar.extractfile(member)
+            assert content is not None  # as of every regular file
+            yield content, f"{by_id()[path.stem].genre}/{path.name}"
 
 
 def read(folder: str | Path) -> Dataset:

@@ -200,8 +200,10 @@ def _artists(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
         n_groups = sum(any(genres[i] == genre for i in group) for group in groups)
         if n_groups < n_folds:
             raise DatasetError(
-                f"artists: {genre} has {n_groups} known artist(s), too few for {n_folds} folds. "
-                "Name the artists in artists.csv, or ask for fewer folds."
+                f"artists: {genre} has {n_groups} artist(s) to keep apart, too few for {n_folds} "
+                "folds. Every genre needs at least three, and all its tracks of unknown artist "
+                "count as one: name the artists in artists.csv, or choose another protocol, such "
+                "as tracks."
             )
     folds = _folds(members, genres, groups, n_folds, np.random.default_rng(seed))
     return Split("artists", seed, folds, absent=_absent(tracks))
@@ -289,8 +291,8 @@ def _check_fold(
         missing = classes - {known[track_of(member)].genre for member in members}
         if missing:
             raise DatasetError(
-                f"{part} lacks {', '.join(sorted(missing))}. More tracks (or artists) of it, "
-                "fewer folds or another seed help."
+                f"{part} lacks {', '.join(sorted(missing))}. More tracks (or artists) of it or "
+                "another seed help."
             )
     if protocol.together is not None:
         _check_together(side, known, protocol.together)

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.data import gtzan
-from genrescope.data.track import Dataset, Track
+from genrescope.data.track import Dataset, Track, mark_repeats
 from genrescope.errors import DatasetError
 from genrescope.signal.feature_config import STORE_CONFIG, FeatureConfig
 
@@ -38,7 +38,8 @@ class FeatureStore:
 
     Attributes:
         config: how the features were made.
-        facts: the tracks in order, with genre, artist and duration.
+        facts: the tracks in order, with genre, artist and duration; files that hold the same
+            bytes are marked as repeats.
         absent: track ID -> why its features are not here.
         name: where the store was read from, for messages.
     """
@@ -162,7 +163,8 @@ def _load_folder(path: Path) -> FeatureStore:
                 f"{path}: feature store of format {index['format']}, not {FORMAT}; build it again."
             )
         config = FeatureConfig.from_dict(index["config"])
-        facts = tuple(track_from_dict(row) for row in index["tracks"])
+        # Found on reading, so that the stores of earlier versions have their repeats as well.
+        facts = mark_repeats([track_from_dict(row) for row in index["tracks"]])
         spans = [(int(row["offset"]), int(row["n_frames"])) for row in index["tracks"]]
         frames = np.memmap(path / FEATURES_NAME, np.float16, mode="r").reshape(-1, config.n_bins)
         if any(start < 0 or start + n > len(frames) for start, n in spans):

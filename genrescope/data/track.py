@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 REPEAT = "repeat:"
 """Prefix of the fault that names another track with the very same audio."""
+UNDECODABLE = "undecodable"
+"""The fault of a clip that does not decode in one release of its data set or another."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class Track:
         artist: None where unknown.
         title: None where unknown.
         path: the audio file, None where it is not here.
-        checksum: SHA-256 of the audio file in hex.
+        checksum: SHA-256 of the audio file in hex, None where it was not read.
         duration: length of the audio in seconds.
         faults: known faults, e.g. ``undecodable`` or ``repeat:jazz.00051``.
     """
@@ -52,3 +56,40 @@ class Dataset:
     name: str
     tracks: tuple[Track, ...]
     absent: dict[str, str] = field(default_factory=dict)
+
+
+def decoded(track: Track, path: Path, *, duration: float, flags: Sequence[str] = ()) -> Track:
+    """A track whose audio has just been decoded to its end, with what that told.
+
+    Args:
+        track: as it was known before.
+        path: the file that was decoded, read once more for its checksum.
+        duration: length of the audio in seconds.
+        flags: faults that the decoder met.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        checksum = hashlib.file_digest(file, "sha256").hexdigest()
+    # A table's "undecodable" is of another release of the clip, since this one decodes.
+    known = tuple(fault for fault in track.faults if fault != UNDECODABLE)
+    new = tuple(flag for flag in flags if flag not in known)
+    return replace(track, checksum=checksum, duration=duration, faults=known + new)
+
+
+def mark_repeats(tracks: Sequence[Track]) -> tuple[Track, ...]:
+    """The tracks, those whose files hold the same bytes marked as repeats of each other."""
+    same: dict[str, list[str]] = {}
+    for track in tracks:
+        if track.checksum is not None:
+            same.setdefault(track.checksum, []).append(track.track_id)
+
+    def marked(track: Track) -> Track:
+        if track.checksum is None:
+            return track
+        others = [REPEAT + t for t in same[track.checksum] if t != track.track_id]
+        new = tuple(fault for fault in others if fault not in track.faults)
+        return replace(track, faults=track.faults + new)
+
+    return tuple(marked(track) for track in tracks)

@@ -12,7 +12,7 @@ import numpy as np
 from genrescope.data import gtzan
 from genrescope.data.build import build_store
 from genrescope.data.store import FeatureStore
-from genrescope.data.track import Dataset, Track
+from genrescope.data.track import Dataset, Track, decoded, mark_repeats
 from genrescope.errors import AudioError, DatasetError
 from genrescope.signal.decode import decode
 from genrescope.signal.feature_config import STORE_CONFIG, FeatureConfig
@@ -86,12 +86,12 @@ def raw_store(dataset: Dataset, *, progress: Progress | None = None) -> FeatureS
             absent[track.track_id] = error.reason
         else:
             clips.append((samples / peak).astype(np.float16)[:, np.newaxis])
-            facts.append(replace(track, duration=len(samples) / RAW.sr))
+            facts.append(decoded(track, track.path, duration=len(samples) / RAW.sr))
         if progress is not None:
             progress(i, len(dataset.tracks), track.track_id)
     if not facts:
         raise DatasetError(f"{dataset.name}: no clip can be used.")
-    return FeatureStore(RAW, tuple(facts), absent, dataset.name, tuple(clips))
+    return FeatureStore(RAW, mark_repeats(facts), absent, dataset.name, tuple(clips))
 
 
 def few(store: FeatureStore, per_genre: int) -> FeatureStore:

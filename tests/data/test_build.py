@@ -12,6 +12,7 @@ import pytest
 
 from genrescope.data import build, folder
 from genrescope.data.build import build_store
+from genrescope.data.splits import make_split
 from genrescope.data.store import FeatureStore, is_store
 from genrescope.data.track import Dataset, Track
 from genrescope.errors import DatasetError
@@ -101,6 +102,25 @@ def test_what_changed_is_computed_again(music: Path, tmp_path: Path) -> None:
     assert set(store.tracks) == {*GOOD, "fado/broken.mp3.wav"} - {"polka/2.wav"}
     assert store.get("fado/1.wav").shape[1] == MEL.frames(4 * 8000)
     assert store.facts[0].artist == "Amália"
+
+
+def test_a_copy_under_another_artist_stays_on_the_side_of_the_original(
+    music: Path, tmp_path: Path
+) -> None:
+    copy = music / "fado" / "copy.wav"
+    shutil.copy(music / "fado" / "1.wav", copy)
+    rows = [f"{genre}/{k}.wav,{genre} {k}" for genre in ("fado", "polka") for k in range(3)]
+    (music / "artists.csv").write_text("\n".join(["track,artist", *rows, "fado/copy.wav,Guest"]))
+    store = build_store(folder.read(music), tmp_path / "store", config=MEL, workers=1)
+    repeats = {track.track_id: track.repeats for track in store.facts if track.repeats}
+    assert repeats == {"fado/1.wav": ("fado/copy.wav",), "fado/copy.wav": ("fado/1.wav",)}
+    for seed in range(5):
+        for fold in make_split("artists", store.facts, seed=seed, n_folds=3).folds:
+            side = {member: part for part, members in fold.parts().items() for member in members}
+            assert side["fado/copy.wav"] == side["fado/1.wav"]
+    write_tone(copy, seconds=1.5)
+    store = build_store(folder.read(music), tmp_path / "store", config=MEL, workers=1)
+    assert not any(track.repeats for track in store.facts)
 
 
 def test_other_configuration_is_refused(music: Path, tmp_path: Path) -> None:

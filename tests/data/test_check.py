@@ -6,9 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import soundfile as sf
 
-from genrescope.data import folder
+from genrescope.data import folder, gtzan
 from genrescope.data.check import check_dataset, describe
+
+from .conftest import write_tone
 
 
 def test_faults_are_found(music: Path) -> None:
@@ -23,6 +26,22 @@ def test_faults_are_found(music: Path) -> None:
     repeats = {track.track_id: track.repeats for track in found.tracks if track.repeats}
     assert repeats == {"fado/1.wav": ("polka/same.wav",), "polka/same.wav": ("fado/1.wav",)}
     assert seen == list(range(1, 9))
+
+
+def test_what_decodes_is_not_called_undecodable(tmp_path: Path) -> None:
+    sound, sr = sf.read(write_tone(tmp_path / "tone.wav"))
+    (tmp_path / "jazz").mkdir()
+    (tmp_path / "reggae").mkdir()
+    sf.write(tmp_path / "jazz" / "jazz.00054.au", sound, sr)
+    sf.write(tmp_path / "reggae" / "reggae.00086.au", sound[:sr], sr)
+    read = gtzan.read(tmp_path)
+    assert [track.faults for track in read.tracks] == [("undecodable",), ("distorted",)]
+    found = check_dataset(read, workers=1)
+    assert [track.faults for track in found.tracks] == [(), ("distorted",)]
+    (tmp_path / "jazz" / "jazz.00054.au").write_bytes(b"no audio")
+    found = check_dataset(read, workers=1)
+    assert [track.track_id for track in found.tracks] == ["reggae.00086"]
+    assert "jazz.00054" in found.absent
 
 
 def test_description_says_what_splits_are_possible(music: Path) -> None:

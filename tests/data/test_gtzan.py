@@ -102,6 +102,22 @@ def test_fetch_unpacks_the_clips_and_nothing_else(tmp_path: Path) -> None:
     assert gtzan.fetch(tmp_path / "here", url=url, size=None, md5=None) == dataset
 
 
+def test_fetch_unpacks_without_the_filters_of_tarfile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.11.0 to 3.11.3 have neither `TarInfo.replace` nor the argument of `extract`."""
+    extract = tarfile.TarFile.extract
+
+    def without_filter(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
+        extract(tar, member, path)
+
+    monkeypatch.delattr(tarfile.TarInfo, "replace")
+    monkeypatch.setattr(tarfile.TarFile, "extract", without_filter)
+    url = archive(tmp_path / "a.tar.gz", MEMBERS)
+    dataset = gtzan.fetch(tmp_path / "here", url=url, size=None, md5=None)
+    assert [t.path.read_bytes() for t in dataset.tracks] == [b"first", b"nor outside", b"second"]
+
+
 def test_damaged_archive_leaves_no_half_data_set(tmp_path: Path) -> None:
     url = archive(
         tmp_path / "a.tar.gz", MEMBERS | {"genres/pop/pop.00001.au": bytes(range(256)) * 99}

@@ -161,8 +161,23 @@ def test_no_such_split() -> None:
         make_split("windows", gtzan.tracks())
     with pytest.raises(DatasetError, match=r"artists\.csv"):
         make_split("artists", [Track(f"{g}{i}", g) for g in "ab" for i in range(20)])
-    with pytest.raises(DatasetError, match="valid lacks b"):
+    with pytest.raises(DatasetError, match=r"valid lacks b\. More .* of it or another seed"):
         make_split("tracks", [Track(f"{g}{i}", g) for g, n in ("a9", "b2") for i in range(int(n))])
+
+
+def test_three_artists_of_each_genre_are_needed_as_the_error_says() -> None:
+    def tracks(n_artists: int) -> list[Track]:
+        named = [Track(f"{g}{i}", g, f"{g}{i % n_artists}") for g in "ab" for i in range(30)]
+        return [*named, *(Track(f"{g}{i}", g, f"{g}{i}") for g in "c" for i in range(9))]
+
+    for n_folds in (2, 3, 4, 5):
+        with pytest.raises(DatasetError) as caught:
+            make_split("artists", tracks(2), n_folds=n_folds)
+    assert str(caught.value).startswith("artists: a has 2 artist(s) to keep apart")
+    assert "at least three" in str(caught.value)
+    assert "fewer folds" not in str(caught.value)
+    make_split("artists", tracks(3), n_folds=3)
+    make_split("tracks", tracks(2))
 
 
 def test_clip_too_short_for_a_window_is_excluded_in_words() -> None:
