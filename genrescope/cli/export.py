@@ -31,6 +31,14 @@ def export(
             help="What evaluate --degrade --json said of the evidence's own bundle, for the card.",
         ),
     ] = None,
+    last: Annotated[
+        bool,
+        typer.Option(
+            "--last",
+            help="Take the last epoch of each run, not the one its validation part chose. What "
+            "held nothing out, as by --split all, and its evidence always do.",
+        ),
+    ] = False,
     name: Annotated[str, typer.Option(help="What to call the bundle.")] = "my-genres",
     licence: Annotated[str, typer.Option(help="Its licence.")] = "Apache-2.0",
 ) -> None:
@@ -50,6 +58,7 @@ def export(
         command=shlex.join(["genrescope", *sys.argv[1:]]),
         evidence=[Run.load(path) for path in evidence or ()],
         degradations=degradation_rows(degradations) if degradations else (),
+        last=last,
     )
     for row in bundle.metrics:
         typer.echo(

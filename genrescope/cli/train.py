@@ -136,7 +136,7 @@ def _recipe(path: Path | None, *, net: str | None, kind: str, epochs: int | None
     recipe = Recipe.load(DEFAULT_RECIPE if path is None else path)
     if kind == "raw" and path is None:
         recipe = replace(recipe, net="m5", options={}, augment=NO_AUGMENT)
-    if kind == "raw" and recipe.augment != NO_AUGMENT:
+    if kind == "raw" and recipe.augment.disturbs:
         raise GenrescopeError(
             f"{path}: its augmentation is of spectrograms; for raw input turn each off with 0."
         )

@@ -16,6 +16,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import interpolate
 
+from genrescope.errors import GenrescopeError
 from genrescope.lab.background import Background, lay_under
 
 UNIT_DB = 13.0
@@ -31,9 +32,20 @@ FRAME_DB = 4.65
 """What a second of reverberation time takes from a tail in one frame of 77.5 ms, dB."""
 
 
+_SHARES = (
+    ("band_limit",), ("reverb",), ("noise",), ("style",), ("voices", "hiss"), ("mixup", "cutmix"),
+)  # fmt: skip
+"""Probabilities; those side by side exclude each other."""
+_LEVELS = ("loudest_noise", "snr_db", "mixup_alpha")
+"""What says how a disturbance is, not how much of it there is."""
+
+
 @dataclass(frozen=True)
 class Augment:
     """How strongly to disturb; every zero turns its disturbance off.
+
+    Raises:
+        GenrescopeError: a negative strength, or a probability above 1.
 
     Attributes:
         shift_bands: largest shift along the mel axis (pitch), in bands.
@@ -71,6 +83,21 @@ class Augment:
     mixup: float = 0.3
     mixup_alpha: float = 0.3
     cutmix: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value < 0 and name not in _LEVELS:
+                raise GenrescopeError(f"recipe: augment.{name} must not be negative.")
+        for names in _SHARES:
+            if sum(getattr(self, name) for name in names) > 1:
+                raise GenrescopeError(
+                    f"recipe: augment.{' and '.join(names)}: a probability is at most 1."
+                )
+
+    @property
+    def disturbs(self) -> bool:
+        """Whether anything is done at all."""
+        return any(value for name, value in vars(self).items() if name not in _LEVELS)
 
     @property
     def needs_background(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genrescope.data.splits import PARTS, track_of
+from genrescope.data.splits import track_of
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
@@ -20,6 +20,8 @@ from genrescope.lab.examples import Examples, examples
 from genrescope.lab.metrics import by_track, calibration_error, fit_temperature, score
 from genrescope.lab.run import Run, n_frames_of
 from genrescope.lab.train import mean_probs, predict_windows
+
+_DOUBTS = ("uncertain", "no music")
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,22 @@ def run_examples(run: Run, store: FeatureStore, members: Sequence[str]) -> Examp
     )
 
 
-def gather(runs: Sequence[Run], store: FeatureStore) -> list[Evidence]:
-    """What runs say of the clips they did not learn, best part first: test, else valid.
+def gather(
+    runs: Sequence[Run],
+    store: FeatureStore,
+    *,
+    parts: Sequence[str] = ("test", "valid"),
+    last: bool = False,
+) -> list[Evidence]:
+    """What runs say of the clips they did not learn.
 
     Folds of one protocol are joined; runs over the same clips (other seeds) are averaged.
 
     Args:
         runs: trainings with a held-out part.
         store: the features they were trained on.
+        parts: of each run the first of these that holds clips.
+        last: judge the last epoch, not the one that the valid part chose.
 
     Raises:
         GenrescopeError: a run that held nothing out.
@@ -73,12 +83,12 @@ def gather(runs: Sequence[Run], store: FeatureStore) -> list[Evidence]:
     sources: dict[tuple[str, str], list[Run]] = {}
     classes: dict[str, int] = {}
     for run in runs:
-        parts = run.fold.parts()
-        part = next((p for p in reversed(PARTS[1:]) if parts[p]), None)
+        members = run.fold.parts()
+        part = next((p for p in parts if members[p]), None)
         if part is None:
             raise GenrescopeError(f"{run.path}: held nothing out, so it is no evidence.")
-        data = run_examples(run, store, parts[part])
-        logits = predict_windows(run.net(), data)
+        data = run_examples(run, store, members[part])
+        logits = predict_windows(run.net(last=last), data)
         key = (run.config["split"]["protocol"], part)
         sources.setdefault(key, []).append(run)
         there = joined.setdefault(key, {})
@@ -154,6 +164,7 @@ def degradation_rows(path: Path) -> list[dict[str, Any]]:
                 "accuracy": row["accuracy"]["value"],
                 "low": row["accuracy"]["low"],
                 "high": row["accuracy"]["high"],
+                "flagged": {flag: row["flagged"].get(flag, 0.0) for flag in _DOUBTS},
             }
             for row in report["degradations"]
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -14,6 +15,19 @@ from genrescope.lab.augment import Augment
 DEFAULT_RECIPE = Path(__file__).parent / "recipes" / "default.toml"
 """How the nets of the shipped bundle are trained."""
 
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "window_s": (0.01, math.inf),
+    "epochs": (1, math.inf),
+    "excerpts": (1, math.inf),
+    "batch_size": (2, math.inf),  # batch normalisation takes no single one
+    "lr": (0, math.inf),
+    "weight_decay": (0, math.inf),
+    "label_smoothing": (0, 0.999),
+    "ema": (0, 0.999999),
+    "judge_every": (1, math.inf),
+    "patience": (0, math.inf),
+}
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -22,6 +36,9 @@ class Recipe:
     Attributes:
         net: name in `genrescope.lab.nets.NETS`.
         options: keyword arguments of the net.
+        weights: where a ResNet, or the one in a Res-BiGRU, starts from: a file of weights trained
+            on images, or its URL; empty for none.
+        weights_sha256: checksum of that file; a URL needs one.
         window_s: length of an excerpt in s.
         epochs: passes; one pass takes ``excerpts`` of each clip.
         excerpts: random excerpts of a clip in one epoch; a fixed window counts as one.
@@ -33,10 +50,15 @@ class Recipe:
         judge_every: epochs from one validation to the next; the last is always validated.
         patience: validations without a better loss before stopping; 0 never stops.
         augment: how excerpts are disturbed.
+
+    Raises:
+        GenrescopeError: a number outside of its range.
     """
 
     net: str = "compact"
     options: Mapping[str, Any] = field(default_factory=dict)
+    weights: str = ""
+    weights_sha256: str = ""
     window_s: float = 3.0
     epochs: int = 30
     excerpts: int = 5
@@ -48,6 +70,13 @@ class Recipe:
     judge_every: int = 1
     patience: int = 0
     augment: Augment = field(default_factory=Augment)
+
+    def __post_init__(self) -> None:
+        for name, (lowest, highest) in _RANGES.items():
+            value = getattr(self, name)
+            if not lowest <= value <= highest:
+                to = f"from {lowest:g} to {highest:g}" if highest < math.inf else f">= {lowest:g}"
+                raise GenrescopeError(f"recipe: {name} must be {to}, not {value:g}.")
 
     def to_dict(self) -> dict[str, Any]:
         """Nested plain dict; `Recipe.from_dict` is the inverse."""

@@ -19,8 +19,10 @@ from genrescope.errors import GenrescopeError
 from genrescope.lab.background import background
 from genrescope.lab.examples import Examples, examples
 from genrescope.lab.nets import NETS, Net
+from genrescope.lab.nets.resbigru import ResBiGRU
+from genrescope.lab.nets.resnet import ResNet18, load_image_weights
 from genrescope.lab.recipe import Recipe
-from genrescope.lab.train import CONFIG, WEIGHTS, Training, start_run
+from genrescope.lab.train import CHECKPOINT, CONFIG, WEIGHTS, Training, start_run
 from genrescope.signal.feature_config import FeatureConfig
 
 
@@ -39,8 +41,22 @@ def make_net(recipe: Recipe, *, n_classes: int, n_bins: int) -> Net:
         raise GenrescopeError(f"there is no net {recipe.net!r}; there are {', '.join(NETS)}.")
     try:
         return NETS[recipe.net](n_classes, n_bins, **recipe.options)
-    except TypeError as error:
-        raise GenrescopeError(f"net {recipe.net}: {error}.") from None
+    except (TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
+        raise GenrescopeError(f"net {recipe.net}, options {recipe.options}: {error}.") from None
+
+
+def start_from_images(net: Net, recipe: Recipe) -> None:
+    """Load the recipe's image-trained weights into the net's ResNet.
+
+    Raises:
+        GenrescopeError: the net has none, or see `load_image_weights`.
+    """
+    resnet = net.resnet if isinstance(net, ResBiGRU) else net
+    if not isinstance(resnet, ResNet18):
+        raise GenrescopeError(
+            f"recipe: weights are for resnet18 and res-bigru; net {recipe.net} takes none."
+        )
+    load_image_weights(resnet, recipe.weights, sha256=recipe.weights_sha256 or None)
 
 
 def begin(
@@ -78,10 +94,15 @@ def begin(
     def load(members: tuple[str, ...]) -> Examples:
         return examples(store, members, n_frames=n_frames, starts=split.starts)
 
-    config = _config(store, split, recipe, fold=fold, seed=seed, command=command)
-    start_run(out, config, resume=resume)
     torch.manual_seed(seed)
     net = make_net(recipe, n_classes=len(store.genres), n_bins=store.config.n_bins)
+    if n_frames < net.min_frames:
+        raise GenrescopeError(
+            f"recipe: window_s {recipe.window_s:g} is {n_frames} frames here; {recipe.net} needs "
+            f"{net.min_frames}."
+        )
+    if recipe.weights and not (resume and (out / CHECKPOINT).exists()):
+        start_from_images(net, recipe)
     training = Training(
         net,
         recipe,
@@ -92,6 +113,9 @@ def begin(
         seed=seed,
         background=background(store.config) if recipe.augment.needs_background else None,
     )
+    # Last, so that what cannot begin leaves no folder behind.
+    config = _config(store, split, recipe, fold=fold, seed=seed, command=command)
+    start_run(out, config, resume=resume)
     if resume:
         training.resume()
     return training
@@ -145,11 +169,19 @@ class Run:
         """The tracks or windows it was trained, chosen and is to be tested on."""
         return Fold(**{part: tuple(ids) for part, ids in self.config["fold_members"].items()})
 
-    def net(self) -> Net:
-        """The net with its best weights, in evaluation mode."""
+    def net(self, *, last: bool = False) -> Net:
+        """The net in evaluation mode, with its best weights or those of the last epoch.
+
+        Raises:
+            GenrescopeError: the last ones are asked for and the run's checkpoint is gone.
+        """
         net = make_net(self.recipe, n_classes=len(self.labels), n_bins=self.features.n_bins)
-        state = torch.load(self.path / WEIGHTS, map_location="cpu", weights_only=True)
-        net.load_state_dict(state)
+        path = self.path / (CHECKPOINT if last else WEIGHTS)
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except OSError as error:
+            raise GenrescopeError(f"{path}: cannot be read ({error.strerror}).") from None
+        net.load_state_dict(state["average"] if last else state)
         return net.eval()
 
 

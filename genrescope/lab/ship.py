@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +21,7 @@ from genrescope.lab.evidence import gather, metric_rows, run_examples, window_te
 from genrescope.lab.export import check_parity, to_onnx
 from genrescope.lab.nets import Net
 from genrescope.lab.novelty import fit_no_music
+from genrescope.lab.provenance import commit
 from genrescope.lab.run import Run, n_frames_of
 from genrescope.lab.train import mean_probs
 from genrescope.model.bundle import Bundle
@@ -97,6 +97,7 @@ def ship(
     command: str,
     evidence: Sequence[Run] = (),
     degradations: Sequence[Mapping[str, Any]] = (),
+    last: bool = False,
 ) -> Bundle:
     """Write the bundle of one run, or of several as an ensemble.
 
@@ -109,9 +110,11 @@ def ship(
         created: ISO date.
         command: what the user typed.
         evidence: runs of the same recipe that held clips out; the runs themselves by default.
-            They give the temperature, the thresholds and the figures.
+            They give the figures; the first one's protocol gives, by its valid part where it has
+            one, the temperature and the thresholds.
         degradations: how a bundle of the evidence fares, see
             `genrescope.lab.evidence.degradation_rows`.
+        last: take the last epoch of every run, not the one its valid part chose.
 
     Raises:
         GenrescopeError: runs that do not fit each other, a net that ONNX Runtime does not
@@ -122,10 +125,17 @@ def ship(
         same = (run.features, run.labels, run.recipe.window_s)
         if same != (first.features, first.labels, first.recipe.window_s):
             raise GenrescopeError(f"{run.path}: has other inputs or labels than {first.path}.")
-    proof = gather(evidence or runs, store)
-    calibrating = min(proof, key=lambda one: one.part != "valid")
+    # What held nothing out ships its last epoch, and is judged by the last of its evidence.
+    last = last or not first.fold.valid
+    proof = evidence or runs
+    judged = gather(proof, store, last=last)
+    # Temperature and thresholds never come from a test part while there is another.
+    protocol = proof[0].config["split"]["protocol"]
+    of_one = [run for run in proof if run.config["split"]["protocol"] == protocol]
+    calibrating = gather(of_one, store, parts=("valid", "test"), last=last)[0]
     temperature = window_temperature(calibrating.logits, calibrating.labels)
-    net = runs[0].net() if len(runs) == 1 else Ensemble([run.net() for run in runs])
+    nets = [run.net(last=last) for run in runs]
+    net = nets[0] if len(nets) == 1 else Ensemble(nets)
     learned = list(dict.fromkeys(track_of(m) for run in runs for m in run.fold.train))
     served = Whitened(net, _embeddings(net, first, store, learned), size=EMBEDDING_SIZE).eval()
     n_frames = n_frames_of(first.recipe, first.features)
@@ -150,7 +160,7 @@ def ship(
         thresholds=thresholds,
         no_music=fit_no_music(store, learned),
         training=_training(runs, learned, command),
-        metrics=metric_rows(proof, temperature, store.facts),
+        metrics=metric_rows(judged, temperature, store.facts),
         degradations=degradations,
         licence=licence,
         created=created,
@@ -206,16 +216,5 @@ def _training(runs: Sequence[Run], tracks: list[str], command: str) -> dict[str,
         "export": command,
         "date": config["date"],
         "versions": config["versions"],
-        "commit": _commit(),
+        "commit": commit(),
     }
-
-
-def _commit() -> str:
-    """The commit of the checkout that exports; empty outside of one."""
-    answer = subprocess.run(
-        ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return answer.stdout.strip()

@@ -42,7 +42,8 @@ class Bundle:
         metrics: rows with ``protocol``, ``part``, ``level``, ``n``, ``accuracy`` and its 95 %
             interval ``low``, ``high``; more keys, such as ``command`` and ``date``, are free.
         degradations: rows with ``name``, ``n``, ``accuracy``, ``low``, ``high``, ``drop`` from the
-            clean recordings, and ``sink``, the genre named most, with its ``sink_share``.
+            clean recordings, and ``sink``, the genre named most, with its ``sink_share``;
+            ``flagged`` may hold the shares that got each flag.
         licence: under which terms it may be used.
         created: ISO date.
         files: SHA-256 of each file beside ``bundle.json``.

@@ -137,17 +137,21 @@ def _degradations(bundle: Bundle) -> str:
     lines = [
         "## Degradations",
         "",
-        "Held-out recordings, each disturbed on its way to the model and heard through the whole",
-        "path; judged by a model of the same recipe that had not learned them.",
+        "Held-out recordings, some of them excerpts of a few seconds, each disturbed on its way to",
+        "the model and heard through the whole path; judged by a model of the same recipe that had",
+        "not learned them. Rooms, noise and voices are made, not recorded, and noise and voices",
+        "are made alike in training: people and rooms as they are have not been tried.",
         "",
-        "| degradation | n | accuracy | interval | drop | named most |",
-        "|---|---:|---:|---|---:|---|",
+        "| degradation | n | accuracy | interval | drop | named most | uncertain | no music |",
+        "|---|---:|---:|---|---:|---|---:|---:|",
     ]
     for row in bundle.degradations:
+        flagged = row.get("flagged", {})
+        doubts = (f"{flagged[f]:.0%}" if f in flagged else "" for f in ("uncertain", "no music"))
         lines.append(
             f"| {plain(row['name'])} | {row['n']} | {row['accuracy']:.3f} "
             f"| {row['low']:.3f} to {row['high']:.3f} | {row['drop']:+.3f} "
-            f"| {plain(row['sink'])} ({row['sink_share']:.0%}) |"
+            f"| {plain(row['sink'])} ({row['sink_share']:.0%}) | {' | '.join(doubts)} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -180,7 +184,9 @@ def _no_music(figures: dict[str, float]) -> str:
     text = (
         "- What sounds like no music gets the flag `no music`: a logistic model of the texture of "
         "its spectrogram, in windows of a few seconds, learned from the training tracks against "
-        "made noise, tones, hum, clicks and speech."
+        "made noise, tones, hum, clicks and the speech of one voice. Several people at once are "
+        "mostly not flagged, since music with people talking over it must not be; music of a "
+        "narrow band, as by telephone, sometimes is."
     )
     if figures:
         shares = ", ".join(f"{plain(kind)} {share:.1%}" for kind, share in figures.items())

@@ -204,11 +204,13 @@ def _check_degradations(value: object) -> None:
             and all(_is_number(row.get(key), 0, 1) for key in ("low", "accuracy", "high"))
             and _is_number(row.get("drop"), -1, 1)
             and _is_number(row.get("sink_share"), 0, 1)
+            and isinstance(flagged := row.get("flagged", {}), dict)
+            and all(_is_number(share, 0, 1) for share in flagged.values())
         )
         _require(
             good,
             f"degradations[{i}] does not hold texts name and sink, a count n, and accuracy, low, "
-            "high, drop and sink_share within 0 to 1",
+            "high, drop, sink_share and the shares in flagged within 0 to 1",
         )
 
 

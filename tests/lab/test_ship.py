@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from genrescope.data.splits import make_split
 from genrescope.data.store import FeatureStore
@@ -23,6 +25,7 @@ from genrescope.lab.evidence import (
     gather,
     metric_rows,
     run_examples,
+    window_temperature,
 )
 from genrescope.lab.metrics import Interval
 from genrescope.lab.novelty import COUNTEREXAMPLES, made_clips
@@ -118,6 +121,45 @@ def test_a_run_on_everything_needs_evidence_from_others(
     assert bundle.metrics[0]["part"] == "test"
 
 
+def _with_a_best_epoch_that_is_wrong(run: Run, folder: Path) -> Run:
+    """The run with weights kept as the best ones that mix up all genres; its checkpoint stays."""
+    shutil.copytree(run.path, folder)
+    state = run.net().state_dict()
+    for key in ("head.weight", "head.bias"):
+        state[key] = state[key].roll(1, 0)
+    torch.save(state, folder / "best.pt")
+    return Run.load(folder)
+
+
+def test_what_ships_its_last_epoch_is_judged_by_the_last_of_its_evidence(
+    store: FeatureStore, runs: dict[str, Run], tmp_path: Path
+) -> None:
+    run = _with_a_best_epoch_that_is_wrong(runs["a"], tmp_path / "run")
+    everything = ship([runs["all"]], store, tmp_path / "all", evidence=[run], **ABOUT)
+    best = ship([run], store, tmp_path / "best", **ABOUT)
+    last = ship([run], store, tmp_path / "last", last=True, **ABOUT)
+    assert everything.metrics == last.metrics != best.metrics
+    assert everything.temperature == last.temperature
+    assert last.files["model.onnx"] != best.files["model.onnx"]
+
+
+def test_the_last_epoch_of_a_run_without_its_checkpoint_is_missed(
+    runs: dict[str, Run], tmp_path: Path
+) -> None:
+    shutil.copytree(runs["a"].path, tmp_path / "run", ignore=shutil.ignore_patterns("check*"))
+    with pytest.raises(GenrescopeError, match=r"checkpoint\.pt: cannot be read"):
+        Run.load(tmp_path / "run").net(last=True)
+
+
+def test_no_temperature_is_fitted_on_a_test_part(
+    store: FeatureStore, runs: dict[str, Run], tmp_path: Path
+) -> None:
+    bundle = ship([runs["a"]], store, tmp_path, **ABOUT)
+    assert bundle.metrics[0]["part"] == "test"
+    (valid,) = gather([runs["a"]], store, parts=("valid",))
+    assert bundle.temperature == pytest.approx(window_temperature(valid.logits, valid.labels))
+
+
 def test_degradations_are_read_from_what_evaluate_prints(tmp_path: Path) -> None:
     interval = Interval(0.5, 0.4, 0.6)
     row = Degraded("hall", 98, interval, 0.1, "jazz", 0.25, 0.2, {"uncertain": 0.1})
@@ -125,7 +167,7 @@ def test_degradations_are_read_from_what_evaluate_prints(tmp_path: Path) -> None
     file.write_text(json.dumps({"degradations": [row.to_dict()]}))
     assert degradation_rows(file) == [
         {"name": "hall", "n": 98, "drop": 0.1, "sink": "jazz", "sink_share": 0.25,
-         "accuracy": 0.5, "low": 0.4, "high": 0.6}
+         "accuracy": 0.5, "low": 0.4, "high": 0.6, "flagged": {"uncertain": 0.1, "no music": 0.0}}
     ]  # fmt: skip
 
 

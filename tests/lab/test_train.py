@@ -16,6 +16,7 @@ from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
 from genrescope.lab.augment import Augment
 from genrescope.lab.background import background
+from genrescope.lab.nets.resnet import ResNet18
 from genrescope.lab.recipe import Recipe
 from genrescope.lab.run import Run, all_tracks, begin
 from genrescope.lab.train import Training
@@ -175,3 +176,34 @@ def test_unknown_nets_and_folds_are_refused(store: FeatureStore, tmp_path: Path)
     split = make_split("tracks", store.facts, seed=1, n_folds=3)
     with pytest.raises(GenrescopeError, match="folds 0 to 2"):
         begin(store, split, RECIPE, fold=3, seed=0, out=tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"net": "foo"}, "no net 'foo'"),
+        ({"options": {"width": -1}}, "width"),
+        ({"window_s": 0.5}, "window_s 0.5 is 6 frames here; cnn needs 16"),
+        ({"weights": "some.pth"}, "net cnn takes none"),
+    ],
+)
+def test_what_cannot_begin_leaves_no_run_behind(
+    store: FeatureStore, tmp_path: Path, change: dict[str, object], said: str
+) -> None:
+    with pytest.raises(GenrescopeError, match=said):
+        _training(store, tmp_path / "run", replace(RECIPE, **change))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_resnet_starts_from_image_weights(store: FeatureStore, tmp_path: Path) -> None:
+    torch.manual_seed(11)
+    images = ResNet18(1000)
+    state = images.state_dict()
+    state["conv1.weight"] = state["conv1.weight"].expand(-1, 3, -1, -1) / 3
+    torch.save(state, tmp_path / "images.pth")
+    recipe = replace(RECIPE, options={}, weights=str(tmp_path / "images.pth"))
+    for net, prefix in (("resnet18", ""), ("res-bigru", "resnet.")):
+        training = _training(store, tmp_path / net, replace(recipe, net=net))
+        ours = training.net.state_dict()
+        for key in ("conv1.weight", "layer4.1.conv2.weight"):
+            torch.testing.assert_close(ours[prefix + key], images.state_dict()[key])

@@ -100,6 +100,12 @@ def test_a_package_without_its_model_says_so(
         Bundle.load()
 
 
+HALL = {
+    "name": "hall", "n": 98, "accuracy": 0.5, "low": 0.4, "high": 0.6, "drop": 0.1,
+    "sink": "jazz", "sink_share": 0.25,
+}  # fmt: skip
+
+
 def _set(key: str, value: Any) -> Change:
     return lambda payload: payload.__setitem__(key, value)
 
@@ -158,6 +164,10 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "an interval turned round": (_metric("low", 0.9), "metrics[0]"),
     "degradations of another type": (_set("degradations", {}), "degradations"),
     "a degradation without figures": (_set("degradations", [{"name": "hall"}]), "degradations[0]"),
+    "a degradation with a share of two": (
+        _set("degradations", [HALL | {"flagged": {"uncertain": 2.0}}]),
+        "degradations[0]",
+    ),
     "deep nesting": (_set("training", json.loads("[" * 40 + "]" * 40)), ""),
 }
 
@@ -246,11 +256,12 @@ def test_the_card_tells_what_bundle_json_holds(tiny_bundle: Path) -> None:
 
 
 def test_the_card_tells_how_the_model_stands_a_room(tmp_path: Path) -> None:
-    row = {"name": "hall", "n": 98, "accuracy": 0.5, "low": 0.4, "high": 0.6, "drop": 0.1}
-    row |= {"sink": "jazz", "sink_share": 0.25}
-    bundle = make_bundle(tmp_path, degradations=[row])
-    assert Bundle.load(tmp_path).degradations == [row]
-    assert "| hall | 98 | 0.500 | 0.400 to 0.600 | +0.100 | jazz (25%) |" in model_card(bundle)
+    doubtful = HALL | {"name": "telephone", "flagged": {"uncertain": 0.05, "no music": 0.17}}
+    bundle = make_bundle(tmp_path, degradations=[HALL, doubtful])
+    assert Bundle.load(tmp_path).degradations == [HALL, doubtful]
+    figures = "98 | 0.500 | 0.400 to 0.600 | +0.100 | jazz (25%)"
+    assert f"| hall | {figures} |  |  |" in model_card(bundle)
+    assert f"| telephone | {figures} | 5% | 17% |" in model_card(bundle)
     assert "Degradations" not in model_card(make_bundle(tmp_path))
 
 
