@@ -27,6 +27,9 @@ VERBS: dict[str, str] = {
 }
 """Verb to ``module:attribute``, a function or a `typer.Typer`; ``--help`` lists them in order."""
 
+TRAIN_MODULES = ("torch", "sklearn", "matplotlib", "onnx", "onnxscript", "librosa")
+"""What the extra ``train`` installs, by the names that are imported."""
+
 INTERRUPTED = 130  # what a shell reports for a process that Ctrl-C ended
 
 
@@ -53,6 +56,13 @@ class Verbs(typer.core.TyperGroup):
             return super().invoke(ctx)
         except GenrescopeError as error:
             message = str(error)
+        except ModuleNotFoundError as error:
+            if error.name not in TRAIN_MODULES:
+                raise
+            message = (
+                f"{error.name} is not installed; this needs the laboratory: "
+                "pip install 'genrescope[train]'"
+            )
         except KeyboardInterrupt:
             typer.echo("genrescope: interrupted", err=True)
             raise typer.Exit(INTERRUPTED) from None

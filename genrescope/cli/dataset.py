@@ -140,11 +140,8 @@ def show(
     seed: Annotated[int, typer.Option(help="Of the windows' places.")] = 0,
 ) -> None:
     """Draw waveform, STFT and mel of one clip of each genre, and the windows drawn from one."""
-    try:
-        from genrescope.lab.plots import draw_dataset
-    except ModuleNotFoundError as error:
-        raise _missing(error) from error
     from genrescope.data.folder import read_any
+    from genrescope.lab.plots import draw_dataset
 
     dataset = read_any(data)
     genres = sorted({track.genre for track in dataset.tracks})
@@ -185,15 +182,6 @@ def _one_clip(tracks: list[Track]) -> Waveform | None:
         if best.duration >= _ROOM_S:
             break
     return best
-
-
-def _missing(error: ModuleNotFoundError) -> Exception:
-    from genrescope.errors import GenrescopeError
-
-    return GenrescopeError(
-        f"{error.name} is not installed; pictures need the laboratory: "
-        "pip install 'genrescope[train]'"
-    )
 
 
 def _print_check(dataset: Dataset) -> None:

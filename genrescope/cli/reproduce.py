@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from genrescope.data.track import Dataset
     from genrescope.lab.experiment import Data
     from genrescope.lab.plan import Cell
+    from genrescope.signal.feature_config import FeatureConfig
 
 _QUICK_TRACKS = 8  # of a genre
 
@@ -59,20 +60,25 @@ def reproduce(
     """
     from genrescope.errors import GenrescopeError
     from genrescope.lab import experiment, plan
+    from genrescope.signal.feature_config import STORE_CONFIG
 
-    sound = audio is not None or not _is_store(data)
-    every = plan.quick_plan(audio=sound) if quick else plan.full_plan(audio=sound, effort=effort)
-    cells = tuple(c for c in every if only is None or fnmatch(c.id, only))
+    given = _store(data)
+    sound = audio is not None or given is None
+    every = plan.quick_plan(audio=True) if quick else plan.full_plan(audio=True, effort=effort)
+    here = [c for c in every if sound or c.data != "audio"]
+    cells = tuple(c for c in here if only is None or fnmatch(c.id, only))
     if not cells:
         raise GenrescopeError(f"no cell is named like {only!r}; --list names them.")
-    todo = [c for c in cells if not experiment.result_path(out, c).exists()]
+    todo = [c for c in cells if not experiment.is_done(out, c)]
     if listing:
         for cell in cells:
             typer.echo(cell.id + ("" if cell in todo else "  done"))
         return
-    _same_plan(out, {"data": data.resolve().name, "quick": quick, "effort": effort})
+    features = STORE_CONFIG if given is None else given.config
+    wanted = {"data": data.resolve().name, "quick": quick, "effort": effort}
+    _same_plan(out, wanted | {"features": features.to_dict()})
     typer.echo(f"{len(cells)} cells, {len(cells) - len(todo)} of them done", err=True)
-    source = _data(data, audio, out, quick)
+    source = _data(data, given, audio, out, quick)
     deadline = time.monotonic() + budget * 60 if budget is not None else None
     stopped = False
     try:
@@ -87,8 +93,8 @@ def reproduce(
             )
     except KeyboardInterrupt:
         stopped = True
-    left = sum(not experiment.result_path(out, c).exists() for c in cells)
-    _report(out, source, quick)
+    left = sum(not experiment.is_done(out, c) for c in cells)
+    _report(out, every, features, quick)
     if left:
         typer.echo(f"{left} of {len(cells)} cells are left; the same command goes on.", err=True)
     if stopped:
@@ -98,10 +104,12 @@ def reproduce(
 def _same_plan(out: Path, plan: dict[str, Any]) -> None:
     """Keep what a folder is for, so that figures of different plans never meet in one table."""
     from genrescope.errors import GenrescopeError
+    from genrescope.signal.feature_config import STORE_CONFIG
 
     path = out / "plan.json"
     if path.exists():
-        there = json.loads(path.read_text(encoding="utf-8"))
+        # A folder that an earlier version began does not say: it is of the usual ones.
+        there = {"features": STORE_CONFIG.to_dict()} | json.loads(path.read_text(encoding="utf-8"))
         if there != plan:
             raise GenrescopeError(f"{out}: holds another experiment ({there}); name another --out.")
         return
@@ -109,25 +117,40 @@ def _same_plan(out: Path, plan: dict[str, Any]) -> None:
     path.write_text(json.dumps(plan) + "\n", encoding="utf-8")
 
 
-def _is_store(data: Path) -> bool:
-    from genrescope.data.store import is_store
+def _store(data: Path) -> FeatureStore | None:
+    """The feature store that ``data`` names; None for a folder of music.
 
-    return is_store(data)
+    Raises:
+        DatasetError: it cannot be read, or is not of mel spectrograms.
+    """
+    from genrescope.data.store import FeatureStore, is_store
+    from genrescope.errors import DatasetError
+    from genrescope.lab.stores import kind_of
+
+    if not is_store(data):
+        return None
+    store = FeatureStore.load(data)
+    if kind_of(store.config) != "mel":
+        raise DatasetError(
+            f"{data}: holds {kind_of(store.config)}, not mel; name a store that `genrescope "
+            "dataset build` made without --stft, or the folder of the music."
+        )
+    return store
 
 
-def _data(data: Path, audio: Path | None, out: Path, quick: bool) -> Data:
-    """Where each input comes from; nothing is read before a cell needs it."""
+def _data(
+    data: Path, given: FeatureStore | None, audio: Path | None, out: Path, quick: bool
+) -> Data:
+    """Where each input comes from; no music is read before a cell needs it."""
     from functools import partial
 
     from genrescope.data.folder import read_any
-    from genrescope.data.store import FeatureStore
     from genrescope.lab.experiment import Data
     from genrescope.lab.stores import few
 
     def whole() -> FeatureStore:
-        if _is_store(data):
-            store = FeatureStore.load(data)
-        else:
+        store = given
+        if store is None:
             store = _made(read_any(data), "mel", out / "features" / "all-mel")
         return few(store, _QUICK_TRACKS) if quick else store
 
@@ -201,12 +224,15 @@ def _display(
         yield start, report
 
 
-def _report(out: Path, source: Data, quick: bool) -> None:
+def _report(out: Path, cells: Iterable[Cell], features: FeatureConfig, quick: bool) -> None:
+    """Write the report of what is done of ``cells``, and say what is there of another recipe."""
     from genrescope.lab.experiment import read_results
     from genrescope.lab.report import write_report
-    from genrescope.signal.feature_config import STORE_CONFIG
 
-    results = read_results(out)
+    results = read_results(out, cells)
+    if others := sorted(read_results(out).keys() - results.keys()):
+        some = ", ".join(others[:4]) + (", ..." if len(others) > 4 else "")
+        typer.echo(f"{len(others)} left out of the report (another recipe): {some}", err=True)
     if not results:
         return
     n = dict.fromkeys(("all", "audio"), 0)
@@ -215,11 +241,27 @@ def _report(out: Path, source: Data, quick: bool) -> None:
     sound = f" {n['audio']} clips are here as sound." if n["audio"] else ""
     page = write_report(
         out,
+        results,
         title="Music genre, reproduced",
         facts={
-            "frames": f"Here there are {STORE_CONFIG.frame_rate:.1f} a second, for mel and STFT.",
+            "frames": _frames(features.frame_rate, sound=n["audio"] > 0),
             "data": f"Here there are {n['all']} tracks in the feature store.{sound}",
         },
         quick=quick,
     )
     typer.echo(f"{page}: {len(results)} cells; a CSV file for each table lies beside it")
+
+
+def _frames(rate: float, *, sound: bool) -> str:
+    """A sentence on the frames a second of the feature store, and of the clips of sound."""
+    from genrescope.lab.stores import CONFIGS
+
+    if not sound:
+        return f"Here there are {rate:.1f} a second."
+    of_sound = CONFIGS["mel"].frame_rate
+    if rate == of_sound:
+        return f"Here there are {rate:.1f} a second, for mel and STFT."
+    return (
+        f"Here there are {rate:.1f} a second in the feature store, and {of_sound:.1f} for mel and "
+        "STFT of the clips that are here as sound."
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+import genrescope
 from genrescope.data.splits import Fold, Split, track_of
 from genrescope.data.store import FeatureStore
 from genrescope.errors import DatasetError, GenrescopeError
@@ -20,11 +22,13 @@ from genrescope.lab.baselines import BASELINES
 from genrescope.lab.examples import Examples, examples
 from genrescope.lab.metrics import by_track, confusion_matrix, score
 from genrescope.lab.plan import Cell, split_for
+from genrescope.lab.provenance import commit
+from genrescope.lab.recipe import Recipe
 from genrescope.lab.run import Run, begin, n_frames_of
 from genrescope.lab.src import temporal_modulations
 from genrescope.lab.stores import kind_of
 from genrescope.lab.summary import summarise_audio, summarise_bands, summarise_log_mel
-from genrescope.lab.train import CHECKPOINT, Step, predict_windows
+from genrescope.lab.train import CHECKPOINT, CONFIG, Step, predict_windows
 from genrescope.signal.windows import random_windows, take
 
 Array = NDArray[Any]
@@ -114,7 +118,7 @@ def run_cells(
         stop: asked before a cell whether to leave the rest for another time.
     """
     for cell in cells:
-        if result_path(out, cell).exists():
+        if is_done(out, cell):
             continue
         if stop is not None and stop():
             return
@@ -128,17 +132,31 @@ def result_path(out: Path, cell: Cell) -> Path:
     return out / "cells" / (cell.id.replace("/", "__") + ".json")
 
 
-def read_results(out: Path) -> dict[str, dict[str, Any]]:
-    """All results in a folder, by the ID of their cell."""
-    found = [json.loads(p.read_text(encoding="utf-8")) for p in (out / "cells").glob("*.json")]
-    return {result["id"]: result for result in found}
+def is_done(out: Path, cell: Cell) -> bool:
+    """Whether a cell's result is there, and of the recipe that the cell has now."""
+    path = result_path(out, cell)
+    return path.exists() and _read(path)["recipe"] == _recipe(cell)
+
+
+def read_results(out: Path, cells: Iterable[Cell] = ()) -> dict[str, dict[str, Any]]:
+    """The results in a folder, by the ID of their cell.
+
+    Args:
+        out: folder of the experiment.
+        cells: as they are now; a result of one of them that had another recipe is left out.
+    """
+    now = {cell.id: _recipe(cell) for cell in cells}
+    found = [_read(path) for path in (out / "cells").glob("*.json")]
+    return {r["id"]: r for r in found if r["recipe"] == now.get(r["id"], r["recipe"])}
 
 
 def _result(cell: Cell, data: Data, out: Path, progress: Progress) -> dict[str, Any]:
     head = {
         "id": cell.id,
         **{key: getattr(cell, key) for key in ("protocol", "data", "input", "model", "seed")},
-        "recipe": cell.recipe.to_dict() if cell.recipe is not None else None,
+        "recipe": _recipe(cell),
+        "version": genrescope.__version__,
+        "commit": commit(),
     }
     data.store(cell)  # what cannot be read is the user's to mend, and no result
     try:
@@ -239,6 +257,7 @@ def _judge_net(
         fold = replace(split.folds[number], valid=(), test=tuple(judged))
         split = replace(split, folds=(*split.folds[:number], fold, *split.folds[number + 1 :]))
     folder = out / "runs" / cell.id / f"fold{number}"
+    _drop_other(folder, cell.recipe)
     try:
         training = begin(
             store, split, cell.recipe, fold=number, seed=cell.seed, out=folder, resume=True
@@ -269,6 +288,13 @@ def _judge_net(
             {key: _finite(value) for key, value in vars(epoch).items()} for epoch in history
         ],
     }
+
+
+def _drop_other(folder: Path, recipe: Recipe) -> None:
+    """Remove a run that was begun with another recipe; it can neither go on nor be judged."""
+    config = folder / CONFIG
+    if config.exists() and _read(config)["recipe"] != recipe.to_dict():
+        shutil.rmtree(folder)
 
 
 def _add(into: Answers, members: Sequence[str], labels: list[int], windows: list[Array]) -> None:
@@ -316,6 +342,16 @@ def _vector(x: Array, store: FeatureStore, kind: str) -> Array:
 
 def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
+
+
+def _recipe(cell: Cell) -> dict[str, Any] | None:
+    """A cell's recipe as its result keeps it."""
+    return cell.recipe.to_dict() if cell.recipe is not None else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return result
 
 
 def _write(path: Path, result: dict[str, Any]) -> None:

@@ -65,10 +65,9 @@ def draw_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     axes[0].set_ylim(0, 1)
     axes[1].set_ylim(bottom=0)
     axes[0].legend(frameon=False, labelcolor=INK, fontsize=9, loc="lower right")
-    figure.text(
-        1.0, -0.02, "dashed: training   solid: validation", ha="right", va="top", color=FAINT,
-        fontsize=8,
-    )  # fmt: skip
+    validated = any(e["valid_loss"] is not None for epochs in histories.values() for e in epochs)
+    key = "dashed: training" + ("   solid: validation" if validated else "")
+    figure.text(1.0, -0.02, key, ha="right", va="top", color=FAINT, fontsize=8)
     return figure
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import genrescope
 from genrescope.data.splits import SPLITS
-from genrescope.lab.experiment import read_results
 from genrescope.lab.figures import Mark, draw_confusion, draw_curves, draw_protocols, png, svg
 from genrescope.lab.plan import PROTOCOLS, TALK_NETS
 from genrescope.lab.tables import Entry, Result, Row, Table, make_tables
@@ -44,9 +43,11 @@ _ABOUT = """
 <p>Each figure is an accuracy with its 95 % interval, from 2,000 bootstrap draws of tracks.
 The columns are protocols, so that a leaky figure and an honest one stand side by side:</p>
 <ul>{protocols}</ul>
-<p>Nothing is fitted, scaled or chosen on what a figure is measured on. Where a protocol has a
-test part, the epoch is chosen on the validation part and the figure is of the test part; where
-its test tracks are absent, the figure is of the validation part and the last epoch is kept.
+<p>Within a cell nothing is fitted, scaled or chosen on the part that its figure is of. Where a
+protocol has a test part, the epoch is chosen on the validation part and the figure is of the test
+part; where its test tracks are absent, the figure is of the validation part and the last epoch is
+kept. The recipes of the nets, and the net Compact, were developed on GTZAN's fault-filtered
+validation part, so that figures of nets on that part are optimistic.
 “1 of 5 folds” is what it says: nets run the first round of a split alone, baselines all of
 them, their answers put together.</p>
 <p>Under <b>windows</b> a figure is per window of 3 s, as the talk's; elsewhere per track, from
@@ -69,11 +70,19 @@ GTZAN. The talk's windows were probably averaged over time.</li>
 """
 
 
-def write_report(out: Path, *, title: str, facts: Mapping[str, str], quick: bool = False) -> Path:
-    """Write the page, a CSV for each table and the pictures, from all results in a folder.
+def write_report(
+    out: Path,
+    results: Mapping[str, Result],
+    *,
+    title: str,
+    facts: Mapping[str, str],
+    quick: bool = False,
+) -> Path:
+    """Write the page, a CSV for each table and the pictures.
 
     Args:
-        out: folder of the experiment.
+        out: folder that they go to.
+        results: of all cells, see `genrescope.lab.experiment.read_results`.
         title: headline of the page.
         facts: "frames" and "data": a sentence each on what was used.
         quick: say that this is a trial of the machinery.
@@ -81,7 +90,6 @@ def write_report(out: Path, *, title: str, facts: Mapping[str, str], quick: bool
     Returns:
         Path of the page.
     """
-    results = read_results(out)
     tables = make_tables(results)
     for table in tables:
         (out / f"{table.name}.csv").write_text(table.to_csv(), encoding="utf-8")
@@ -226,6 +234,11 @@ def _curves(results: Mapping[str, Result], out: Path) -> str:
         if histories:
             leaky = " (leaky)" if SPLITS[protocol].leaky else ""
             text = f"{protocol}{leaky}: accuracy and loss of the talk's nets, seed 0."
+            if all(e["valid_loss"] is None for epochs in histories.values() for e in epochs):
+                text += (
+                    " All are of training, and no line is solid: the validation part is what the "
+                    "figures are of, and was left alone until the last epoch."
+                )
             parts.append(_picture(draw_curves(histories), f"curves-{protocol}", out, text))
     return "".join(parts)
 

@@ -35,6 +35,8 @@ INPUT_NAMES = {
     "summary": "summary features",
     "modulations": "temporal modulations",
 }
+MEL_SUMMARY = "summary of the mel"
+"""The summary of a feature store: without sound there is no chroma, tempo or zero crossing."""
 
 
 @dataclass(frozen=True)
@@ -204,12 +206,14 @@ def _rows(results: Mapping[str, Result], data: str, kind: str, models: Sequence[
         ]  # fmt: skip
         if mine:
             said = TALK.get((kind, model)) or FIELD.get(model)
-            rows.append(_row(mine, model, kind, said))
+            of_mel = (data, kind) == ("all", "summary")
+            name = MEL_SUMMARY if of_mel else INPUT_NAMES[kind]
+            rows.append(_row(mine, model, name, said))
     return rows
 
 
-def _row(mine: Sequence[Result], model: str, kind: str, published: Published | None) -> Row:
-    row = Row(model, INPUT_NAMES[kind], _settings(mine), published)
+def _row(mine: Sequence[Result], model: str, name: str, published: Published | None) -> Row:
+    row = Row(model, name, _settings(mine), published)
     for protocol in PROTOCOLS:
         seeds = sorted((r for r in mine if r["protocol"] == protocol), key=lambda r: r["seed"])
         done = [r for r in seeds if "impossible" not in r]

@@ -84,6 +84,54 @@ def test_what_goes_wrong_is_said_and_exits_with_1(
     assert words in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        ("torch", "train --data x --out y"),
+        ("torch", "evaluate --data x"),
+        ("sklearn", "reproduce --data x --out y --list"),
+        ("torch", "export x --data y --out z"),
+        ("matplotlib", "dataset show x"),
+    ],
+)
+def test_without_the_laboratory_its_verbs_name_the_extra(
+    module: str, arguments: str, tmp_path: Path
+) -> None:
+    code = (
+        "import sys, genrescope.cli\n"
+        "class Absent:\n"
+        "    def find_spec(name, *_):\n"
+        f"        if name == {module!r}: raise ModuleNotFoundError(name=name)\n"
+        "sys.meta_path.insert(0, Absent)\n"
+        "genrescope.cli.main()"
+    )
+    command = [sys.executable, "-c", code, *arguments.split()]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"genrescope: {module} is not installed")
+    assert "pip install 'genrescope[train]'" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_modules_of_the_laboratory_are_those_its_extra_installs() -> None:
+    pyproject = Path(__file__).parents[2] / "pyproject.toml"
+    extras = tomllib.loads(pyproject.read_text())["project"]["optional-dependencies"]
+    names = [requirement.partition(">=")[0] for requirement in extras["train"]]
+    assert set(cli.TRAIN_MODULES) == {{"scikit-learn": "sklearn"}.get(n, n) for n in names}
+
+
+@pytest.mark.parametrize("module", ["numpy", "torch.absent"])
+def test_a_module_that_no_extra_installs_is_a_fault_of_ours(
+    monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    def fail(path: object) -> None:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    monkeypatch.setattr("genrescope.model.bundle.Bundle.load", fail)
+    result = CliRunner().invoke(cli.app, ["info"])
+    assert isinstance(result.exception, ModuleNotFoundError)
+
+
 def test_a_port_that_is_taken_is_said_before_anything_is_loaded(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -83,6 +83,74 @@ def test_a_store_alone_gives_the_mel_cells(music: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.fixture(scope="module")
+def wide(music: Path) -> Path:
+    """A mel store with twice the hop of the shipped model's."""
+    built = ["dataset", "build", str(music), "--out", str(music.parent / "wide")]
+    assert CliRunner().invoke(app, [*built, "--hop-length", "3416"]).exit_code == 0
+    return music.parent / "wide"
+
+
+def test_the_frames_of_the_report_are_the_store_s(music: Path, wide: Path, tmp_path: Path) -> None:
+    only = ["--quick", "--only", "tracks/*-mel/knn-10/*"]
+    alone = run("--data", wide, "--out", tmp_path / "alone", *only)
+    assert alone.exit_code == 0, alone.output
+    page = (tmp_path / "alone" / "report.html").read_text()
+    assert "Here there are 6.5 a second.</li>" in page
+    both = run("--data", wide, "--audio", music, "--out", tmp_path / "both", *only)
+    assert both.exit_code == 0, both.output
+    page = (tmp_path / "both" / "report.html").read_text()
+    assert "6.5 a second in the feature store, and 12.9 for mel and STFT" in page
+    of_music = run("--data", music, "--out", tmp_path / "music", *only)
+    assert of_music.exit_code == 0, of_music.output
+    page = (tmp_path / "music" / "report.html").read_text()
+    assert "Here there are 12.9 a second, for mel and STFT." in page
+
+
+def test_a_store_of_other_features_is_another_experiment(wide: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "plan.json").write_text(json.dumps({"data": "wide", "quick": False, "effort": 1.0}))
+    result = run("--data", wide, "--out", out)
+    assert result.exit_code == 1
+    assert "another experiment" in result.stderr
+
+
+def test_an_stft_store_is_refused_in_words(music: Path, tmp_path: Path) -> None:
+    built = ["dataset", "build", str(music), "--out", str(tmp_path / "stft")]
+    assert CliRunner().invoke(app, [*built, "--stft", "--n-fft", "256"]).exit_code == 0
+    result = run("--data", tmp_path / "stft", "--out", tmp_path / "out", "--quick")
+    assert result.exit_code == 1
+    assert f"{tmp_path / 'stft'}: holds stft, not mel" in result.stderr
+    assert "--stft" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_had_another_recipe_is_not_done_and_not_in_the_report(
+    music: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    common = ["--data", music, "--out", out, "--quick", "--only"]
+    first = run(*common, "tracks/audio-raw/m5/*")
+    assert first.exit_code == 0, first.output
+    listed = run(*common, "tracks/audio-raw/m5/*", "--list").stdout.splitlines()
+    assert [line.endswith("done") for line in listed] == [True]
+    (path,) = (out / "cells").iterdir()
+    result = json.loads(path.read_text())
+    result["recipe"]["epochs"] += 1
+    path.write_text(json.dumps(result))
+    listed = run(*common, "tracks/audio-raw/m5/*", "--list").stdout.splitlines()
+    assert [line.endswith("done") for line in listed] == [False]
+    other = run(*common, "tracks/all-mel/knn-10/*")
+    assert other.exit_code == 0, other.output
+    assert "1 left out of the report (another recipe): tracks/audio-raw/m5/seed0" in other.stderr
+    assert ">m5<" not in (out / "report.html").read_text()
+    again = run(*common, "tracks/audio-raw/m5/*")
+    assert "1 cells, 0 of them done" in again.stderr
+    assert ">m5<" in (out / "report.html").read_text()
+    assert "another recipe" not in again.stderr
+
+
 def test_wrong_wishes_are_errors_in_words(music: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     common = ["--data", music, "--out", out]

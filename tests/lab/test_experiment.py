@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from lab_makers import bands_store
 
+import genrescope
 from genrescope.data.splits import SPLITS
 from genrescope.data.store import FeatureStore
 from genrescope.lab import experiment
-from genrescope.lab.experiment import Data, read_results, result_path, run_cells
+from genrescope.lab.experiment import Data, is_done, read_results, result_path, run_cells
 from genrescope.lab.nets import NETS
 from genrescope.lab.plan import (
     PROTOCOLS,
@@ -22,6 +23,7 @@ from genrescope.lab.plan import (
     quick_plan,
     split_for,
 )
+from genrescope.lab.provenance import commit
 from genrescope.lab.train import Training
 
 
@@ -150,6 +152,28 @@ def test_done_cells_are_left_alone_and_stopped_nets_go_on(
     run_cells(cells, data(store), tmp_path / "whole")
     one, two = (read_results(tmp_path / name)[cells[1].id] for name in ("cut", "whole"))
     assert one["answers"] == two["answers"]
+
+
+def test_a_cell_whose_recipe_has_changed_is_run_again(store: FeatureStore, tmp_path: Path) -> None:
+    old = quick("tracks", "mel", "cnn")
+    assert old.recipe is not None
+    new = replace(old, recipe=replace(old.recipe, epochs=3))
+    run_cells([old], data(store), tmp_path)
+    assert is_done(tmp_path, old)
+    assert not is_done(tmp_path, new)
+    assert list(read_results(tmp_path, [old])) == [old.id]
+    assert read_results(tmp_path, [new]) == {}
+    run_cells([new], data(store), tmp_path)
+    assert is_done(tmp_path, new)
+    assert len(read_results(tmp_path, [new])[new.id]["history"]) == 3
+
+
+def test_a_cell_keeps_version_and_commit(store: FeatureStore, tmp_path: Path) -> None:
+    cell = quick("tracks", "summary", "logistic")
+    run_cells([cell], data(store), tmp_path)
+    result = read_results(tmp_path)[cell.id]
+    assert result["version"] == genrescope.__version__
+    assert result["commit"] == commit()
 
 
 def test_a_stop_is_asked_for_before_each_cell(store: FeatureStore, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = bands_store(12, n_frames=100)
     cells = [c for c in quick_plan(audio=False) if c.model in KEPT and c.protocol != "artists"]
     run_cells(cells, Data({("all", "mel"): lambda: store}), out)
-    write_report(out, title="A & B", facts=FACTS, quick=True)
+    write_report(out, read_results(out), title="A & B", facts=FACTS, quick=True)
     return out
 
 
@@ -93,6 +93,32 @@ def test_pictures_are_kept_as_files_too(folder: Path) -> None:
     assert {"protocols.png", "curves-windows.png", "confusion-tracks-cnn.png"} <= pictures
     for path in (folder / "pictures").iterdir():
         assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_curves_without_validation_say_so(folder: Path, tmp_path: Path) -> None:
+    words = "All are of training, and no line is solid"
+    assert words not in (folder / "report.html").read_text()
+    results = read_results(folder)
+    for net in ("cnn", "bigru"):
+        for epoch in results[f"tracks/all-mel/{net}/seed0"]["history"]:
+            epoch |= {"valid_loss": None, "valid_accuracy": None}
+    page = write_report(tmp_path, results, title="A", facts=FACTS).read_text()
+    captions = re.findall("<figcaption>(.*?)</figcaption>", page)
+    assert [c.split(":")[0] for c in captions if words in c] == ["tracks"]
+
+
+def test_the_page_says_what_its_nets_were_developed_on(folder: Path) -> None:
+    page = " ".join((folder / "report.html").read_text().split())
+    assert "Within a cell nothing is fitted, scaled or chosen" in page
+    assert "developed on GTZAN's fault-filtered validation part" in page
+
+
+def test_summaries_of_mel_and_of_sound_have_names_of_their_own(folder: Path) -> None:
+    results = {k: r for k, r in read_results(folder).items() if r["model"] == "logistic"}
+    of_sound = {k.replace("all-", "audio-"): r | {"data": "audio"} for k, r in results.items()}
+    tables = {table.name: table for table in make_tables(results | of_sound)}
+    (mel,), (sound,) = tables["field"].rows, tables["input-baselines"].rows
+    assert (mel.input, sound.input) == ("summary of the mel", "summary features")
 
 
 def test_the_voting_cnn_counts_windows(folder: Path) -> None:
