@@ -43,6 +43,10 @@ def evaluate(
             "each fold, their answers are put together.",
         ),
     ] = None,
+    last: Annotated[
+        bool,
+        typer.Option("--last", help="Of a run the last epoch, not the one its valid part chose."),
+    ] = False,
     split: Annotated[
         str | None,
         typer.Option(
@@ -76,6 +80,8 @@ def evaluate(
         raise typer.BadParameter(f"there is no part {part!r}; there are {', '.join(_PARTS)}")
     if runs and bundle is not None:
         raise typer.BadParameter("choose one of --bundle and --run")
+    if last and not runs:
+        raise typer.BadParameter("--last is of runs; a bundle holds one net")
     if runs and split is not None:
         raise typer.BadParameter("a run is judged by its own split; leave --split out")
     from genrescope.lab import evaluate as lab
@@ -87,7 +93,7 @@ def evaluate(
         _degrade(bundle, source, split, part, fold, seed, as_json=as_json)
         return
     if runs:
-        tasks = [_of_run(path, source, part) for path in runs]
+        tasks = [_of_run(path, source, part, last=last) for path in runs]
     else:
         tasks = [_of_bundle(bundle, source, split, part, fold, seed)]
     first = tasks[0]
@@ -185,7 +191,7 @@ def _degrade(
     scores.warn(task, _heard(task, source))
 
 
-def _of_run(path: Path, source: _Source, part: str | None) -> Task:
+def _of_run(path: Path, source: _Source, part: str | None, *, last: bool) -> Task:
     from genrescope.data.splits import Split, track_of
     from genrescope.errors import GenrescopeError
     from genrescope.lab.evaluate import questions
@@ -193,7 +199,7 @@ def _of_run(path: Path, source: _Source, part: str | None) -> Task:
     from genrescope.lab.run import Run
 
     run = Run.load(path)
-    model = from_run(run)
+    model = from_run(run, last=last)
     facts = run.config["split"]
     split = Split(facts["protocol"], facts["seed"], (run.fold,), starts=run.config["starts"])
     part, members = _members(split, 0, part)

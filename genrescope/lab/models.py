@@ -123,9 +123,9 @@ def from_bundle(bundle: Bundle) -> Model:
     )
 
 
-def from_run(run: Run) -> Model:
-    """A run's best net, uncalibrated."""
-    net = run.net()
+def from_run(run: Run, *, last: bool = False) -> Model:
+    """A run's best net, or that of its last epoch, uncalibrated."""
+    net = run.net(last=last)
 
     def logits(windows: Array) -> Array:
         with torch.inference_mode():

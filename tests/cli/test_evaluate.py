@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from bundle_maker import make_bundle, tiny_onnx
 from lab_makers import GENRES, music_folder
 from typer.testing import CliRunner, Result
@@ -145,6 +147,18 @@ def test_runs_of_several_folds_are_put_together(work: Path) -> None:
     assert not set(both["seen"]["tracks"]) & {row["track"] for row in alone["tracks"]}
 
 
+def test_the_last_epoch_of_a_run_is_judged_on_request(work: Path, tmp_path: Path) -> None:
+    shutil.copytree(work / "run0", tmp_path / "run")
+    state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
+    state["average"]["head.weight"].zero_()
+    state["average"]["head.bias"].copy_(torch.tensor([9.0, 0.0, 0.0]))
+    torch.save(state, tmp_path / "run" / "checkpoint.pt")
+    result = run("--run", tmp_path / "run", "--last", "--data", work / "store", "--json")
+    assert result.exit_code == 0, result.output
+    confusion = np.array(json.loads(result.stdout)["confusion"])
+    assert confusion.sum() == confusion[:, 0].sum()
+
+
 def test_windows_are_called_leaky(work: Path) -> None:
     common = ["--bundle", work / "bundle", "--split", "windows", "--data"]
     result = run(*common, work / "store")
@@ -185,6 +199,7 @@ def test_the_test_tracks_of_gtzan_are_said_to_be_absent(tmp_path: Path) -> None:
         (["--part", "exam"], 2, "no part 'exam'"),
         (["--split", "tracks", "--fold", "9"], 2, "folds 0 to"),
         (["--run", "run0"], 2, "choose one"),
+        (["--last"], 2, "--last is of runs"),
         (["--split", "nonsense"], 1, "no protocol 'nonsense'"),
     ],
 )
