@@ -159,6 +159,21 @@ def test_the_last_epoch_of_a_run_is_judged_on_request(work: Path, tmp_path: Path
     assert confusion.sum() == confusion[:, 0].sum()
 
 
+def test_two_files_of_the_same_bytes_are_on_one_side(work: Path, tmp_path: Path) -> None:
+    music = tmp_path / "music"
+    shutil.copytree(work / "music", music)
+    for i in range(3):
+        shutil.copy(music / "fado" / f"{i}.wav", music / "fado" / f"copy {i}.wav")
+        with (music / "artists.csv").open("a", encoding="utf-8") as file:
+            file.write(f"fado/copy {i},guest {i}\n")
+    common = ["--bundle", work / "bundle", "--data", music, "--split", "artists", "--json"]
+    for fold in (0, 1):
+        answer = json.loads(run(*common, "--fold", str(fold)).stdout)
+        judged = {row["track"] for row in answer["tracks"]}
+        for i in range(3):
+            assert (f"fado/{i}.wav" in judged) == (f"fado/copy {i}.wav" in judged)
+
+
 def test_windows_are_called_leaky(work: Path) -> None:
     common = ["--bundle", work / "bundle", "--split", "windows", "--data"]
     result = run(*common, work / "store")
