@@ -2,8 +2,8 @@
 
 The clips are a store's; the counterexamples are `genrescope.lab.sounds`, so that nothing has to be
 downloaded or redistributed. On the side of music stand, too, clips with noise and voices laid
-under them, coloured or with a gap, and melodies made of plain tones: neither a noisy room nor a
-lone trumpet is no music.
+under them, coloured, in a narrow band or with a gap, and melodies made of plain tones: neither a
+noisy room, nor an old record, nor a lone trumpet is no music.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FALSE_ALARMS = 0.02
 
 STRENGTH = 0.01  # inverse of the ridge penalty
 N_FOLDS = 5
-N_DISTURBED = 12  # windows of a clip that are learned under noise, coloured or cut as well
+N_DISTURBED = 15  # windows of a clip that are learned under noise, coloured, cut or narrow as well
 WINDOW_S = 3.0
 _SECONDS = 6.5
 
@@ -126,6 +126,19 @@ def through_a_curve(windows: Array, rng: Rng) -> Array:
     return np.stack(out)
 
 
+def in_a_narrow_band(windows: Array, rng: Rng) -> Array:
+    """Windows of dB as a telephone or an old record keeps them: steep edges, a floor beyond."""
+    n_bins = windows.shape[1]
+    at = np.arange(n_bins) / n_bins
+    out = []
+    for x in windows:
+        low, high = rng.uniform(-0.1, 0.2), rng.uniform(0.5, 1.0)
+        outside = np.clip(low - at, 0, None) + np.clip(at - high, 0, None)
+        sunk = x - rng.uniform(200, 2000) * outside[:, None]
+        out.append(np.maximum(sunk, x.max() - rng.uniform(60, 100)))
+    return np.stack(out)
+
+
 def with_gap(windows: Array, rng: Rng) -> Array:
     """Windows of dB that are silent for a tenth to a third of their length."""
     n_frames = windows.shape[2]
@@ -161,8 +174,9 @@ def fit_no_music(store: FeatureStore, tracks: Sequence[str], *, seed: int = 0) -
         chosen = windows[rng.integers(len(windows), size=N_DISTURBED)]
         kind = "noise" if rng.random() < 0.6 else "speech"
         noisy = under_noise(chosen[:8], made[kind], rng)
-        coloured, cut = through_a_curve(chosen[8:10], rng), with_gap(chosen[10:], rng)
-        disturbed.append(texture(np.concatenate([noisy, coloured, cut])))
+        coloured, cut = through_a_curve(chosen[8:10], rng), with_gap(chosen[10:12], rng)
+        narrow = in_a_narrow_band(chosen[12:], rng)
+        disturbed.append(texture(np.concatenate([noisy, coloured, cut, narrow])))
     others = {
         kind: [texture(NoMusic.windows(x, length)) for x in some] for kind, some in made.items()
     }

@@ -185,8 +185,7 @@ def _no_music(figures: dict[str, float]) -> str:
         "- What sounds like no music gets the flag `no music`: a logistic model of the texture of "
         "its spectrogram, in windows of a few seconds, learned from the training tracks against "
         "made noise, tones, hum, clicks and the speech of one voice. Several people at once are "
-        "mostly not flagged, since music with people talking over it must not be; music of a "
-        "narrow band, as by telephone, sometimes is."
+        "mostly not flagged, since music with people talking over it must not be."
     )
     if figures:
         shares = ", ".join(f"{plain(kind)} {share:.1%}" for kind, share in figures.items())

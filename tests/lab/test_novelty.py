@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.lab import novelty, sounds
-from genrescope.lab.novelty import COUNTEREXAMPLES, fit_no_music, made_clips, under_noise
+from genrescope.lab.novelty import (
+    COUNTEREXAMPLES,
+    fit_no_music,
+    in_a_narrow_band,
+    made_clips,
+    under_noise,
+)
 from genrescope.model.bundle import NoMusic
 from genrescope.signal.decode import decode
 from genrescope.signal.feature_config import STORE_CONFIG, FeatureConfig
@@ -168,3 +174,21 @@ def test_speech_of_a_synthesiser_it_never_heard_is_flagged(
     ).stdout
     model, _, _ = gtzan_model
     assert flagged(model, [log_mel(decode(wav).samples, STORE_CONFIG)]) == 1.0
+
+
+def test_a_narrow_band_ends_steeply_and_keeps_its_middle() -> None:
+    windows = np.zeros((400, 128, 10))
+    narrow = in_a_narrow_band(windows, np.random.default_rng(0))
+    assert narrow.max() <= 0
+    assert (narrow[:, 26:64] == 0).all()
+    lost = (narrow[:, :, 0] < -50).mean(axis=0)
+    assert lost[0] > 0.4
+    assert lost[127] > 0.8
+    assert narrow.min() >= -100
+
+
+def test_music_by_telephone_passes(fitted: NoMusic) -> None:
+    clips = [np.maximum(clip, clip.max() - 80) for clip in band_of(12, seed=2)]
+    for clip in clips:
+        clip[:16] = clip[81:] = clip.max() - 80
+    assert flagged(fitted, clips) <= 2 / 12
