@@ -42,6 +42,8 @@ def _print(rows: Sequence[Degraded], about: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from genrescope.model.prediction import DOUBTS
+
     split = about["split"]
     console = Console(highlight=False, width=None)
     console.print(
@@ -50,7 +52,7 @@ def _print(rows: Sequence[Degraded], about: dict[str, Any]) -> None:
         markup=False,
     )
     table = Table(box=None)
-    for head in ("", "accuracy", "drop", "most named", "uncertain", "no music"):
+    for head in ("", "accuracy", "drop", "most named", *DOUBTS):
         table.add_column(head, justify="left" if head in ("", "most named") else "right")
     for row in rows:
         table.add_row(
@@ -58,7 +60,7 @@ def _print(rows: Sequence[Degraded], about: dict[str, Any]) -> None:
             str(row.accuracy).replace("[", "\\["),
             f"{row.drop:+.3f}" if row is not rows[0] else "",
             f"{row.sink} {row.sink_share:.0%} (truth {row.sink_truth:.0%})",
-            *(f"{row.flagged.get(flag, 0):.0%}" for flag in ("uncertain", "no music")),
+            *(f"{row.flagged.get(flag, 0):.0%}" for flag in DOUBTS),
         )
     console.print(table)
     drops = {row.name: row.drop for row in rows[1:]}

@@ -20,8 +20,7 @@ from genrescope.lab.examples import Examples, examples
 from genrescope.lab.metrics import by_track, calibration_error, fit_temperature, score
 from genrescope.lab.run import Run, n_frames_of
 from genrescope.lab.train import mean_probs, predict_windows
-
-_DOUBTS = ("uncertain", "no music")
+from genrescope.model.bundle import DOUBTS
 
 
 @dataclass(frozen=True)
@@ -164,7 +163,7 @@ def degradation_rows(path: Path) -> list[dict[str, Any]]:
                 "accuracy": row["accuracy"]["value"],
                 "low": row["accuracy"]["low"],
                 "high": row["accuracy"]["high"],
-                "flagged": {flag: row["flagged"].get(flag, 0.0) for flag in _DOUBTS},
+                "flagged": {flag: row["flagged"].get(flag, 0.0) for flag in DOUBTS},
             }
             for row in report["degradations"]
         ]

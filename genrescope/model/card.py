@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from genrescope.model.prediction import DOUBTS
+
 if TYPE_CHECKING:
     from genrescope.model.bundle import Bundle
 
@@ -147,7 +149,7 @@ def _degradations(bundle: Bundle) -> str:
     ]
     for row in bundle.degradations:
         flagged = row.get("flagged", {})
-        doubts = (f"{flagged[f]:.0%}" if f in flagged else "" for f in ("uncertain", "no music"))
+        doubts = (f"{flagged[f]:.0%}" if f in flagged else "" for f in DOUBTS)
         lines.append(
             f"| {plain(row['name'])} | {row['n']} | {row['accuracy']:.3f} "
             f"| {row['low']:.3f} to {row['high']:.3f} | {row['drop']:+.3f} "

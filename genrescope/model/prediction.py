@@ -14,7 +14,8 @@ SHORT = "short"  # shorter than one window: padded by repetition
 TRUNCATED = "truncated"  # broken or cut off: what decodes was used
 UNCERTAIN = "uncertain"  # confidence below the bundle's threshold
 NO_MUSIC = "no music"  # noise, tones, speech: probabilities all the same, but they mean little
-
+DOUBTS = (UNCERTAIN, NO_MUSIC)
+"""The flags of an answer not to be relied on."""
 
 SET = "set"
 
