@@ -60,6 +60,7 @@ def reproduce(
     """
     from genrescope.errors import GenrescopeError
     from genrescope.lab import experiment, plan
+    from genrescope.lab.results import is_done
     from genrescope.signal.feature_config import STORE_CONFIG
 
     given = _store(data)
@@ -69,7 +70,7 @@ def reproduce(
     cells = tuple(c for c in here if only is None or fnmatch(c.id, only))
     if not cells:
         raise GenrescopeError(f"no cell is named like {only!r}; --list names them.")
-    todo = [c for c in cells if not experiment.is_done(out, c)]
+    todo = [c for c in cells if not is_done(out, c)]
     if listing:
         for cell in cells:
             typer.echo(cell.id + ("" if cell in todo else "  done"))
@@ -93,7 +94,7 @@ def reproduce(
             )
     except KeyboardInterrupt:
         stopped = True
-    left = sum(not experiment.is_done(out, c) for c in cells)
+    left = sum(not is_done(out, c) for c in cells)
     _report(out, every, features, quick)
     if left:
         typer.echo(f"{left} of {len(cells)} cells are left; the same command goes on.", err=True)
@@ -226,11 +227,12 @@ def _display(
 
 def _report(out: Path, cells: Iterable[Cell], features: FeatureConfig, quick: bool) -> None:
     """Write the report of what is done of ``cells``, and say what is there of another recipe."""
-    from genrescope.lab.experiment import read_results
     from genrescope.lab.report import write_report
+    from genrescope.lab.results import read_results, up_to_date
 
-    results = read_results(out, cells)
-    if others := sorted(read_results(out).keys() - results.keys()):
+    found = read_results(out)
+    results = up_to_date(found, cells)
+    if others := sorted(found.keys() - results.keys()):
         some = ", ".join(others[:4]) + (", ..." if len(others) > 4 else "")
         typer.echo(f"{len(others)} left out of the report (another recipe): {some}", err=True)
     if not results:

@@ -44,9 +44,6 @@ _LEVELS = ("loudest_noise", "snr_db", "mixup_alpha")
 class Augment:
     """How strongly to disturb; every zero turns its disturbance off.
 
-    Raises:
-        GenrescopeError: a negative strength, or a probability above 1.
-
     Attributes:
         shift_bands: largest shift along the mel axis (pitch), in bands.
         stretch: largest time stretch, as a natural logarithm of the rate.
@@ -65,6 +62,9 @@ class Augment:
         mixup: probability of mixing a batch with itself (Zhang et al. 2018).
         mixup_alpha: of its beta distribution.
         cutmix: probability of splicing a batch with itself along time (Yun et al. 2019).
+
+    Raises:
+        GenrescopeError: a negative strength, or a probability above 1.
     """
 
     shift_bands: float = 4.0

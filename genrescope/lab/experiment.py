@@ -24,6 +24,7 @@ from genrescope.lab.metrics import by_track, confusion_matrix, score
 from genrescope.lab.plan import Cell, split_for
 from genrescope.lab.provenance import commit
 from genrescope.lab.recipe import Recipe
+from genrescope.lab.results import is_done, recipe_of, write_result
 from genrescope.lab.run import Run, begin, n_frames_of
 from genrescope.lab.src import temporal_modulations
 from genrescope.lab.stores import kind_of
@@ -124,37 +125,14 @@ def run_cells(
             return
         if start is not None:
             start(cell)
-        _write(result_path(out, cell), _result(cell, data, out, progress or (lambda *_: None)))
-
-
-def result_path(out: Path, cell: Cell) -> Path:
-    """Where a cell's result is kept."""
-    return out / "cells" / (cell.id.replace("/", "__") + ".json")
-
-
-def is_done(out: Path, cell: Cell) -> bool:
-    """Whether a cell's result is there, and of the recipe that the cell has now."""
-    path = result_path(out, cell)
-    return path.exists() and _read(path)["recipe"] == _recipe(cell)
-
-
-def read_results(out: Path, cells: Iterable[Cell] = ()) -> dict[str, dict[str, Any]]:
-    """The results in a folder, by the ID of their cell.
-
-    Args:
-        out: folder of the experiment.
-        cells: as they are now; a result of one of them that had another recipe is left out.
-    """
-    now = {cell.id: _recipe(cell) for cell in cells}
-    found = [_read(path) for path in (out / "cells").glob("*.json")]
-    return {r["id"]: r for r in found if r["recipe"] == now.get(r["id"], r["recipe"])}
+        write_result(out, cell, _result(cell, data, out, progress or (lambda *_: None)))
 
 
 def _result(cell: Cell, data: Data, out: Path, progress: Progress) -> dict[str, Any]:
     head = {
         "id": cell.id,
         **{key: getattr(cell, key) for key in ("protocol", "data", "input", "model", "seed")},
-        "recipe": _recipe(cell),
+        "recipe": recipe_of(cell),
         "version": genrescope.__version__,
         "commit": commit(),
     }
@@ -293,7 +271,10 @@ def _judge_net(
 def _drop_other(folder: Path, recipe: Recipe) -> None:
     """Remove a run that was begun with another recipe; it can neither go on nor be judged."""
     config = folder / CONFIG
-    if config.exists() and _read(config)["recipe"] != recipe.to_dict():
+    if not config.exists():
+        return
+    begun = json.loads(config.read_text(encoding="utf-8"))
+    if begun["recipe"] != recipe.to_dict():
         shutil.rmtree(folder)
 
 
@@ -342,20 +323,3 @@ def _vector(x: Array, store: FeatureStore, kind: str) -> Array:
 
 def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
-
-
-def _recipe(cell: Cell) -> dict[str, Any] | None:
-    """A cell's recipe as its result keeps it."""
-    return cell.recipe.to_dict() if cell.recipe is not None else None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return result
-
-
-def _write(path: Path, result: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(result), encoding="utf-8")
-    part.replace(path)

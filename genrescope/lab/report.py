@@ -12,7 +12,8 @@ import genrescope
 from genrescope.data.splits import SPLITS
 from genrescope.lab.figures import Mark, draw_confusion, draw_curves, draw_protocols, png, svg
 from genrescope.lab.plan import PROTOCOLS, TALK_NETS
-from genrescope.lab.tables import Entry, Result, Row, Table, make_tables
+from genrescope.lab.results import Result
+from genrescope.lab.tables import Entry, Row, Table, make_tables
 
 PAGE, PICTURES = "report.html", "pictures"
 
@@ -82,7 +83,7 @@ def write_report(
 
     Args:
         out: folder that they go to.
-        results: of all cells, see `genrescope.lab.experiment.read_results`.
+        results: of all cells, see `genrescope.lab.results.read_results`.
         title: headline of the page.
         facts: "frames" and "data": a sentence each on what was used.
         quick: say that this is a trial of the machinery.

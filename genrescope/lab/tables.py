@@ -25,8 +25,8 @@ from genrescope.lab.plan import (
     TALK_NETS,
     Published,
 )
+from genrescope.lab.results import Result
 
-Result = Mapping[str, Any]
 INPUT_NAMES = {
     "raw": "waveform",
     "stft": "STFT",

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from genrescope.cli import app
 from genrescope.lab import experiment
+from genrescope.lab.results import read_results
 
 
 def run(*arguments: object) -> Result:
@@ -27,7 +28,7 @@ def test_raw_stft_and_mel_of_the_same_clips(music: Path, tmp_path: Path) -> None
     result = run(*common, "tracks/audio-*/knn-10/*")
     assert result.exit_code == 0, result.output
     assert "3 cells, 0 of them done" in result.stderr
-    results = experiment.read_results(tmp_path / "out")
+    results = read_results(tmp_path / "out")
     assert {r["input"] for r in results.values()} == {"raw", "stft", "mel"}
     judged = [r["answers"]["members"] for r in results.values()]
     assert judged[0] == judged[1] == judged[2]

@@ -12,7 +12,7 @@ import genrescope
 from genrescope.data.splits import SPLITS
 from genrescope.data.store import FeatureStore
 from genrescope.lab import experiment
-from genrescope.lab.experiment import Data, is_done, read_results, result_path, run_cells
+from genrescope.lab.experiment import Data, run_cells
 from genrescope.lab.nets import NETS
 from genrescope.lab.plan import (
     PROTOCOLS,
@@ -24,6 +24,7 @@ from genrescope.lab.plan import (
     split_for,
 )
 from genrescope.lab.provenance import commit
+from genrescope.lab.results import is_done, read_results, result_path, up_to_date
 from genrescope.lab.train import Training
 
 
@@ -161,11 +162,11 @@ def test_a_cell_whose_recipe_has_changed_is_run_again(store: FeatureStore, tmp_p
     run_cells([old], data(store), tmp_path)
     assert is_done(tmp_path, old)
     assert not is_done(tmp_path, new)
-    assert list(read_results(tmp_path, [old])) == [old.id]
-    assert read_results(tmp_path, [new]) == {}
+    assert list(up_to_date(read_results(tmp_path), [old])) == [old.id]
+    assert up_to_date(read_results(tmp_path), [new]) == {}
     run_cells([new], data(store), tmp_path)
     assert is_done(tmp_path, new)
-    assert len(read_results(tmp_path, [new])[new.id]["history"]) == 3
+    assert len(up_to_date(read_results(tmp_path), [new])[new.id]["history"]) == 3
 
 
 def test_a_cell_keeps_version_and_commit(store: FeatureStore, tmp_path: Path) -> None:

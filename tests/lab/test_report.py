@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from lab_makers import bands_store
 
-from genrescope.lab.experiment import Data, read_results, run_cells
+from genrescope.lab.experiment import Data, run_cells
 from genrescope.lab.figures import draw_confusion, draw_curves, svg
 from genrescope.lab.metrics import score
 from genrescope.lab.plan import quick_plan
 from genrescope.lab.report import write_report
+from genrescope.lab.results import read_results
 from genrescope.lab.tables import INPUT_NAMES, make_tables
 
 FACTS = {"frames": "Here <13> a second.", "data": "Here 36."}

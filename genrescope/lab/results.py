@@ -1,0 +1,55 @@
+"""Results of the cells of `genrescope.lab.plan`: one file each, in the folder of an experiment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from genrescope.lab.plan import Cell
+
+Result = Mapping[str, Any]
+"""What `genrescope.lab.experiment` found of one cell, with its ``id`` and ``recipe``."""
+
+
+def result_path(out: Path, cell: Cell) -> Path:
+    """Where a cell's result is kept."""
+    return out / "cells" / (cell.id.replace("/", "__") + ".json")
+
+
+def recipe_of(cell: Cell) -> dict[str, Any] | None:
+    """A cell's recipe as its result keeps it."""
+    return cell.recipe.to_dict() if cell.recipe is not None else None
+
+
+def is_done(out: Path, cell: Cell) -> bool:
+    """Whether a cell's result is there, and of the recipe that the cell has now."""
+    path = result_path(out, cell)
+    return path.exists() and _read(path)["recipe"] == recipe_of(cell)
+
+
+def read_results(out: Path) -> dict[str, Result]:
+    """All results in a folder, by the ID of their cell."""
+    found = [_read(path) for path in (out / "cells").glob("*.json")]
+    return {result["id"]: result for result in found}
+
+
+def up_to_date(results: Mapping[str, Result], cells: Iterable[Cell]) -> dict[str, Result]:
+    """The results without those of ``cells`` that had another recipe than the cell has now."""
+    now = {cell.id: recipe_of(cell) for cell in cells}
+    return {k: r for k, r in results.items() if r["recipe"] == now.get(k, r["recipe"])}
+
+
+def write_result(out: Path, cell: Cell, result: Result) -> None:
+    """Keep a cell's result, whole or not at all."""
+    path = result_path(out, cell)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(result), encoding="utf-8")
+    part.replace(path)
+
+
+def _read(path: Path) -> Result:
+    result: Result = json.loads(path.read_text(encoding="utf-8"))
+    return result
