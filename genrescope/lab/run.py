@@ -103,6 +103,9 @@ def begin(
         )
     if recipe.weights and not (resume and (out / CHECKPOINT).exists()):
         start_from_images(net, recipe)
+    # After what may refuse, so that nothing is left behind, and before what takes its time.
+    config = _config(store, split, recipe, fold=fold, seed=seed, command=command)
+    start_run(out, config, resume=resume)
     training = Training(
         net,
         recipe,
@@ -113,9 +116,6 @@ def begin(
         seed=seed,
         background=background(store.config) if recipe.augment.needs_background else None,
     )
-    # Last, so that what cannot begin leaves no folder behind.
-    config = _config(store, split, recipe, fold=fold, seed=seed, command=command)
-    start_run(out, config, resume=resume)
     if resume:
         training.resume()
     return training
