@@ -50,6 +50,12 @@ def train(
         ),
     ] = None,
     fold: Annotated[int, typer.Option(min=0, help="Which round of the split.")] = 0,
+    no_valid: Annotated[
+        bool,
+        typer.Option(
+            "--no-valid", help="Learn the valid part as well; the epoch that is kept is the last."
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of every random step.")] = 0,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Instead of the recipe's.", show_default=False)
@@ -67,6 +73,8 @@ def train(
     how = _recipe(recipe, net=net, kind=kind, epochs=epochs)
     store, kept = open_store(data, kind, out)
     plan = _split(store, split, seed)
+    if no_valid:
+        plan = replace(plan, folds=tuple(one.without_valid() for one in plan.folds))
     training = begin(
         store,
         plan,
@@ -160,11 +168,13 @@ def _split(store: FeatureStore, name: str | None, seed: int) -> Split:
 
 
 def _announce(training: Training, recipe: Recipe, split: Split, store: FeatureStore) -> None:
-    n_valid = len(training.valid) if training.valid is not None else 0
+    chooser = "the last epoch is kept"
+    if training.valid is not None:
+        chooser = f"{len(training.valid)} to choose the epoch by"
     weights = sum(p.numel() for p in training.net.parameters()) / 1e6
     typer.echo(
         f"{recipe.net}, {weights:.2f} M weights, on {training.device}; {split.protocol}: "
-        f"{len(training.train)} to learn, {n_valid} to choose the epoch by, "
+        f"{len(training.train)} to learn, {chooser}, "
         f"{len(store.genres)} genres",
         err=True,
     )

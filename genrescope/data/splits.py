@@ -37,6 +37,10 @@ class Fold:
         """The three parts by name."""
         return {part: getattr(self, part) for part in PARTS}
 
+    def without_valid(self) -> Fold:
+        """The same round with its valid part learned as well."""
+        return Fold(self.train + self.valid, (), self.test)
+
 
 @dataclass(frozen=True)
 class Split:

@@ -30,6 +30,14 @@ WARM_UP = 0.1
 BRANCH_WEIGHT = 0.5
 """Of the loss of each branch (`Net.branch_logits`) beside that of the whole net."""
 EMA_EVERY = 4  # steps; averaging each one costs more than it gives
+_OF_A_RUN = {
+    "recipe": "recipe",
+    "seed": "seed",
+    "split": "split",
+    "fold_members": "set of clips",
+    "features": "input",
+}
+"""What makes two runs the same, in a config and in words."""
 
 
 @dataclass(frozen=True)
@@ -281,7 +289,7 @@ def start_run(out: Path, config: dict[str, Any], *, resume: bool) -> None:
         if not resume:
             raise GenrescopeError(f"{out}: holds a run already; add --resume, or choose another.")
         there = json.loads(path.read_text(encoding="utf-8"))
-        changed = [k for k in ("recipe", "seed", "split", "input") if there.get(k) != config.get(k)]
+        changed = [name for key, name in _OF_A_RUN.items() if there.get(key) != config.get(key)]
         if changed:
             raise GenrescopeError(f"{out}: was begun with another {', '.join(changed)}.")
         return

@@ -88,6 +88,24 @@ def test_a_stopped_run_says_how_to_go_on_and_does(
     assert last[0] == last[1]
 
 
+def test_the_valid_part_can_be_learned_as_well(work: Path, tmp_path: Path) -> None:
+    common = ["--data", work / "store", "--recipe", work / "recipe.toml", "--epochs", 1]
+    common += ["--split", "artists", "--fold", 1]
+    with_valid = run(*common, "--out", tmp_path / "a")
+    without = run(*common, "--no-valid", "--out", tmp_path / "b")
+    assert without.exit_code == 0, without.output
+    assert "the last epoch is kept" in without.stderr
+    one, other = Run.load(tmp_path / "a").fold, Run.load(tmp_path / "b").fold
+    assert with_valid.exit_code == 0
+    assert one.valid
+    assert other.valid == ()
+    assert set(other.train) == {*one.train, *one.valid}
+    assert other.test == one.test
+    mixed = run(*common, "--out", tmp_path / "b", "--resume")
+    assert mixed.exit_code == 1
+    assert "another set of clips" in mixed.stderr
+
+
 def test_a_folder_of_music_is_prepared_once(
     work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
