@@ -22,7 +22,7 @@ from genrescope.lab.nets import NETS, Net
 from genrescope.lab.nets.resbigru import ResBiGRU
 from genrescope.lab.nets.resnet import ResNet18, load_image_weights
 from genrescope.lab.recipe import Recipe
-from genrescope.lab.train import CHECKPOINT, CONFIG, WEIGHTS, Training, start_run
+from genrescope.lab.train import CHECKPOINT, CONFIG, WEIGHTS, Training, is_begun, start_run
 from genrescope.signal.feature_config import FeatureConfig
 
 
@@ -101,11 +101,13 @@ def begin(
             f"recipe: window_s {recipe.window_s:g} is {n_frames} frames here; {recipe.net} needs "
             f"{net.min_frames}."
         )
-    if recipe.weights and not (resume and (out / CHECKPOINT).exists()):
+    config = _config(store, split, recipe, fold=fold, seed=seed, command=command)
+    begun = is_begun(out, config, resume=resume)
+    if recipe.weights and not (begun and (out / CHECKPOINT).exists()):
         start_from_images(net, recipe)
     # After what may refuse, so that nothing is left behind, and before what takes its time.
-    config = _config(store, split, recipe, fold=fold, seed=seed, command=command)
-    start_run(out, config, resume=resume)
+    if not begun:
+        start_run(out, config)
     training = Training(
         net,
         recipe,

@@ -278,23 +278,28 @@ class Training:
         self.history = [Epoch(**epoch) for epoch in state["history"]]
 
 
-def start_run(out: Path, config: dict[str, Any], *, resume: bool) -> None:
-    """Make a run's folder and write its config; or see that what is there is the same run.
+def is_begun(out: Path, config: dict[str, Any], *, resume: bool) -> bool:
+    """Whether a folder holds this very run, which may be gone on with.
 
     Raises:
-        GenrescopeError: the folder holds a run already, or another one than is resumed.
+        GenrescopeError: it holds one that is not to be resumed, or another.
     """
     path = out / CONFIG
-    if path.exists():
-        if not resume:
-            raise GenrescopeError(f"{out}: holds a run already; add --resume, or choose another.")
-        there = json.loads(path.read_text(encoding="utf-8"))
-        changed = [name for key, name in _OF_A_RUN.items() if there.get(key) != config.get(key)]
-        if changed:
-            raise GenrescopeError(f"{out}: was begun with another {', '.join(changed)}.")
-        return
+    if not path.exists():
+        return False
+    if not resume:
+        raise GenrescopeError(f"{out}: holds a run already; add --resume, or choose another.")
+    there = json.loads(path.read_text(encoding="utf-8"))
+    changed = [name for key, name in _OF_A_RUN.items() if there.get(key) != config.get(key)]
+    if changed:
+        raise GenrescopeError(f"{out}: was begun with another {', '.join(changed)}.")
+    return True
+
+
+def start_run(out: Path, config: dict[str, Any]) -> None:
+    """Make a run's folder and write its config."""
     out.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    (out / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
 
 def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
