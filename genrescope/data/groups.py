@@ -56,6 +56,11 @@ def name_groups(tracks: Sequence[Track]) -> list[list[int]]:
     return _join(tracks, keys)
 
 
+def recording_groups(tracks: Sequence[Track]) -> list[list[int]]:
+    """Like `artist_groups`, but only the same recording joins two tracks."""
+    return _join(tracks, [set() for _ in tracks])
+
+
 def _join(tracks: Sequence[Track], keys: Sequence[set[str]]) -> list[list[int]]:
     parent = list(range(len(tracks)))
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from genrescope.data import gtzan
-from genrescope.data.groups import artist_groups, deal, name_groups
+from genrescope.data.groups import artist_groups, deal, name_groups, recording_groups
 from genrescope.data.track import Track
 from genrescope.errors import DatasetError
 from genrescope.signal.windows import random_windows
@@ -191,7 +191,7 @@ def _windows(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
 def _tracks(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
     members = [track.track_id for track in tracks]
     genres = [track.genre for track in tracks]
-    groups = [[i] for i in range(len(tracks))]
+    groups = recording_groups(tracks)
     folds = _folds(members, genres, groups, n_folds, np.random.default_rng(seed))
     return Split("tracks", seed, folds, absent=_absent(tracks))
 
@@ -232,7 +232,11 @@ SPLITS: dict[str, Protocol] = {
         "random 3-second windows, the clip on both sides: leaky, flatters every model",
         leaky=True,
     ),
-    "tracks": Protocol(_tracks, "stratified k-fold over tracks, artists on both sides"),
+    "tracks": Protocol(
+        _tracks,
+        "stratified k-fold over recordings, artists on both sides",
+        together=recording_groups,
+    ),
     "artists": Protocol(
         _artists, "stratified k-fold, no artist on two sides", together=artist_groups
     ),

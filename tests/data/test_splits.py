@@ -31,7 +31,7 @@ def data_sets(draw: st.DrawFn) -> list[Track]:
     """Genres of a few artists each, some clips unnamed, some the repeat of another."""
     tracks = []
     for genre in "abcd"[: draw(st.integers(2, 4))]:
-        sizes = draw(st.lists(st.integers(1, 5), min_size=5, max_size=8))
+        sizes = draw(st.lists(st.integers(1, 5), min_size=6, max_size=8))
         for artist, n in enumerate(sizes):
             name = None if draw(st.integers(0, 9)) == 0 else f"{genre} number {artist}"
             for k in range(n):
@@ -86,6 +86,16 @@ def test_artists_and_repeats_stay_on_one_side(tracks: list[Track], seed: int) ->
             sides.setdefault((unknown, track.artist), set()).add(side)
             assert all(part[other] == side for other in track.repeats)
         assert all(len(side) == 1 for side in sides.values())
+
+
+@settings(max_examples=30, deadline=None)
+@given(data_sets(), st.integers(0, 9))
+def test_repeats_stay_on_one_side_by_tracks(tracks: list[Track], seed: int) -> None:
+    split = make_split("tracks", tracks, seed=seed, n_folds=N_FOLDS)
+    known = {track.track_id: track for track in tracks}
+    for fold in split.folds:
+        part = {m: name for name, members in fold.parts().items() for m in members}
+        assert all(part[other] == side for m, side in part.items() for other in known[m].repeats)
 
 
 @settings(max_examples=30, deadline=None)
