@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
@@ -38,8 +38,6 @@ _SHARES = (
 """Probabilities; those side by side exclude each other."""
 _LEVELS = ("loudest_noise", "snr_db", "mixup_alpha")
 """What says how a disturbance is, not how much of it there is."""
-_UNDERGONE = ("equaliser", "band_limit", "reverb", "noise", "voices", "hiss", "style")
-"""What rooms, devices and mixes do to a recording."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +103,6 @@ class Augment:
     def needs_background(self) -> bool:
         """Whether anything sounds behind the music."""
         return self.voices > 0 or self.hiss > 0
-
-    def calmed(self) -> Augment:
-        """Half as much of what recordings undergo, and nothing masked or mixed, as none are."""
-        less = {name: getattr(self, name) / 2 for name in _UNDERGONE}
-        return replace(self, **less, masks=0, mixup=0.0, cutmix=0.0)
 
     def source_frames(self, n_frames: int) -> int:
         """Frames to cut from a clip so that any stretch still fills ``n_frames``."""

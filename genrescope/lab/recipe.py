@@ -26,7 +26,6 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "ema": (0, 0.999999),
     "judge_every": (1, math.inf),
     "patience": (0, math.inf),
-    "calm": (0, 1),
 }
 
 
@@ -50,8 +49,6 @@ class Recipe:
         ema: decay a step of the averaged weights that are kept; 0 keeps the last ones.
         judge_every: epochs from one validation to the next; the last is always validated.
         patience: validations without a better loss before stopping; 0 never stops.
-        calm: share of the steps, at the end, in which excerpts are disturbed less, as
-            `Augment.calmed` has it: nearer to what is judged.
         augment: how excerpts are disturbed.
 
     Raises:
@@ -72,7 +69,6 @@ class Recipe:
     ema: float = 0.999
     judge_every: int = 1
     patience: int = 0
-    calm: float = 0.0
     augment: Augment = field(default_factory=Augment)
 
     def __post_init__(self) -> None:

@@ -190,18 +190,16 @@ class Training:
 
     def _step(self, x: Tensor, y: Tensor, rng: Generator) -> tuple[float, int]:
         recipe = self.recipe
-        calm = self.step >= (1 - recipe.calm) * self.n_steps
-        disturbance = recipe.augment.calmed() if calm else recipe.augment
         x = augment(
             x,
-            disturbance,
+            recipe.augment,
             n_frames=self.train.n_frames,
             rng=rng,
             background=self.background,
         )
         smooth = recipe.label_smoothing
         targets = nn.functional.one_hot(y, self.n_classes) * (1 - smooth) + smooth / self.n_classes
-        x, targets = mix(x, targets, disturbance, rng=rng)
+        x, targets = mix(x, targets, recipe.augment, rng=rng)
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.lr * _schedule(self.step / self.n_steps)
         with torch.autocast(self.device.type, torch.bfloat16, has_bf16(self.device)):

@@ -155,14 +155,6 @@ def test_mixing_mixes_labels_as_it_mixes_sound(kind: str) -> None:
     assert not torch.equal(targets, y)
 
 
-def test_calm_halves_what_recordings_undergo_and_hides_and_mixes_nothing() -> None:
-    calmed = aug.Augment(voices=0.2, cutmix=0.4).calmed()
-    assert (calmed.masks, calmed.mixup, calmed.cutmix) == (0, 0.0, 0.0)
-    assert (calmed.voices, calmed.noise, calmed.style) == (0.1, 0.2, 0.25)
-    assert calmed.stretch == aug.Augment().stretch
-    assert calmed.source_frames(39) == aug.Augment().source_frames(39)
-
-
 def test_without_mixing_a_batch_stays_as_it_is() -> None:
     x, y = torch.randn(4, 8, 8), torch.eye(4)
     mixed, targets = aug.mix(x, y, OFF, rng=_rng())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +14,7 @@ from genrescope.data.splits import make_split
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
-from genrescope.lab import train
-from genrescope.lab.augment import Augment, augment
+from genrescope.lab.augment import Augment
 from genrescope.lab.background import background
 from genrescope.lab.nets.resnet import ResNet18
 from genrescope.lab.recipe import Recipe
@@ -96,23 +94,6 @@ def test_only_a_recipe_with_voices_gets_a_background(store: FeatureStore, tmp_pa
     assert training.background is background(STORE_CONFIG)
     assert math.isfinite(training.run()[0].train_loss)
     assert _training(store, tmp_path / "quiet").background is None
-
-
-def test_the_end_of_a_run_is_calm(
-    store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[float] = []
-
-    def heard(x: torch.Tensor, config: Augment, **kw: Any) -> torch.Tensor:
-        seen.append(config.noise)
-        return augment(x, config, **kw)
-
-    monkeypatch.setattr(train, "augment", heard)
-    calm = replace(RECIPE, epochs=4, calm=0.5)
-    _training(store, tmp_path / "run", calm).run()
-    half = len(seen) // 2
-    assert set(seen[:half]) == {0.1}
-    assert set(seen[half:]) == {0.05}
 
 
 def test_another_seed_gives_another_run(store: FeatureStore, tmp_path: Path) -> None:
