@@ -49,9 +49,9 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 }
 NARROW: Mapping[str, Mapping[str, Any]] = {
     **OPTIONS,
-    "cnn": {"width": 8},
-    "resnet18": {"width": 16, "dropout": 0.3},
-    "res-bigru": {"width": 16, "dropout": 0.5},
+    "cnn": {**OPTIONS["cnn"], "width": 8},
+    "resnet18": {**OPTIONS["resnet18"], "width": 16},
+    "res-bigru": {**OPTIONS["res-bigru"], "width": 16},
 }
 """For the STFT, whose 1,025 bins cost eight times as much."""
 TINY: Mapping[str, Mapping[str, Any]] = {

@@ -132,7 +132,10 @@ def ship(
     # Temperature and thresholds never come from a test part while there is another.
     protocol = proof[0].config["split"]["protocol"]
     of_one = [run for run in proof if run.config["split"]["protocol"] == protocol]
-    calibrating = gather(of_one, store, parts=("valid", "test"), last=last)[0]
+    if any(run.fold.test for run in of_one):
+        calibrating = gather(of_one, store, parts=("valid", "test"), last=last)[0]
+    else:
+        calibrating = next(one for one in judged if one.protocol == protocol)
     temperature = window_temperature(calibrating.logits, calibrating.labels)
     nets = [run.net(last=last) for run in runs]
     net = nets[0] if len(nets) == 1 else Ensemble(nets)
