@@ -66,7 +66,7 @@ TINY: Mapping[str, Mapping[str, Any]] = {
 }
 PAPER_WIDTHS = {"resnet18": 64, "res-bigru": 64, "bbnn": 32, "cspdarknet53": 32, "m5": 128}
 
-BASE = Recipe(epochs=60, excerpts=1, batch_size=32, lr=2e-3, weight_decay=0.05, ema=0.995)
+BASE = Recipe(epochs=120, excerpts=1, batch_size=32, lr=2e-3, weight_decay=0.05, ema=0.995)
 
 
 @dataclass(frozen=True)
@@ -147,8 +147,6 @@ def recipe_for(net: str, *, protocol: str, data: str, kind: str) -> Recipe:
         return replace(recipe, epochs=epochs, batch_size=16)
     if protocol != "windows":
         recipe = replace(recipe, epochs=25, excerpts=5, batch_size=64, augment=STRONG)
-    elif net == "res-bigru":
-        recipe = replace(recipe, epochs=120)  # the only one that still gains after 60
     return replace(recipe, epochs=15) if net in FIELD_NETS else recipe
 
 
