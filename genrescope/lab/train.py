@@ -213,7 +213,8 @@ class Training:
             logits = self.net.head(embedding)
             of_branches = self.net.branch_logits(embedding)
         targets = targets.to(self.device)
-        loss = _cross_entropy(logits, targets)
+        loss_of_whole = _cross_entropy(logits, targets)
+        loss = loss_of_whole
         for some in of_branches:
             loss = loss + BRANCH_WEIGHT * _cross_entropy(some, targets)
         self.optimizer.zero_grad(set_to_none=True)
@@ -224,7 +225,7 @@ class Training:
         if self.step % EMA_EVERY == 0 or not recipe.ema:
             self._average()
         hits = int((logits.argmax(1).cpu() == y).sum())
-        return float(loss.detach()), hits
+        return float(loss_of_whole.detach()), hits  # the curves of all nets are of one kind
 
     @torch.no_grad()
     def _average(self) -> None:
