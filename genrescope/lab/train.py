@@ -29,7 +29,7 @@ CONFIG, METRICS, CHECKPOINT, WEIGHTS = "config.json", "metrics.csv", "checkpoint
 WARM_UP = 0.1
 BRANCH_WEIGHT = 0.5
 """Of the loss of each branch (`Net.branch_logits`) beside that of the whole net."""
-JUDGED_AT_ONCE = 64  # windows, at least; one by one takes three times as long
+JUDGED_AT_ONCE = 64  # windows, at least; one by one they take ten times as long
 EMA_EVERY = 4  # steps; averaging each one costs more than it gives
 _OF_A_RUN = {
     "recipe": "recipe",
