@@ -189,19 +189,13 @@ def _windows(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
 
 
 def _tracks(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
-    members = [track.track_id for track in tracks]
-    genres = [track.genre for track in tracks]
-    groups = recording_groups(tracks)
-    folds = _folds(members, genres, groups, n_folds, np.random.default_rng(seed))
-    return Split("tracks", seed, folds, absent=_absent(tracks))
+    return _k_fold("tracks", tracks, recording_groups(tracks), seed, n_folds)
 
 
 def _artists(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
-    members = [track.track_id for track in tracks]
-    genres = [track.genre for track in tracks]
     groups = artist_groups(tracks)
-    for genre in sorted(set(genres)):
-        n_groups = sum(any(genres[i] == genre for i in group) for group in groups)
+    for genre in sorted({track.genre for track in tracks}):
+        n_groups = sum(any(tracks[i].genre == genre for i in group) for group in groups)
         if n_groups < n_folds:
             raise DatasetError(
                 f"artists: {genre} has {n_groups} artist(s) to keep apart, too few for {n_folds} "
@@ -209,8 +203,17 @@ def _artists(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
                 "count as one: name the artists in artists.csv, or choose another protocol, such "
                 "as tracks."
             )
+    return _k_fold("artists", tracks, groups, seed, n_folds)
+
+
+def _k_fold(
+    protocol: str, tracks: Sequence[Track], groups: list[list[int]], seed: int, n_folds: int
+) -> Split:
+    """Whole clips in stratified folds that never cut a group."""
+    members = [track.track_id for track in tracks]
+    genres = [track.genre for track in tracks]
     folds = _folds(members, genres, groups, n_folds, np.random.default_rng(seed))
-    return Split("artists", seed, folds, absent=_absent(tracks))
+    return Split(protocol, seed, folds, absent=_absent(tracks))
 
 
 def _fault_filtered(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
