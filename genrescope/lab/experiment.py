@@ -126,6 +126,8 @@ def run_cells(
         if start is not None:
             start(cell)
         write_result(out, cell, _result(cell, data, out, progress or (lambda *_: None)))
+        for checkpoint in _runs_of(out, cell).glob(f"*/{CHECKPOINT}"):
+            checkpoint.unlink()  # thrice the weights, and of no more use
 
 
 def _result(cell: Cell, data: Data, out: Path, progress: Progress) -> dict[str, Any]:
@@ -148,7 +150,7 @@ def _figures(cell: Cell, data: Data, out: Path, progress: Progress) -> dict[str,
     began = time.perf_counter()
     store, split = data.store(cell), data.split(cell)
     folds = split.folds if cell.all_folds else split.folds[:1]
-    answers, extra = Answers([], [], []), {}
+    answers, of_net = Answers([], [], []), {}
     for number, fold in enumerate(folds):
         judged = fold.test or fold.valid
         if not judged:
@@ -161,7 +163,8 @@ def _figures(cell: Cell, data: Data, out: Path, progress: Progress) -> dict[str,
             _judge_baseline(cell, data, split, fold, judged, answers)
             report(1.0, f"fold {number + 1}")
         else:
-            extra = _judge_net(cell, store, split, number, judged, answers, out, report)
+            of_fold = _judge_net(cell, store, split, number, judged, answers, out, report)
+            of_net = of_net or of_fold  # its curves are the first fold's
     part = "test" if split.folds[0].test else "valid"
     return {
         "labels": list(store.genres),
@@ -172,7 +175,7 @@ def _figures(cell: Cell, data: Data, out: Path, progress: Progress) -> dict[str,
         "absent": len(split.absent),
         "seconds": round(time.perf_counter() - began, 1),
         **_scores(answers, split.leaky),
-        **extra,
+        **of_net,
     }
 
 
@@ -234,7 +237,7 @@ def _judge_net(
         # What is judged by must not choose the epoch: the last one is kept.
         fold = replace(split.folds[number], valid=(), test=tuple(judged))
         split = replace(split, folds=(*split.folds[:number], fold, *split.folds[number + 1 :]))
-    folder = out / "runs" / cell.id / f"fold{number}"
+    folder = _runs_of(out, cell) / f"fold{number}"
     _drop_other(folder, cell.recipe)
     try:
         training = begin(
@@ -259,13 +262,16 @@ def _judge_net(
     logits = predict_windows(run.net(), some)
     probs = [torch.from_numpy(z).double().softmax(1).numpy() for z in logits]
     _add(into, judged, some.labels.tolist(), probs)
-    (folder / CHECKPOINT).unlink(missing_ok=True)  # thrice the weights, and of no more use
     return {
         "weights": sum(p.numel() for p in training.net.parameters()),
         "history": [
             {key: _finite(value) for key, value in vars(epoch).items()} for epoch in history
         ],
     }
+
+
+def _runs_of(out: Path, cell: Cell) -> Path:
+    return out / "runs" / cell.id
 
 
 def _drop_other(folder: Path, recipe: Recipe) -> None:

@@ -49,8 +49,8 @@ protocol has a test part, the epoch is chosen on the validation part and the fig
 part; where its test tracks are absent, the figure is of the validation part and the last epoch is
 kept. The recipes of the nets, and the net Compact, were developed on GTZAN's fault-filtered
 validation part, so that figures of nets on that part are optimistic.
-“1 of 5 folds” is what it says: nets run the first round of a split alone, baselines all of
-them, their answers put together.</p>
+“1 of 5 folds” is what it says: the first round of a split alone was run; where all were, their
+answers are put together. Curves are of the first.</p>
 <p>Under <b>windows</b> a figure is per window of 3 s, as the talk's; elsewhere per track, from
 the mean probability of its windows.</p>
 """

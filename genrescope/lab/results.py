@@ -24,9 +24,9 @@ def recipe_of(cell: Cell) -> dict[str, Any] | None:
 
 
 def is_done(out: Path, cell: Cell) -> bool:
-    """Whether a cell's result is there, and of the recipe that the cell has now."""
+    """Whether a cell's result is there, and of the recipe and the folds that the cell has now."""
     path = result_path(out, cell)
-    return path.exists() and _read(path)["recipe"] == recipe_of(cell)
+    return path.exists() and _is_of(_read(path), cell)
 
 
 def read_results(out: Path) -> dict[str, Result]:
@@ -36,9 +36,9 @@ def read_results(out: Path) -> dict[str, Result]:
 
 
 def up_to_date(results: Mapping[str, Result], cells: Iterable[Cell]) -> dict[str, Result]:
-    """The results without those of ``cells`` that had another recipe than the cell has now."""
-    now = {cell.id: recipe_of(cell) for cell in cells}
-    return {k: r for k, r in results.items() if r["recipe"] == now.get(k, r["recipe"])}
+    """The results without those of ``cells`` that had another recipe, or fewer folds."""
+    now = {cell.id: cell for cell in cells}
+    return {k: r for k, r in results.items() if k not in now or _is_of(r, now[k])}
 
 
 def write_result(out: Path, cell: Cell, result: Result) -> None:
@@ -48,6 +48,15 @@ def write_result(out: Path, cell: Cell, result: Result) -> None:
     part = path.with_name(path.name + ".part")
     part.write_text(json.dumps(result), encoding="utf-8")
     part.replace(path)
+
+
+def _is_of(result: Result, cell: Cell) -> bool:
+    if result["recipe"] != recipe_of(cell):
+        return False
+    if "impossible" in result or not cell.all_folds:
+        return True
+    n_run, n = result["folds"]
+    return bool(n_run == n)
 
 
 def _read(path: Path) -> Result:

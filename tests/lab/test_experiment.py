@@ -25,7 +25,7 @@ from genrescope.lab.plan import (
 )
 from genrescope.lab.provenance import commit
 from genrescope.lab.results import is_done, read_results, result_path, up_to_date
-from genrescope.lab.train import Training
+from genrescope.lab.train import CHECKPOINT, Training
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +61,8 @@ def test_the_plan_names_each_cell_once_and_the_talk_first() -> None:
         assert cell.recipe is not None
         assert cell.recipe.net == cell.model
         assert cell.input in NETS[cell.model].inputs
+    kept_apart = [c for c in nets if c.data == "all" and c.protocol in ("artists", "tracks")]
+    assert {c.model for c in kept_apart if c.all_folds} >= {*TALK_NETS, "compact"}
     small = {cell.id for cell in quick_plan(audio=True)}
     assert small == {cell.id for cell in cells if cell.seed == 0}
 
@@ -132,27 +134,32 @@ def test_without_a_test_part_nothing_chooses_the_epoch(
 def test_done_cells_are_left_alone_and_stopped_nets_go_on(
     store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cells = [quick("tracks", "summary", "logistic"), quick("tracks", "mel", "cnn")]
+    net = replace(quick("tracks", "mel", "cnn"), all_folds=True)
+    cells = [quick("tracks", "summary", "logistic"), net]
     epochs: list[int] = []
     original = Training._epoch
 
-    def stop_at_the_second(self: Training, number: int, progress: object) -> tuple[float, float]:
+    def stop_in_the_second_fold(self: Training, number: int, progress: object) -> object:
         epochs.append(number)
-        if len(epochs) == 2:
+        if len(epochs) == 4:
             raise KeyboardInterrupt
         return original(self, number, progress)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Training, "_epoch", stop_at_the_second)
+    monkeypatch.setattr(Training, "_epoch", stop_in_the_second_fold)
     with pytest.raises(KeyboardInterrupt):
         run_cells(cells, data(store), tmp_path / "cut")
     assert [result_path(tmp_path / "cut", c).exists() for c in cells] == [True, False]
     before = result_path(tmp_path / "cut", cells[0]).stat().st_mtime_ns
     run_cells(cells, data(store), tmp_path / "cut")
-    assert epochs == [0, 1, 1]
+    n_folds = len(split_for("tracks", store.facts).folds)
+    assert epochs == [0, 1, 0, 1, 1] + [0, 1] * (n_folds - 2)
+    assert not list((tmp_path / "cut").rglob(CHECKPOINT))
     assert result_path(tmp_path / "cut", cells[0]).stat().st_mtime_ns == before
     run_cells(cells, data(store), tmp_path / "whole")
     one, two = (read_results(tmp_path / name)[cells[1].id] for name in ("cut", "whole"))
     assert one["answers"] == two["answers"]
+    losses = [[epoch["train_loss"] for epoch in result["history"]] for result in (one, two)]
+    assert losses[0] == losses[1]
 
 
 def test_a_cell_whose_recipe_has_changed_is_run_again(store: FeatureStore, tmp_path: Path) -> None:
@@ -167,6 +174,24 @@ def test_a_cell_whose_recipe_has_changed_is_run_again(store: FeatureStore, tmp_p
     run_cells([new], data(store), tmp_path)
     assert is_done(tmp_path, new)
     assert len(up_to_date(read_results(tmp_path), [new])[new.id]["history"]) == 3
+
+
+def test_a_cell_of_one_fold_is_not_one_of_all(store: FeatureStore, tmp_path: Path) -> None:
+    one = quick("tracks", "summary", "logistic")
+    every = replace(one, all_folds=True)
+    run_cells([one], data(store), tmp_path)
+    assert is_done(tmp_path, one)
+    assert not is_done(tmp_path, every)
+    assert up_to_date(read_results(tmp_path), [every]) == {}
+    run_cells([every], data(store), tmp_path)
+    assert is_done(tmp_path, every)
+    assert is_done(tmp_path, one)  # and more
+
+
+def test_an_impossible_cell_of_all_folds_is_done(store: FeatureStore, tmp_path: Path) -> None:
+    cell = replace(quick("fault-filtered", "mel", "knn-10"), all_folds=True)
+    run_cells([cell], data(store), tmp_path)
+    assert is_done(tmp_path, cell)
 
 
 def test_a_cell_keeps_version_and_commit(store: FeatureStore, tmp_path: Path) -> None:
