@@ -106,6 +106,7 @@ def _same_plan(out: Path, plan: dict[str, Any]) -> None:
     """Keep what a folder is for, so that figures of different plans never meet in one table."""
     from genrescope.errors import GenrescopeError
     from genrescope.signal.feature_config import STORE_CONFIG
+    from genrescope.whole import whole
 
     path = out / "plan.json"
     if path.exists():
@@ -115,7 +116,8 @@ def _same_plan(out: Path, plan: dict[str, Any]) -> None:
             raise GenrescopeError(f"{out}: holds another experiment ({there}); name another --out.")
         return
     out.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(plan) + "\n", encoding="utf-8")
+    with whole(path) as part:
+        part.write_text(json.dumps(plan) + "\n", encoding="utf-8")
 
 
 def _store(data: Path) -> FeatureStore | None:

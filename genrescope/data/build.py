@@ -41,6 +41,7 @@ from genrescope.errors import AudioError, DatasetError
 from genrescope.signal.decode import stream
 from genrescope.signal.feature_config import FeatureConfig
 from genrescope.signal.features import log_mel_stream, stft_db
+from genrescope.whole import whole
 
 Progress = Callable[[int, int, str], None]
 """Called with the clips done, the clips in all and the ID of the last."""
@@ -217,7 +218,8 @@ def _resume(out: Path, config: FeatureConfig) -> dict[str, Row]:
     n_frames = features.stat().st_size // (2 * config.n_bins) if features.exists() else 0
     kept = [row for row in rows[1:] if row["offset"] + row["n_frames"] <= n_frames]
     text = "".join(json.dumps(row) + "\n" for row in [head, *kept])
-    _replace(journal, text)
+    with whole(journal) as part:
+        part.write_text(text, encoding="utf-8")
     end = max((row["offset"] + row["n_frames"] for row in kept), default=0)
     with features.open("ab") as file:
         file.truncate(end * 2 * config.n_bins)
@@ -234,10 +236,5 @@ def _parse(line: str) -> Row | None:
 
 def _write_index(out: Path, config: FeatureConfig, rows: list[Row], absent: dict[str, str]) -> None:
     index = {"format": FORMAT, "config": config.to_dict(), "tracks": rows, "absent": absent}
-    _replace(out / INDEX_NAME, json.dumps(index, indent=1))
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    with whole(out / INDEX_NAME) as part:
+        part.write_text(json.dumps(index, indent=1), encoding="utf-8")

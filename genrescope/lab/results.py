@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from genrescope.lab.plan import Cell
+from genrescope.whole import whole
 
 Result = Mapping[str, Any]
 """What `genrescope.lab.experiment` found of one cell, with its ``id`` and ``recipe``."""
@@ -45,9 +46,8 @@ def write_result(out: Path, cell: Cell, result: Result) -> None:
     """Keep a cell's result, whole or not at all."""
     path = result_path(out, cell)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(result), encoding="utf-8")
-    part.replace(path)
+    with whole(path) as part:
+        part.write_text(json.dumps(result), encoding="utf-8")
 
 
 def _is_of(result: Result, cell: Cell) -> bool:

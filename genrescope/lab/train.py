@@ -24,6 +24,7 @@ from genrescope.lab.examples import Examples
 from genrescope.lab.metrics import log_loss
 from genrescope.lab.nets.base import Net
 from genrescope.lab.recipe import Recipe
+from genrescope.whole import whole
 
 CONFIG, METRICS, CHECKPOINT, WEIGHTS = "config.json", "metrics.csv", "checkpoint.pt", "best.pt"
 WARM_UP = 0.1
@@ -251,26 +252,27 @@ class Training:
             Epoch(number, loss, accuracy, valid_loss, valid_accuracy, round(seconds, 2))
         )
         if self.best == number:
-            _write(self.out / WEIGHTS, self.average.state_dict())
+            with whole(self.out / WEIGHTS) as part:
+                torch.save(self.average.state_dict(), part)
 
     def save(self) -> None:
         """Write the checkpoint and the table of epochs, each whole or not at all."""
-        _write(
-            self.out / CHECKPOINT,
-            {
-                "net": self.net.state_dict(),
-                "average": self.average.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "step": self.step,
-                "history": [asdict(epoch) for epoch in self.history],
-            },
-        )
-        part = self.out / (METRICS + ".part")
-        with part.open("w", newline="", encoding="utf-8") as file:
+        state = {
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "history": [asdict(epoch) for epoch in self.history],
+        }
+        with whole(self.out / CHECKPOINT) as part:
+            torch.save(state, part)
+        with (
+            whole(self.out / METRICS) as part,
+            part.open("w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.DictWriter(file, [f.name for f in fields(Epoch)])
             writer.writeheader()
             writer.writerows(asdict(epoch) for epoch in self.history)
-        part.replace(self.out / METRICS)
 
     def resume(self) -> None:
         """Go on from the checkpoint in the run's folder, if there is one."""
@@ -306,7 +308,8 @@ def is_begun(out: Path, config: dict[str, Any], *, resume: bool) -> bool:
 def start_run(out: Path, config: dict[str, Any]) -> None:
     """Make a run's folder and write its config."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    with whole(out / CONFIG) as part:
+        part.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
 
 def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
@@ -331,9 +334,3 @@ def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         lr=recipe.lr,
         betas=(0.9, 0.98),
     )
-
-
-def _write(path: Path, state: dict[str, Any]) -> None:
-    part = path.with_name(path.name + ".part")
-    torch.save(state, part)
-    part.replace(path)

@@ -14,6 +14,7 @@ from genrescope.model.bundle import Bundle
 from genrescope.model.card import model_card
 from genrescope.model.novelty import NoMusic
 from genrescope.signal.feature_config import FeatureConfig
+from genrescope.whole import whole
 
 
 def write_bundle(
@@ -79,14 +80,8 @@ def write_bundle(
     schema.parse(files["bundle.json"])
     bundle.path.mkdir(parents=True, exist_ok=True)
     for key, raw in files.items():
-        _replace(bundle.path / key, raw)
+        with whole(bundle.path / key) as part:
+            part.write_bytes(raw)
     if catalogue is None:
         (bundle.path / schema.CATALOGUE).unlink(missing_ok=True)
     return Bundle.load(folder)
-
-
-def _replace(path: Path, raw: bytes) -> None:
-    """Whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(raw)
-    part.replace(path)
