@@ -150,7 +150,8 @@ def _figures(cell: Cell, data: Data, out: Path, progress: Progress) -> dict[str,
     began = time.perf_counter()
     store, split = data.store(cell), data.split(cell)
     folds = split.folds if cell.all_folds else split.folds[:1]
-    answers, of_net = Answers([], [], []), {}
+    answers = Answers([], [], [])
+    of_net: dict[str, Any] = {}
     for number, fold in enumerate(folds):
         judged = fold.test or fold.valid
         if not judged:
