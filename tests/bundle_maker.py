@@ -62,21 +62,26 @@ def tiny_onnx(
     return model.SerializeToString()
 
 
-def tiny_catalogue() -> bytes:
-    """Sixteen tracks, one along each axis of the embedding; the third and fourth lack names."""
+def tiny_catalogue(**columns: list[str]) -> bytes:
+    """Up to sixteen tracks, one along each axis of the embedding; some lack names.
+
+    Args:
+        **columns: ``track``, ``artist``, ``title`` or ``genre`` instead of the usual ones.
+    """
     artists = [f"Artist {i}" for i in range(16)]
     titles = [f"Title {i}" for i in range(16)]
     artists[2] = titles[2] = ""
     artists[3] = ""
+    usual = {
+        "track": [f"tiny.{i:05d}" for i in range(16)],
+        "artist": artists,
+        "title": titles,
+        "genre": [LABELS[i % 10] for i in range(16)],
+    }
+    n = min((len(column) for column in columns.values()), default=16)
+    arrays = {name: np.array((columns.get(name) or usual[name])[:n]) for name in usual}
     buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        embedding=np.eye(16, dtype=np.float16),
-        track=np.array([f"tiny.{i:05d}" for i in range(16)]),
-        artist=np.array(artists),
-        title=np.array(titles),
-        genre=np.array([LABELS[i % 10] for i in range(16)]),
-    )
+    np.savez(buffer, embedding=np.eye(16, dtype=np.float16)[:n], **arrays)
     return buffer.getvalue()
 
 

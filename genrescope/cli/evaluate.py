@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,9 +14,11 @@ from genrescope.cli.scores import Task
 if TYPE_CHECKING:
     from genrescope.data.splits import Split
     from genrescope.data.store import FeatureStore
-    from genrescope.data.track import Dataset
+    from genrescope.data.track import Dataset, Track
     from genrescope.lab.evaluate import Seen
     from genrescope.lab.models import Model, Predict
+    from genrescope.lab.run import Run
+    from genrescope.model.bundle import Bundle
 
 _PARTS = ("train", "valid", "test")
 
@@ -50,7 +52,8 @@ def evaluate(
     split: Annotated[
         str | None,
         typer.Option(
-            help="windows, tracks, artists, fault-filtered, or all; fault-filtered for GTZAN "
+            help="windows (leaky), tracks, artists, fault-filtered, or all; fault-filtered for "
+            "GTZAN "
             "and all for other music if absent.",
             show_default=False,
         ),
@@ -93,13 +96,11 @@ def evaluate(
         _degrade(bundle, source, split, part, fold, seed, as_json=as_json)
         return
     if runs:
-        tasks = [_of_run(path, source, part, last=last) for path in runs]
+        tasks = _of_runs(runs, source, part, last=last)
     else:
         tasks = [_of_bundle(bundle, source, split, part, fold, seed)]
     first = tasks[0]
     labels = first.model.labels
-    if any(task.model.labels != labels for task in tasks):
-        raise typer.BadParameter("the runs do not know the same genres")
     from genrescope.cli.dataset import _clips_bar
 
     asked = [question for task in tasks for question in task.asked]
@@ -159,10 +160,20 @@ def _of_bundle(
     if source.store is None and not split.starts:
         predict = _whole_path(bundle)
     asked = questions(split, members, source.dataset.tracks, predict)
-    return Task(model, split, fold, part, asked)
+    return Task(model, split, fold, part, asked, _learned(bundle))
 
 
-def _whole_path(bundle: Any) -> Predict:
+def _learned(bundle: Bundle) -> tuple[Track, ...]:
+    """What a bundle tells of the tracks it was trained on: its catalogue."""
+    from genrescope.data.track import Track
+    from genrescope.model.similar import Catalogue
+
+    tracks = Catalogue.load(bundle)
+    columns = [column.tolist() for column in (tracks.track, tracks.genre, tracks.artist)]
+    return tuple(Track(t, genre, artist or None) for t, genre, artist in zip(*columns, strict=True))
+
+
+def _whole_path(bundle: Bundle) -> Predict:
     """What ``classify`` says of the files themselves."""
     from genrescope.model.classifier import Classifier
 
@@ -191,23 +202,58 @@ def _degrade(
     scores.warn(task, _heard(task, source))
 
 
-def _of_run(path: Path, source: _Source, part: str | None, *, last: bool) -> Task:
+def _of_runs(paths: list[Path], source: _Source, part: str | None, *, last: bool) -> list[Task]:
+    """The folds of one experiment, a task each."""
+    from genrescope.errors import GenrescopeError
+    from genrescope.lab.run import Run
+
+    runs = [Run.load(path) for path in paths]
+    tasks = [_of_run(run, source, part, last=last) for run in runs]
+    of_fold: dict[int, Path] = {}
+    for run, task in zip(runs, tasks, strict=True):
+        same = {
+            "genres": run.labels == runs[0].labels,
+            "protocol": task.split.protocol == tasks[0].split.protocol,
+            "seed of the split": task.split.seed == tasks[0].split.seed,
+            "part": task.part == tasks[0].part,
+            "recipe": run.recipe == runs[0].recipe,
+            "input": run.features == runs[0].features,
+        }
+        if not all(same.values()):
+            what = ", ".join(name for name, is_so in same.items() if not is_so)
+            raise GenrescopeError(
+                f"{runs[0].path} and {run.path} differ in {what}; name the folds of one experiment."
+            )
+        if task.fold in of_fold:
+            raise GenrescopeError(
+                f"{of_fold[task.fold]} and {run.path} are of the same fold; name each fold once."
+            )
+        of_fold[task.fold] = run.path
+    return tasks
+
+
+def _of_run(run: Run, source: _Source, part: str | None, *, last: bool) -> Task:
     from genrescope.data.splits import Split, track_of
     from genrescope.errors import GenrescopeError
     from genrescope.lab.evaluate import questions
     from genrescope.lab.models import from_run
-    from genrescope.lab.run import Run
 
-    run = Run.load(path)
     model = from_run(run, last=last)
     facts = run.config["split"]
-    split = Split(facts["protocol"], facts["seed"], (run.fold,), starts=run.config["starts"])
+    split = Split(
+        facts["protocol"],
+        facts["seed"],
+        (run.fold,),
+        starts=run.config["starts"],
+        excluded=run.config.get("excluded", {}),
+        absent=tuple(run.config.get("absent", ())),
+    )
     part, members = _members(split, 0, part)
     here = {track.track_id for track in source.dataset.tracks}
     missing = [m for m in members if track_of(m) not in here]
     if missing:
         raise GenrescopeError(
-            f"{path}: {len(missing)} of its {part} tracks are not in {source.dataset.name}, "
+            f"{run.path}: {len(missing)} of its {part} tracks are not in {source.dataset.name}, "
             f"such as {track_of(missing[0])}."
         )
     asked = questions(split, members, source.dataset.tracks, source.predict(model))
@@ -220,8 +266,7 @@ def _split(source: _Source, name: str | None, seed: int) -> Split:
     from genrescope.cli.dataset import _clips_bar
     from genrescope.data import gtzan
     from genrescope.data.check import check_dataset
-    from genrescope.data.splits import Fold, Split
-    from genrescope.lab.plan import split_for
+    from genrescope.data.splits import Fold, Split, split_for
 
     tracks = source.dataset.tracks
     ids = tuple(track.track_id for track in tracks)
@@ -229,8 +274,8 @@ def _split(source: _Source, name: str | None, seed: int) -> Split:
         name = "fault-filtered" if gtzan.is_gtzan(ids) else "all"
     if name == "all":
         return Split("all", seed, (Fold((), (), ids),))
-    # Windows need lengths, and artists the files that are the same under two names.
-    if name in ("windows", "artists") and source.store is None:
+    # Windows need lengths, and what keeps tracks together the files that are the same twice.
+    if name != "fault-filtered" and source.store is None:
         with _clips_bar(len(tracks), "measuring") as report:
             source.dataset = check_dataset(source.dataset, progress=report)
     tracks = source.dataset.tracks
@@ -258,4 +303,4 @@ def _heard(task: Task, source: _Source) -> Seen | None:
     if task.model.learned is None:
         return None
     judged = list({q.track.track_id: q.track for q in task.asked}.values())
-    return seen(task.model.learned, judged, source.dataset.tracks)
+    return seen(task.model.learned, judged, [*source.dataset.tracks, *task.learned])

@@ -47,6 +47,7 @@ def export(
     from genrescope.lab.evidence import degradation_rows
     from genrescope.lab.run import Run
     from genrescope.lab.ship import ship
+    from genrescope.model.card import protocol_of
 
     bundle = ship(
         [Run.load(path) for path in runs],
@@ -62,8 +63,14 @@ def export(
     )
     for row in bundle.metrics:
         typer.echo(
-            f"{row['protocol']}, {row['part']}, {row['n']} tracks: accuracy "
+            f"{protocol_of(row)}, {row['part']}, {row['n']} tracks: accuracy "
             f"{row['accuracy']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+        )
+    if bundle.thresholds["set"] >= 1:
+        typer.echo(
+            "note: so few tracks were held back that `genres` will always list every genre; add "
+            "runs of other folds as --evidence.",
+            err=True,
         )
     size = sum((bundle.path / file).stat().st_size for file in bundle.files) / 1e6
     typer.echo(f"{bundle.path}: {bundle.name}, {size:.1f} MB")

@@ -69,13 +69,15 @@ def _metrics(bundle: Bundle, console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from genrescope.model.card import protocol_of
+
     if not bundle.metrics:
         console.print("\nIts accuracy was not measured.")
         return
     table = Table("protocol", "part", "level", "n", "accuracy", "95 % interval", box=None)
     for row in bundle.metrics:
         cells = [
-            *(row["protocol"], row["part"], row["level"], row["n"]),
+            *(protocol_of(row), row["part"], row["level"], row["n"]),
             f"{row['accuracy']:.3f}",
             f"{row['low']:.3f} to {row['high']:.3f}",
         ]

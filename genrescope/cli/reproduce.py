@@ -58,6 +58,7 @@ def reproduce(
     Every figure is a cell with a result of its own; stopped at any moment, the same command goes
     on where it was. The report is one HTML page, with a CSV file for each table.
     """
+    from genrescope.data.splits import SPLITS
     from genrescope.errors import GenrescopeError
     from genrescope.lab import experiment, plan
     from genrescope.lab.results import is_done
@@ -71,6 +72,9 @@ def reproduce(
     if not cells:
         raise GenrescopeError(f"no cell is named like {only!r}; --list names them.")
     todo = [c for c in cells if not is_done(out, c)]
+    leaky = sorted({c.protocol for c in cells if SPLITS[c.protocol].leaky})
+    if leaky:
+        typer.echo(f"{', '.join(leaky)}: leaky, {SPLITS[leaky[0]].summary}", err=True)
     if listing:
         for cell in cells:
             typer.echo(cell.id + ("" if cell in todo else "  done"))

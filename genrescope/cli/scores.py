@@ -12,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from genrescope.data.splits import Split
+    from genrescope.data.track import Track
     from genrescope.lab.evaluate import Evaluation, Question, Seen
     from genrescope.lab.models import Model
 
@@ -25,6 +26,17 @@ class Task:
     fold: int
     part: str
     asked: list[Question]
+    learned: tuple[Track, ...] = ()
+    """What is known of the tracks that the model was trained on, beside the data itself."""
+
+
+def absence(split: Split) -> str:
+    """What of a split is not here, in words; nothing if all is."""
+    if not split.absent:
+        return ""
+    parts = [f"{n} tracks of its {part} part" for part, n in split.absent_parts.items()]
+    what = " and ".join(parts) or f"{len(split.absent)} tracks of this split"
+    return f"{split.protocol}: {what} are absent"
 
 
 def warn(task: Task, heard: Seen | None) -> None:
@@ -48,8 +60,14 @@ def warn(task: Task, heard: Seen | None) -> None:
             f"{name} was trained on {', and on '.join(what)}. These figures say how well it "
             "remembers, not how well it judges new music."
         )
-    if task.split.protocol == "windows":
+    if task.split.leaky:
         shout("the windows protocol is leaky: other windows of the same clips were learned.")
+    if heard is not None and heard.untold:
+        typer.echo(
+            f"note: of {len(heard.untold)} tracks it cannot be told whether {name} learned from "
+            f"their artists ({_some(heard.untold)}); artists.csv beside the music can name them.",
+            err=True,
+        )
     if heard is not None and not heard.tracks and task.part == "valid":
         typer.echo("note: the epoch, or the temperature, may have been chosen on valid.", err=True)
 
@@ -68,8 +86,9 @@ def about(tasks: list[Task]) -> dict[str, Any]:
             "seed": first.split.seed,
             "fold": [task.fold for task in tasks] if len(tasks) > 1 else first.fold,
             "part": first.part,
-            "leaky": first.split.protocol == "windows",
+            "leaky": first.split.leaky,
             "absent": len(first.split.absent),
+            "absent_parts": first.split.absent_parts,
             "excluded": len(first.split.excluded),
         },
     }
@@ -80,7 +99,7 @@ def print_json(found: Evaluation, tasks: list[Task], heard: list[Seen | None], d
     known = [one for one in heard if one is not None]
     merged = {
         key: sorted({name for one in known for name in getattr(one, key)})
-        for key in ("tracks", "repeats", "artists")
+        for key in ("tracks", "repeats", "artists", "untold")
     }
     report = about(tasks) | {"data": str(data)} | found.to_dict()
     report["seen"] = merged if len(known) == len(heard) else None
@@ -92,17 +111,18 @@ def print_tables(found: Evaluation, tasks: list[Task]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from genrescope.data.splits import protocol_title
+
     what = about(tasks)
     split = what["split"]
     console = Console(highlight=False)
-    leaky = " (leaky)" if split["leaky"] else ""
     console.print(
-        f"{what['model']} on {split['protocol']}{leaky}, fold {split['fold']}, {split['part']}: "
-        f"{found.track.n} tracks, {found.window.n} windows",
+        f"{what['model']} on {protocol_title(split['protocol'])}, fold {split['fold']}, "
+        f"{split['part']}: {found.track.n} tracks, {found.window.n} windows",
         markup=False,
     )
-    if split["absent"]:
-        console.print(f"{split['absent']} tracks of this split are absent")
+    if tasks[0].split.absent:
+        console.print(absence(tasks[0].split))
     table = Table("", "track", "window", box=None)
     for name in ("accuracy", "precision", "recall", "f1"):
         cells = [str(getattr(level, name)) for level in (found.track, found.window)]

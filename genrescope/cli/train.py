@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -44,8 +45,8 @@ def train(
     split: Annotated[
         str | None,
         typer.Option(
-            help="windows, tracks, artists, fault-filtered, or all to hold nothing back. If "
-            "absent: fault-filtered for GTZAN, tracks for other music.",
+            help="windows (leaky), tracks, artists, fault-filtered, or all to hold nothing back. "
+            "If absent: fault-filtered for GTZAN, tracks for other music.",
             show_default=False,
         ),
     ] = None,
@@ -56,7 +57,11 @@ def train(
             "--no-valid", help="Learn the valid part as well; the epoch that is kept is the last."
         ),
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of every random step.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of every random step of the training.")] = 0,
+    split_seed: Annotated[
+        int,
+        typer.Option(min=0, help="Of the split; kept the same, seeds of a net can be compared."),
+    ] = 0,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Instead of the recipe's.", show_default=False)
     ] = None,
@@ -72,7 +77,7 @@ def train(
 
     how = _recipe(recipe, net=net, kind=kind, epochs=epochs)
     store, kept = open_store(data, kind, out)
-    plan = _split(store, split, seed)
+    plan = _split(store, split, split_seed)
     if no_valid:
         plan = replace(plan, folds=tuple(one.without_valid() for one in plan.folds))
     training = begin(
@@ -85,7 +90,7 @@ def train(
         resume=resume,
         command=shlex.join(["genrescope", *sys.argv[1:]]),
     )
-    _announce(training, how, plan, store)
+    _announce(training, how, plan, fold, store)
     try:
         _run(training)
     except KeyboardInterrupt:
@@ -158,7 +163,7 @@ def _recipe(path: Path | None, *, net: str | None, kind: str, epochs: int | None
 
 def _split(store: FeatureStore, name: str | None, seed: int) -> Split:
     from genrescope.data import gtzan
-    from genrescope.lab.plan import split_for
+    from genrescope.data.splits import split_for
     from genrescope.lab.run import all_tracks
 
     if name == ALL:
@@ -167,19 +172,35 @@ def _split(store: FeatureStore, name: str | None, seed: int) -> Split:
     return split_for(name or default, store.facts, seed=seed)
 
 
-def _announce(training: Training, recipe: Recipe, split: Split, store: FeatureStore) -> None:
+def _announce(
+    training: Training, recipe: Recipe, split: Split, fold: int, store: FeatureStore
+) -> None:
+    from genrescope.cli.scores import absence
+    from genrescope.data.splits import protocol_title
+
     chooser = "the last epoch is kept"
     if training.valid is not None:
         chooser = f"{len(training.valid)} to choose the epoch by"
     weights = sum(p.numel() for p in training.net.parameters()) / 1e6
     typer.echo(
-        f"{recipe.net}, {weights:.2f} M weights, on {training.device}; {split.protocol}: "
-        f"{len(training.train)} to learn, {chooser}, "
+        f"{recipe.net}, {weights:.2f} M weights, on {training.device}; "
+        f"{protocol_title(split.protocol)}: {len(training.train)} to learn, {chooser}, "
         f"{len(store.genres)} genres",
         err=True,
     )
-    if split.protocol == "windows":
+    if split.leaky:
         typer.echo("windows is leaky: clips are on both sides, and figures flatter.", err=True)
+    if split.absent:
+        typer.echo(absence(split), err=True)
+    if split.excluded:
+        some = next(iter(split.excluded.items()))
+        typer.echo(
+            f"{split.protocol}: {len(split.excluded)} tracks are used by no part, such as "
+            f"{some[0]}: {some[1]}",
+            err=True,
+        )
+    if split.protocol != ALL and not (split.folds[fold].valid or split.folds[fold].test):
+        typer.echo("nothing is held back: no track is left to judge this run by", err=True)
     if training.history:
         typer.echo(f"going on after epoch {len(training.history)}", err=True)
 
@@ -190,6 +211,7 @@ def _run(training: Training) -> None:
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False)
+    began, first = time.monotonic(), training.step
     bar = progress.Progress(
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),
@@ -205,7 +227,11 @@ def _run(training: Training) -> None:
     def show_epochs() -> None:
         nonlocal shown
         for epoch in training.history[shown:]:
-            console.print(_figures(epoch, epochs), soft_wrap=True)
+            left = ""
+            if training.step > first and training.step < training.n_steps:
+                speed = (training.step - first) / (time.monotonic() - began)
+                left = f"  {_duration((training.n_steps - training.step) / speed)} left"
+            console.print(_figures(epoch, epochs) + left, soft_wrap=True)
         shown = len(training.history)
 
     with bar:
@@ -213,11 +239,19 @@ def _run(training: Training) -> None:
 
         def report(step: Step) -> None:
             show_epochs()
-            text = f"epoch {step.epoch + 1}/{epochs}  loss {step.loss:.3f}"
+            text = (
+                f"epoch {step.epoch + 1}/{epochs}  loss {step.loss:.3f}  "
+                f"accuracy {step.accuracy:.3f}"
+            )
             bar.update(task, completed=step.step, total=step.n_steps, description=text)
 
         training.run(report)
         show_epochs()
+
+
+def _duration(seconds: float) -> str:
+    """Whole seconds below two minutes, then whole minutes."""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _figures(epoch: Epoch, epochs: int) -> str:

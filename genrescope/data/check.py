@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from genrescope.data.splits import SPLITS, make_split
+from genrescope.data.splits import SPLITS, split_for
 from genrescope.data.track import Dataset, Track, decoded, mark_repeats
 from genrescope.errors import AudioError, DatasetError
 from genrescope.signal.decode import stream
@@ -67,20 +67,15 @@ def _hear(track: Track) -> _Heard:
 
 
 def _possible(protocol: str, dataset: Dataset) -> dict[str, Any]:
-    """The folds of a protocol, with five of them or else as many as the data set allows."""
-    reason = ""
-    for n_folds in (5, 4, 3):
-        try:
-            split = make_split(protocol, dataset.tracks, n_folds=n_folds)
-        except DatasetError as error:
-            reason = reason or str(error)
-            continue
-        return {
-            "folds": [{p: len(m) for p, m in fold.parts().items()} for fold in split.folds],
-            "excluded": split.excluded,
-            "absent": list(split.absent),
-        }
-    return {"impossible": reason}
+    try:
+        split = split_for(protocol, dataset.tracks)
+    except DatasetError as error:
+        return {"impossible": str(error)}
+    return {
+        "folds": [{p: len(m) for p, m in fold.parts().items()} for fold in split.folds],
+        "excluded": split.excluded,
+        "absent": list(split.absent),
+    }
 
 
 def describe(dataset: Dataset) -> dict[str, Any]:

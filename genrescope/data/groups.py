@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,17 @@ def artist_key(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name).casefold().replace("&", " and ")
     words = re.findall(r"\w+", "".join(c for c in plain if not unicodedata.combining(c)))
     return " ".join(words[1:] if len(words) > 1 and words[0] == "the" else words)
+
+
+def artist_keys(name: str, known: Set[str]) -> set[str]:
+    """The keys under which an artist is found: of the name, and of those who collaborate in it.
+
+    Args:
+        name: as written.
+        known: keys of artists who have tracks of their own; no one else is taken for a part of
+            a collaboration, since "and" is in names of bands as well.
+    """
+    return {artist_key(name)} | ({artist_key(part) for part in _TOGETHER.split(name)} & known)
 
 
 def artist_groups(tracks: Sequence[Track]) -> list[list[int]]:
@@ -40,8 +51,7 @@ def artist_groups(tracks: Sequence[Track]) -> list[list[int]]:
     def keys(track: Track) -> set[str]:
         if not track.artist:
             return {f"unknown: {track.genre}"}
-        parts = {artist_key(part) for part in _TOGETHER.split(track.artist)}
-        return {artist_key(track.artist)} | (parts & names)
+        return artist_keys(track.artist, names)
 
     return _join(tracks, [keys(track) for track in tracks])
 

@@ -67,7 +67,16 @@ class Split:
     @property
     def leaky(self) -> bool:
         """Whether one recording may be on both sides, so that its scores mean little."""
-        return SPLITS[self.protocol].leaky
+        return self.protocol in SPLITS and SPLITS[self.protocol].leaky
+
+    @property
+    def absent_parts(self) -> dict[str, int]:
+        """Part -> how many of its tracks are absent, where lists are published; else empty."""
+        if self.protocol not in SPLITS or not SPLITS[self.protocol].published:
+            return {}
+        part_of = gtzan.fault_filtered()
+        absent = [part_of[track] for track in self.absent]
+        return {part: absent.count(part) for part in PARTS if part in absent}
 
     def check(self, tracks: Iterable[Track]) -> None:
         """Prove that the split keeps what its protocol promises.
@@ -158,6 +167,29 @@ def make_split(protocol: str, tracks: Iterable[Track], *, seed: int = 0, n_folds
     split = SPLITS[protocol].make(ordered, seed, n_folds)
     split.check(ordered)
     return split
+
+
+def split_for(protocol: str, tracks: Iterable[Track], *, seed: int = 0) -> Split:
+    """A split into five folds, or as many as so few tracks or artists allow.
+
+    Raises:
+        DatasetError: not even two folds are possible; why not five.
+    """
+    tracks = tuple(tracks)
+    first: DatasetError | None = None
+    for n_folds in (5, 4, 3, 2):
+        try:
+            return make_split(protocol, tracks, seed=seed, n_folds=n_folds)
+        except DatasetError as error:
+            first = first or error
+    assert first is not None
+    raise first
+
+
+def protocol_title(protocol: str) -> str:
+    """A protocol's name for people, who must see which one flatters."""
+    leaky = protocol in SPLITS and SPLITS[protocol].leaky
+    return f"{protocol} (leaky)" if leaky else protocol
 
 
 def _windows(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.data import gtzan
-from genrescope.data.groups import artist_key
+from genrescope.data.groups import artist_key, artist_keys
 from genrescope.data.splits import Split, track_of
 from genrescope.data.track import Track
 from genrescope.errors import AudioError, GenrescopeError
@@ -29,11 +29,13 @@ class Seen:
         tracks: the very tracks.
         repeats: tracks that hold the same recording as one it learned.
         artists: names of artists it learned from, of other tracks.
+        untold: more tracks, of whose artists it cannot be told whether it learned from them.
     """
 
     tracks: tuple[str, ...]
     repeats: tuple[str, ...]
     artists: tuple[str, ...]
+    untold: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.tracks or self.repeats or self.artists)
@@ -53,15 +55,18 @@ def seen(learned: Iterable[str], judged: Sequence[Track], known: Iterable[Track]
     """
     facts = gtzan.by_id() | {t.track_id: t for t in known} | {t.track_id: t for t in judged}
     learned = set(learned)
-    artists = {artist_key(facts[t].artist or "") for t in learned if t in facts} - {""}
-    tracks = tuple(t.track_id for t in judged if t.track_id in learned)
     others = [t for t in judged if t.track_id not in learned]
+    repeats = tuple(t.track_id for t in others if learned & set(t.repeats))
+    heard = {facts[t].artist or "" for t in learned if t in facts} - {""}
+    names = heard | {t.artist for t in others if t.artist}
+    known_keys = {artist_key(name) for name in names}
+    heard_keys = {key for name in heard for key in artist_keys(name, known_keys)}
+    artists = {name for name in names if artist_keys(name, known_keys) & heard_keys}
     return Seen(
-        tracks,
-        tuple(t.track_id for t in others if learned & set(t.repeats)),
-        tuple(
-            dict.fromkeys(t.artist for t in others if t.artist and artist_key(t.artist) in artists)
-        ),
+        tuple(t.track_id for t in judged if t.track_id in learned),
+        repeats,
+        tuple(dict.fromkeys(t.artist for t in others if t.artist in artists)),
+        tuple(t.track_id for t in others if not (heard and t.artist) and t.track_id not in repeats),
     )
 
 
@@ -160,7 +165,8 @@ def evaluate(
     strange = sorted({q.track.genre for q in asked} - set(labels))
     if strange:
         raise GenrescopeError(
-            f"the model does not know {', '.join(strange)}; it knows {', '.join(labels)}."
+            f"the model does not know {', '.join(strange)}; it knows {', '.join(labels)}. Rename "
+            "or move the folders of these genres."
         )
     answers: list[tuple[Question, Answer]] = []
     failed: dict[str, str] = {}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genrescope.data.splits import track_of
+from genrescope.data.splits import SPLITS, track_of
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
@@ -133,6 +133,7 @@ def metric_rows(
         rows.append(
             {
                 "protocol": one.protocol,
+                **({"leaky": True} if SPLITS[one.protocol].leaky else {}),
                 "part": one.part,
                 "level": "track",
                 "n": scores.n,

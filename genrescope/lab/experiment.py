@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,13 @@ import torch
 from numpy.typing import NDArray
 
 import genrescope
-from genrescope.data.splits import Fold, Split, track_of
+from genrescope.data.splits import Fold, Split, split_for, track_of
 from genrescope.data.store import FeatureStore
 from genrescope.errors import DatasetError, GenrescopeError
 from genrescope.lab.baselines import BASELINES
 from genrescope.lab.examples import Examples, examples
 from genrescope.lab.metrics import by_track, confusion_matrix, score
-from genrescope.lab.plan import Cell, split_for
+from genrescope.lab.plan import Cell
 from genrescope.lab.provenance import commit
 from genrescope.lab.recipe import Recipe
 from genrescope.lab.results import is_done, recipe_of, write_result
@@ -137,6 +138,7 @@ def _result(cell: Cell, data: Data, out: Path, progress: Progress) -> dict[str, 
         "recipe": recipe_of(cell),
         "version": genrescope.__version__,
         "commit": commit(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
     }
     data.store(cell)  # what cannot be read is the user's to mend, and no result
     try:

@@ -35,12 +35,13 @@ class Mark:
     high: float
 
 
-def draw_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
+def draw_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Figure:
     """Accuracy and loss of each epoch: training dashed, validation solid.
 
     Args:
         histories: name of a net -> its epochs, with the fields of `genrescope.lab.train.Epoch`;
             None where it was not validated.
+        title: said below, such as the protocol.
     """
     figure = Figure(figsize=(9.5, 3.6), layout="constrained")
     axes: Any = figure.subplots(1, 2)
@@ -68,17 +69,19 @@ def draw_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     validated = any(e["valid_loss"] is not None for epochs in histories.values() for e in epochs)
     key = "dashed: training" + ("   solid: validation" if validated else "")
     figure.text(1.0, -0.02, key, ha="right", va="top", color=FAINT, fontsize=8)
+    figure.text(0.0, -0.02, title, ha="left", va="top", color=FAINT, fontsize=8)
     return figure
 
 
 def draw_confusion(
-    confusion: NDArray[Any] | Sequence[Sequence[int]], labels: Sequence[str]
+    confusion: NDArray[Any] | Sequence[Sequence[int]], labels: Sequence[str], title: str
 ) -> Figure:
     """A confusion matrix: rows are the truth; cells say per cent of their row.
 
     Args:
         confusion: counts (n_classes, n_classes).
         labels: of the classes.
+        title: said above.
     """
     counts = np.asarray(confusion, dtype=float)
     totals = counts.sum(axis=1, keepdims=True)
@@ -106,6 +109,7 @@ def draw_confusion(
     ax.set_yticks(ticks, labels)
     ax.set_xlabel("predicted", color=INK)
     ax.set_ylabel("truth", color=INK)
+    ax.set_title(title, loc="left", color=INK, fontsize=10)
     _calm(ax)
     ax.tick_params(length=0, labelsize=9)
     return figure

@@ -6,9 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from genrescope.data.splits import Split, make_split
-from genrescope.data.track import Track
-from genrescope.errors import DatasetError
 from genrescope.lab.augment import Augment
 from genrescope.lab.recipe import Recipe
 
@@ -198,23 +195,6 @@ def quick_plan(*, audio: bool) -> tuple[Cell, ...]:
         )
         for cell in cells
     )
-
-
-def split_for(protocol: str, tracks: Iterable[Track], *, seed: int = 0) -> Split:
-    """A split into five folds, or as many as so few tracks or artists allow.
-
-    Raises:
-        DatasetError: not even two folds are possible.
-    """
-    tracks = tuple(tracks)
-    first: DatasetError | None = None
-    for n_folds in (5, 4, 3, 2):
-        try:
-            return make_split(protocol, tracks, seed=seed, n_folds=n_folds)
-        except DatasetError as error:
-            first = first or error
-    assert first is not None
-    raise first
 
 
 def _baselines(data: str, kind: str, models: Iterable[str], protocols: Iterable[str]) -> list[Cell]:

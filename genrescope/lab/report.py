@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import genrescope
-from genrescope.data.splits import SPLITS
+from genrescope.data.splits import SPLITS, protocol_title
 from genrescope.lab.figures import Mark, draw_confusion, draw_curves, draw_protocols, png, svg
+from genrescope.lab.order import PAIRS, Difference, differences, to_csv
 from genrescope.lab.plan import PROTOCOLS, TALK_NETS
 from genrescope.lab.results import Result
 from genrescope.lab.tables import Entry, Row, Table, make_tables
@@ -106,7 +108,7 @@ def write_report(
     for table in tables:
         body.append(_table(table))
         if table.name == "nets":
-            body += [_curves(results, out), _confusions(results, out)]
+            body += [_order(results, out), _curves(results, out), _confusions(results, out)]
     body.append(_DIFFERENCES.format(**{key: escape(text) for key, text in facts.items()}))
     body.append(_footer(results))
     page = out / PAGE
@@ -125,8 +127,7 @@ def _page(title: str, body: str) -> str:
 
 def _table(table: Table) -> str:
     heads = "".join(
-        f'<th scope="col"{_leaky(p)}>{p}{" (leaky)" if SPLITS[p].leaky else ""}</th>'
-        for p in PROTOCOLS
+        f'<th scope="col"{_leaky(p)}>{escape(protocol_title(p))}</th>' for p in PROTOCOLS
     )
     published = any(row.published for row in table.rows)
     said = '<th scope="col">theirs</th>' if published else ""
@@ -187,8 +188,7 @@ def _details(table: Table) -> str:
                 for key in ("accuracy", "precision", "recall", "f1")
             ]
             figures.append(f"{one.scores['calibration_error']:.3f}")
-            leaky = " (leaky)" if SPLITS[protocol].leaky else ""
-            cells = [row.model, row.input, protocol + leaky, one.level, *figures]
+            cells = [row.model, row.input, protocol_title(protocol), one.level, *figures]
             marks = "".join(f"<td{_leaky(protocol)}>{escape(cell)}</td>" for cell in cells)
             lines.append(f"<tr>{marks}</tr>")
     names = ("model", "input", "protocol", "level", "accuracy", "precision", "recall", "F1")
@@ -224,6 +224,35 @@ def _overview(tables: Sequence[Table], results: Mapping[str, Result], out: Path)
     )
 
 
+def _order(results: Mapping[str, Result], out: Path) -> str:
+    found = {(d.ahead, d.behind, d.protocol): d for d in differences(results)}
+    if not found:
+        return ""
+    (out / "order.csv").write_text(to_csv(list(found.values())), encoding="utf-8")
+    heads = "".join(
+        f'<th scope="col"{_leaky(p)}>{escape(protocol_title(p))}</th>' for p in PROTOCOLS
+    )
+    lines = []
+    for ahead, behind in PAIRS:
+        cells = ""
+        for protocol in PROTOCOLS:
+            one = found.get((ahead, behind, protocol))
+            text = "<small>not run</small>" if one is None else _difference(one)
+            cells += f"<td{_leaky(protocol)}>{text}</td>"
+        lines.append(f'<tr><th scope="row">{ahead} less {behind}</th>{cells}</tr>')
+    return (
+        '<h3 id="order">The order of the nets</h3><p>Differences of accuracy, with 95 % intervals '
+        "over tracks, from the answers of both nets for the same clips: an interval that holds 0 "
+        'shows no order. <span class="faint">As a file: order.csv</span></p><div class="wide">'
+        f'<table><tr><th scope="col"></th>{heads}</tr>{"".join(lines)}</table></div>'
+    )
+
+
+def _difference(one: Difference) -> str:
+    value = one.accuracy
+    return f"<b>{value.value:+.3f}</b><small>{value.low:+.3f} to {value.high:+.3f}</small>"
+
+
 def _curves(results: Mapping[str, Result], out: Path) -> str:
     parts = []
     for protocol in PROTOCOLS:
@@ -233,14 +262,15 @@ def _curves(results: Mapping[str, Result], out: Path) -> str:
             if "history" in results.get(key := f"{protocol}/all-mel/{net}/seed0", {})
         }
         if histories:
-            leaky = " (leaky)" if SPLITS[protocol].leaky else ""
-            text = f"{protocol}{leaky}: accuracy and loss of the talk's nets, seed 0."
+            title = protocol_title(protocol)
+            text = f"{title}: accuracy and loss of the talk's nets, seed 0."
             if all(e["valid_loss"] is None for epochs in histories.values() for e in epochs):
                 text += (
                     " All are of training, and no line is solid: the validation part is what the "
                     "figures are of, and was left alone until the last epoch."
                 )
-            parts.append(_picture(draw_curves(histories), f"curves-{protocol}", out, text))
+            figure = draw_curves(histories, title)
+            parts.append(_picture(figure, f"curves-{protocol}", out, text))
     return "".join(parts)
 
 
@@ -252,13 +282,14 @@ def _confusions(results: Mapping[str, Result], out: Path) -> str:
             result = results.get(f"{protocol}/all-mel/{net}/seed0", {})
             if "confusion" not in result:
                 continue
-            leaky = " (leaky)" if SPLITS[protocol].leaky else ""
-            text = f"{net}, {protocol}{leaky}: per cent of the {result['level']}s of each genre."
-            figure = draw_confusion(result["confusion"], result["labels"])
+            title = f"{net}, {protocol_title(protocol)}"
+            text = f"{title}: per cent of the {result['level']}s of each genre."
+            figure = draw_confusion(result["confusion"], result["labels"], title)
             pair.append(_picture(figure, f"confusion-{protocol}-{net}", out, text))
         if pair:
             parts.append(
-                f"<details{' open' if not parts else ''}><summary>Confusion matrices, {protocol}"
+                f"<details{' open' if not parts else ''}><summary>Confusion matrices, "
+                f"{protocol_title(protocol)}"
                 f'</summary><div class="pair">{"".join(pair)}</div></details>'
             )
     return "".join(parts)
@@ -274,8 +305,12 @@ def _picture(figure: Any, name: str, out: Path, text: str) -> str:
 
 def _footer(results: Mapping[str, Result]) -> str:
     seconds = sum(r.get("seconds", 0.0) for r in results.values())
+    dates = sorted({r["date"] for r in results.values() if r.get("date")})
+    when = "" if not dates else f" Computed {' to '.join(dict.fromkeys((dates[0], dates[-1])))}."
+    commits = Counter(r["commit"] for r in results.values() if r.get("commit"))
+    made_by = ", ".join(f"{name} ({n} cells)" for name, n in commits.most_common())
     return (
         f'<p class="faint">{len(results)} cells, {seconds / 60:.0f} minutes of computing on '
         f"{escape(platform.machine())}, Python {platform.python_version()}, Genrescope "
-        f"{genrescope.__version__}.</p>"
+        f"{genrescope.__version__}.{when}{f' Commits: {escape(made_by)}.' if made_by else ''}</p>"
     )

@@ -21,8 +21,18 @@ from genrescope.lab.examples import Examples, examples
 from genrescope.lab.nets import NETS, Net
 from genrescope.lab.nets.resbigru import ResBiGRU
 from genrescope.lab.nets.resnet import ResNet18, load_image_weights
+from genrescope.lab.provenance import commit
 from genrescope.lab.recipe import Recipe
-from genrescope.lab.train import CHECKPOINT, CONFIG, WEIGHTS, Training, is_begun, start_run
+from genrescope.lab.train import (
+    CHECKPOINT,
+    CONFIG,
+    WEIGHTS,
+    Training,
+    device,
+    has_bf16,
+    is_begun,
+    start_run,
+)
 from genrescope.signal.feature_config import FeatureConfig
 
 
@@ -199,6 +209,8 @@ def _config(
         "split": {"protocol": split.protocol, "seed": split.seed, "fold": fold},
         "fold_members": {p: list(ids) for p, ids in split.folds[fold].parts().items()},
         "starts": split.starts,
+        "absent": list(split.absent),
+        "excluded": split.excluded,
         "seed": seed,
         "recipe": recipe.to_dict(),
         "versions": {
@@ -207,5 +219,9 @@ def _config(
             "torch": torch.__version__,
             "numpy": np.__version__,
         },
+        "commit": commit(),
         "machine": platform.machine(),
+        "device": str(device()),
+        "bf16": has_bf16(device()),
+        "threads": torch.get_num_threads(),
     }

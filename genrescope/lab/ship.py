@@ -219,5 +219,5 @@ def _training(runs: Sequence[Run], tracks: list[str], command: str) -> dict[str,
         "export": command,
         "date": config["date"],
         "versions": config["versions"],
-        "commit": commit(),
+        "commit": config.get("commit") or commit(),
     }

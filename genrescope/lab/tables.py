@@ -52,6 +52,7 @@ class Entry:
         scores: as `genrescope.lab.metrics.Scores.to_dict`; over all seeds.
         by_seed: accuracy of each seed.
         seconds: of one seed's cell.
+        commits: of the code that computed it.
     """
 
     level: str
@@ -62,6 +63,7 @@ class Entry:
     scores: Mapping[str, Any]
     by_seed: tuple[float, ...]
     seconds: float
+    commits: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,7 @@ def _line(row: Row, protocol: str, one: Entry) -> dict[str, object]:
         "calibration_error": _round(one.scores["calibration_error"]),
         "accuracy_by_seed": " ".join(f"{a:.4f}" for a in one.by_seed),
         "seconds": round(one.seconds, 1),
+        "commit": "; ".join(one.commits),
         "published": said.accuracy if said else "",
         "source": said.source if said else "",
     }
@@ -155,8 +158,9 @@ def make_tables(results: Mapping[str, Result]) -> list[Table]:
         Table(
             "baselines",
             "The talk's baselines on mel spectrograms",
-            "The same tracks. Windows of 3 s, flattened as they are, or each band's mean and "
-            "deviation over the window (the whole track, where tracks are told apart).",
+            "The same tracks. Windows of 3 s, flattened, or each band's mean and deviation over "
+            "the window (the whole track, where tracks are told apart); scaled, and where there "
+            "are more numbers than 128, their first 128 principal components.",
             [
                 *_rows(results, "all", "mel", TALK_BASELINES),
                 *_rows(results, "all", "bands", TALK_BASELINES),
@@ -166,7 +170,10 @@ def make_tables(results: Mapping[str, Result]) -> list[Table]:
             "field",
             "The cited field",
             "The same tracks. Published figures are of all 1,000 tracks, each under a split of "
-            f"the paper's own; {HUMAN.source}: {HUMAN.accuracy:.2f}.",
+            f"the paper's own; {HUMAN.source}: {HUMAN.accuracy:.2f}. The sparse representations "
+            "are of modulations of the mel spectrogram, no faster than half its frames allow, "
+            "where the paper has an auditory model. Under windows few windows of a track are "
+            "judged, so that there is little to vote on.",
             [
                 *_rows(results, "all", "summary", SUMMARY_MODELS),
                 *_rows(results, "all", "modulations", ("src",)),
@@ -237,6 +244,7 @@ def _entry(seeds: Sequence[Result], level: str | None = None) -> Entry:
         scores=_pooled(seeds) if len(seeds) > 1 else scores[0],
         by_seed=tuple(s["accuracy"]["value"] for s in scores),
         seconds=float(np.mean([r["seconds"] for r in seeds])),
+        commits=tuple(dict.fromkeys(r["commit"] for r in seeds if r.get("commit"))),
     )
 
 

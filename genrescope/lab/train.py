@@ -56,13 +56,13 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Step:
-    """Where a training stands, for a progress display."""
+    """Where a training stands, for a progress display; loss and accuracy are of this epoch."""
 
     epoch: int
     step: int
     n_steps: int
     loss: float
-    last: Epoch | None
+    accuracy: float
 
 
 def device() -> torch.device:
@@ -191,8 +191,7 @@ class Training:
             loss, n_hits = self._step(x, y, rng)
             losses, hits, seen = losses + loss * len(y), hits + n_hits, seen + len(y)
             if progress is not None:
-                last = self.history[-1] if self.history else None
-                progress(Step(number, self.step, self.n_steps, losses / seen, last))
+                progress(Step(number, self.step, self.n_steps, losses / seen, hits / seen))
         return losses / seen, hits / seen
 
     def _step(self, x: Tensor, y: Tensor, rng: Generator) -> tuple[float, int]:

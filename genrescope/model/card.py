@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from genrescope.model.prediction import DOUBTS
@@ -9,7 +10,7 @@ from genrescope.model.prediction import DOUBTS
 if TYPE_CHECKING:
     from genrescope.model.bundle import Bundle
 
-_COLUMNS = ("protocol", "part", "level", "n", "accuracy", "low", "high")
+_COLUMNS = ("protocol", "leaky", "part", "level", "n", "accuracy", "low", "high")
 _TRAINING = {
     "data": "Data",
     "split": "Split",
@@ -123,7 +124,7 @@ def _metrics(bundle: Bundle) -> str:
     for row in bundle.metrics:
         more = "; ".join(f"{k}: {plain(v)}" for k, v in row.items() if k not in _COLUMNS)
         cells = [
-            plain(row["protocol"]),
+            plain(protocol_of(row)),
             plain(row["part"]),
             plain(row["level"]),
             str(row["n"]),
@@ -223,6 +224,11 @@ def _on_gtzan(bundle: Bundle) -> bool:
 def _table(rows: dict[str, str]) -> str:
     lines = ["| | |", "|---|---|", *(f"| {key} | {value} |" for key, value in rows.items())]
     return "\n".join(lines) + "\n"
+
+
+def protocol_of(row: Mapping[str, Any]) -> str:
+    """The protocol of a row of a bundle's metrics; one that flatters is called so."""
+    return f"{row['protocol']} (leaky)" if row.get("leaky") else str(row["protocol"])
 
 
 def plain(value: Any) -> str:

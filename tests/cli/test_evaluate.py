@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bundle_maker import make_bundle, tiny_onnx
+from bundle_maker import make_bundle, tiny_catalogue, tiny_onnx
 from lab_makers import GENRES, music_folder
 from typer.testing import CliRunner, Result
 
@@ -33,24 +33,13 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for arguments in (
         ["dataset", "build", "music", "--out", "store", "--hop-length", "1708"],
         ["train", "--data", "store", "--out", "run0", "--net", "bigru", "--epochs", "1"],
-        [
-            "train",
-            "--data",
-            "store",
-            "--out",
-            "run1",
-            "--net",
-            "bigru",
-            "--epochs",
-            "1",
-            "--fold",
-            "1",
-        ],
-    ):
-        typed = [
-            str(folder / a) if a in ("music", "store", "run0", "run1") else a for a in arguments
-        ]
-        made = CliRunner().invoke(app, [*typed, *(["--fold", "1"] if "run1" in arguments else [])])
+        [*("train", "--data", "store", "--out", "run1", "--net", "bigru", "--epochs", "1"),
+         *("--fold", "1")],
+    ):  # fmt: skip
+        made = CliRunner().invoke(
+            app,
+            [str(folder / a) if a in ("music", "store", "run0", "run1") else a for a in arguments],
+        )
         assert made.exit_code == 0, made.output
     bundle(folder / "bundle", tracks=["fado/0.wav"])
     return folder
@@ -89,14 +78,14 @@ def test_what_cannot_be_degraded_is_said(work: Path) -> None:
         assert "--degrade needs" in " ".join(result.stderr.replace("│", " ").split())
 
 
-def bundle(folder: Path, *, tracks: list[str]) -> Bundle:
+def bundle(folder: Path, *, tracks: list[str], artists: list[str] | None = None) -> Bundle:
     """A bundle that calls the lowest bands fado and the highest tango."""
     return make_bundle(
         folder,
         onnx_bytes=tiny_onnx(n_classes=3),
         labels=GENRES,
         training={"tracks": tracks},
-        catalogue=None,
+        catalogue=tiny_catalogue(track=tracks, artist=artists) if artists else None,
     )
 
 
@@ -126,11 +115,44 @@ def test_it_is_loud_about_tracks_and_artists_it_has_heard(work: Path, tmp_path: 
     strange = bundle(tmp_path / "b", tracks=["another/1.wav"])
     quiet = run("--bundle", strange.path, "--data", work / "store", "--json")
     assert "WARNING" not in quiet.stderr
-    assert json.loads(quiet.stdout)["seen"] == {"tracks": [], "repeats": [], "artists": []}
+    nothing = json.loads(quiet.stdout)["seen"]
+    assert nothing["tracks"] == nothing["repeats"] == nothing["artists"] == []
+    assert len(nothing["untold"]) == 18  # it does not name the artist of what it learned
+    assert "it cannot be told" in quiet.stderr
     silent = make_bundle(
         tmp_path / "c", training={}, onnx_bytes=tiny_onnx(n_classes=3), labels=GENRES
     )
     assert "does not say" in run("--bundle", silent.path, "--data", work / "store").stderr
+
+
+def test_a_bundle_names_the_artists_it_learned_whatever_the_folder(
+    work: Path, tmp_path: Path
+) -> None:
+    learned = bundle(tmp_path / "b", tracks=["elsewhere/1.wav"], artists=["fado 0"])
+    result = run("--bundle", learned.path, "--data", work / "store", "--json")
+    assert "other tracks of 1 artists (fado 0)" in result.stderr
+    assert json.loads(result.stdout)["seen"]["artists"] == ["fado 0"]
+    assert json.loads(result.stdout)["seen"]["untold"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"split": {"protocol": "artists", "seed": 0, "fold": 1}}, "differ in protocol"),
+        ({"split": {"protocol": "tracks", "seed": 1, "fold": 1}}, "differ in seed of the split"),
+        ({"split": {"protocol": "tracks", "seed": 0, "fold": 0}}, "are of the same fold"),
+        ({"labels": ["fado", "polka", "rumba"]}, "differ in genres"),
+    ],
+)
+def test_only_folds_of_one_experiment_are_put_together(
+    work: Path, tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    shutil.copytree(work / "run1", tmp_path / "run")
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config | change))
+    result = run("--run", work / "run0", "--run", tmp_path / "run", "--data", work / "store")
+    assert result.exit_code == 1
+    assert message in result.stderr
 
 
 def test_runs_of_several_folds_are_put_together(work: Path) -> None:
@@ -159,14 +181,17 @@ def test_the_last_epoch_of_a_run_is_judged_on_request(work: Path, tmp_path: Path
     assert confusion.sum() == confusion[:, 0].sum()
 
 
-def test_two_files_of_the_same_bytes_are_on_one_side(work: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("protocol", ["artists", "tracks"])
+def test_two_files_of_the_same_bytes_are_on_one_side(
+    work: Path, tmp_path: Path, protocol: str
+) -> None:
     music = tmp_path / "music"
     shutil.copytree(work / "music", music)
     for i in range(3):
         shutil.copy(music / "fado" / f"{i}.wav", music / "fado" / f"copy {i}.wav")
         with (music / "artists.csv").open("a", encoding="utf-8") as file:
             file.write(f"fado/copy {i},guest {i}\n")
-    common = ["--bundle", work / "bundle", "--data", music, "--split", "artists", "--json"]
+    common = ["--bundle", work / "bundle", "--data", music, "--split", protocol, "--json"]
     for fold in (0, 1):
         answer = json.loads(run(*common, "--fold", str(fold)).stdout)
         judged = {row["track"] for row in answer["tracks"]}
@@ -202,7 +227,14 @@ def test_the_test_tracks_of_gtzan_are_said_to_be_absent(tmp_path: Path) -> None:
     valid = run(*common)
     assert valid.exit_code == 0, valid.output
     assert "fault-filtered, fold 0, valid" in valid.stdout
-    assert "tracks of this split are absent" in valid.stdout
+    assert "290 tracks of its test part are absent" in " ".join(valid.stdout.split())
+    out = tmp_path / "run"
+    options = ["--net", "bigru", "--epochs", "1", "--data", str(store), "--out", str(out)]
+    trained = CliRunner().invoke(app, ["train", *options])
+    assert trained.exit_code == 0, trained.output
+    judged = run("--run", out, "--data", store)
+    for text in (trained.stderr, judged.stdout):
+        assert "290 tracks of its test part are absent" in " ".join(text.split())
     test = run(*common, "--part", "test")
     assert test.exit_code == 1
     assert "no track of its test part is here" in test.stderr

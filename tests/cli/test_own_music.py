@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from lab_makers import GENRES, music_folder
 from typer.testing import CliRunner
 
 from genrescope.cli import app
+from genrescope.lab.recipe import Recipe
 
 TUTORIAL = Path(__file__).resolve().parents[2] / "docs" / "own-music.md"
 BRIEF = """
@@ -40,8 +42,8 @@ def test_the_tutorial_runs_as_written(tmp_path: Path, monkeypatch: pytest.Monkey
     typed = commands()
     verbs = [command[0] for command in typed]
     assert verbs == [
-        *("dataset", "dataset", "train", "evaluate", "train", "export", "info"),
-        *("classify", "serve"),
+        *("dataset", "dataset", "train", "train", "train", "evaluate", "train", "export"),
+        *("info", "classify", "serve"),
     ]
     outputs = {}
     for command in typed[:-1]:
@@ -50,6 +52,10 @@ def test_the_tutorial_runs_as_written(tmp_path: Path, monkeypatch: pytest.Monkey
         result = CliRunner().invoke(app, command)
         assert result.exit_code == 0, f"{command}: {result.output}"
         outputs[command[0]] = result.stdout
+        if command[0] == "export":
+            assert "always list every genre" not in result.stderr
+            few = [*command[: command.index("--evidence") + 2], "--out", "few"]
+            assert "always list every genre" in CliRunner().invoke(app, few).stderr
     answer = json.loads(outputs["classify"])
     assert answer["genre"] == "tango"
     assert set(answer["probabilities"]) == set(GENRES)
@@ -62,12 +68,18 @@ def test_the_tutorial_runs_as_written(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "tango" in card
 
 
+def test_the_recipe_of_the_tutorial_is_one() -> None:
+    [text] = re.findall(r"```toml\n(.*?)```", TUTORIAL.read_text(encoding="utf-8"), re.DOTALL)
+    recipe = Recipe.from_dict(tomllib.loads(text))
+    assert recipe.net == "compact"
+    assert recipe.augment.mixup == 0.5
+
+
 def test_every_field_of_a_recipe_is_explained() -> None:
     from dataclasses import fields
 
     from genrescope.lab.augment import Augment
     from genrescope.lab.nets import NETS
-    from genrescope.lab.recipe import Recipe
 
     text = (TUTORIAL.parent / "training.md").read_text(encoding="utf-8")
     defaults = Recipe()

@@ -109,7 +109,21 @@ def test_tracks_artists_and_repeats_that_were_learned_are_found() -> None:
     assert found.tracks == ("a",)
     assert found.repeats == ("c",)
     assert found.artists == ("The Amalia",)
+    assert found.untold == ("d",)
     assert not seen(["u"], judged, known)
+    assert seen(["u"], judged, known).untold == ("a", "b", "c", "d")
+
+
+def test_an_artist_is_known_again_in_company() -> None:
+    known = [Track("x", "fado", artist="Amália feat. Carlos"), Track("y", "fado", artist="Carlos")]
+    judged = [
+        Track("a", "fado", artist="Carlos & Maria"),
+        Track("b", "fado", artist="Maria"),
+        Track("c", "fado", artist="Amália"),
+    ]
+    assert seen(["x"], judged, known).artists == ("Amália",)
+    assert seen(["y"], judged, known).artists == ("Carlos & Maria",)
+    assert seen(["x", "y"], judged, known).artists == ("Carlos & Maria", "Amália")
 
 
 def test_artists_of_gtzan_are_known() -> None:

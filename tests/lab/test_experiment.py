@@ -9,7 +9,7 @@ import pytest
 from lab_makers import bands_store
 
 import genrescope
-from genrescope.data.splits import SPLITS
+from genrescope.data.splits import SPLITS, split_for
 from genrescope.data.store import FeatureStore
 from genrescope.lab import experiment
 from genrescope.lab.experiment import Data, run_cells
@@ -21,7 +21,6 @@ from genrescope.lab.plan import (
     Cell,
     full_plan,
     quick_plan,
-    split_for,
 )
 from genrescope.lab.provenance import commit
 from genrescope.lab.results import is_done, read_results, result_path, up_to_date

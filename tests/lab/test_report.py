@@ -165,15 +165,37 @@ def test_seeds_are_pooled_and_tracks_drawn_whole() -> None:
     assert pooled > apart.high - apart.low
 
 
+def test_the_order_of_the_nets_is_told_by_the_clips_both_answered(folder: Path) -> None:
+    results = read_results(folder)
+    page = (folder / "report.html").read_text()
+    with (folder / "order.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert {(line["net"], line["less"]) for line in lines} == {("bigru", "cnn")}
+    assert {line["protocol"] for line in lines} == {"windows", "tracks"}
+    for line in lines:
+        ahead, behind = (
+            results[f"{line['protocol']}/all-mel/{line[key]}/seed0"] for key in ("net", "less")
+        )
+        value = (
+            ahead[ahead["level"]]["accuracy"]["value"]
+            - behind[behind["level"]]["accuracy"]["value"]
+        )
+        if line["protocol"] == "tracks":  # at the level of windows of clips `score` has more rows
+            assert float(line["accuracy"]) == pytest.approx(value, abs=1e-4)
+        assert float(line["low"]) <= float(line["accuracy"]) <= float(line["high"])
+        assert f"<b>{float(line['accuracy']):+.3f}</b>" in page
+
+
 def test_a_picture_takes_the_page_s_ink() -> None:
-    text = svg(draw_confusion([[3, 1], [0, 4]], ["fado", "polka"]), "one")
+    text = svg(draw_confusion([[3, 1], [0, 4]], ["fado", "polka"], "cnn, windows (leaky)"), "one")
     assert text.startswith("<svg")
     assert "currentColor" in text
     assert ">75<" in text
     assert "fado" in text
+    assert "windows (leaky)" in text
     epochs = [
         {"epoch": i, "train_loss": 1.0, "train_accuracy": 0.5, "valid_loss": None}
         | {"valid_accuracy": None}
         for i in range(3)
     ]
-    assert "cnn" in svg(draw_curves({"cnn": epochs}), "two")
+    assert "cnn" in svg(draw_curves({"cnn": epochs}, "windows (leaky)"), "two")
