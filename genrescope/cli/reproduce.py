@@ -58,7 +58,9 @@ def reproduce(
     Every figure is a cell with a result of its own; stopped at any moment, the same command goes
     on where it was. The report is one HTML page, with a CSV file for each table.
     """
+    from genrescope.data.folder import read_any
     from genrescope.data.splits import SPLITS
+    from genrescope.data.track import fingerprint
     from genrescope.errors import GenrescopeError
     from genrescope.lab import experiment, plan
     from genrescope.lab.results import is_done
@@ -80,8 +82,16 @@ def reproduce(
             typer.echo(cell.id + ("" if cell in todo else "  done"))
         return
     features = STORE_CONFIG if given is None else given.config
-    wanted = {"data": data.resolve().name, "quick": quick, "effort": effort}
-    _same_plan(out, wanted | {"features": features.to_dict()})
+    _same_plan(
+        out,
+        {
+            "data": data.resolve().name,
+            "tracks": fingerprint(read_any(data).tracks if given is None else given.facts),
+            "quick": quick,
+            "effort": effort,
+            "features": features.to_dict(),
+        },
+    )
     typer.echo(f"{len(cells)} cells, {len(cells) - len(todo)} of them done", err=True)
     source = _data(data, given, audio, out, quick)
     deadline = time.monotonic() + budget * 60 if budget is not None else None
@@ -114,8 +124,14 @@ def _same_plan(out: Path, plan: dict[str, Any]) -> None:
 
     path = out / "plan.json"
     if path.exists():
-        # A folder that an earlier version began does not say: it is of the usual ones.
-        there = {"features": STORE_CONFIG.to_dict()} | json.loads(path.read_text(encoding="utf-8"))
+        # A folder that an earlier version began does not say all: it is of the usual.
+        usual = {"features": STORE_CONFIG.to_dict(), "tracks": plan["tracks"]}
+        there = usual | json.loads(path.read_text(encoding="utf-8"))
+        if there | {"tracks": plan["tracks"]} == plan != there:
+            raise GenrescopeError(
+                f"{out}: holds figures of other tracks, genres or artists than {plan['data']} has "
+                "now; name another --out."
+            )
         if there != plan:
             raise GenrescopeError(f"{out}: holds another experiment ({there}); name another --out.")
         return

@@ -36,11 +36,11 @@ from genrescope.data.store import (
     FeatureStore,
     track_to_dict,
 )
-from genrescope.data.track import Dataset, Track, decoded
+from genrescope.data.track import SILENCE, Dataset, Track, decoded
 from genrescope.errors import AudioError, DatasetError
 from genrescope.signal.decode import stream
 from genrescope.signal.feature_config import FeatureConfig
-from genrescope.signal.features import log_mel_stream, stft_db
+from genrescope.signal.features import spectrogram
 from genrescope.whole import whole
 
 Progress = Callable[[int, int, str], None]
@@ -55,6 +55,7 @@ class _Made:
     track: Track
     frames: NDArray[np.float16] | None = None
     reason: str = ""
+    stat: list[int] | None = None
 
 
 def build_store(
@@ -153,30 +154,29 @@ def _make(track: Track, config: FeatureConfig) -> _Made:
     """Features of one clip; runs in a worker."""
     if track.path is None:
         return _Made(track, reason="no file")
-    n_samples = 0
+    n_samples, silent = 0, True
+    stat = _stat(track)  # before it is read: a file changed since is then known as changed
     try:
         sound = stream(track.path, sr=config.sr)
 
         def blocks() -> Iterator[NDArray[np.float32]]:
-            nonlocal n_samples
+            nonlocal n_samples, silent
             for block in sound:
                 n_samples += len(block.samples)
+                silent = silent and not block.samples.any()
                 yield block.samples
 
-        if config.n_mels is None:
-            spectrum = stft_db(np.concatenate(list(blocks())), config)
-        else:
-            spectrum = log_mel_stream(blocks(), config)
+        spectrum = spectrogram(blocks(), config)
         duration = n_samples / config.sr
         found = decoded(track, track.path, duration=duration, flags=sound.flags)
     except AudioError as error:
         return _Made(track, reason=error.reason)
     except OSError as error:
         return _Made(track, reason=error.strerror or str(error))
-    if spectrum.min() == spectrum.max():
-        return _Made(track, reason="digital silence")
+    if silent:
+        return _Made(track, reason=SILENCE)
     found = replace(found, path=track.path.resolve())
-    return _Made(found, np.ascontiguousarray(spectrum.T, dtype=np.float16))
+    return _Made(found, np.ascontiguousarray(spectrum.T, dtype=np.float16), stat=stat)
 
 
 def _stat(track: Track) -> list[int] | None:
@@ -193,7 +193,7 @@ def _append(made: _Made, file: Any, journal: Any, config: FeatureConfig) -> Row:
     row = track_to_dict(made.track) | {
         "offset": file.tell() // (2 * config.n_bins),
         "n_frames": len(made.frames),
-        "stat": _stat(made.track),
+        "stat": made.stat,
     }
     file.write(made.frames.tobytes())
     file.flush()  # the frames first: a line of the journal stands for frames that are there

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genrescope.data.splits import SPLITS, split_for
-from genrescope.data.track import Dataset, Track, decoded, mark_repeats
+from genrescope.data.track import SILENCE, Dataset, Track, decoded, mark_repeats
 from genrescope.errors import AudioError, DatasetError
 from genrescope.signal.decode import stream
 
@@ -58,7 +58,12 @@ def _hear(track: Track) -> _Heard:
         return _Heard(track, "no file")
     try:
         sound = stream(track.path, sr=None)
-        duration = sum(block.duration for block in sound)
+        duration, silent = 0.0, True
+        for block in sound:
+            duration += block.duration
+            silent = silent and not block.samples.any()
+        if silent:
+            return _Heard(track, SILENCE)
         return _Heard(decoded(track, track.path, duration=duration, flags=sound.flags))
     except AudioError as error:
         return _Heard(track, error.reason)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence, Set
+from collections import Counter
+from collections.abc import Iterable, Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,17 +29,33 @@ def artist_keys(name: str, known: Set[str]) -> set[str]:
 
     Args:
         name: as written.
-        known: keys of artists who have tracks of their own; no one else is taken for a part of
-            a collaboration, since "and" is in names of bands as well.
+        known: see `artists_of`; no one else is taken for a part of a collaboration, since "and"
+            is in names of bands as well.
     """
-    return {artist_key(name)} | ({artist_key(part) for part in _TOGETHER.split(name)} & known)
+    return {artist_key(name)} | (_parts(name) & known)
+
+
+def artists_of(names: Iterable[str]) -> set[str]:
+    """Keys of artists: of all names, and of those who are a part of two names or more."""
+    whole = {artist_key(name) for name in names}
+    parts = Counter(
+        key
+        for parts in {artist_key(name): _parts(name) for name in names}.values()
+        for key in parts
+    )
+    return whole | {key for key, n in parts.items() if n > 1}
+
+
+def _parts(name: str) -> set[str]:
+    return {artist_key(part) for part in _TOGETHER.split(name)} - {""}
 
 
 def artist_groups(tracks: Sequence[Track]) -> list[list[int]]:
     """Indices of tracks in groups that may share an artist or hold the same recording.
 
-    A collaboration joins the groups of those of its artists who have tracks of their own. Tracks
-    of unknown artist are one group for each genre: any two of them may be of one artist.
+    A collaboration joins the groups of those of its artists who have tracks of their own or are
+    in another one. Tracks of unknown artist are one group for each genre: any two of them may be
+    of one artist.
 
     Args:
         tracks: the data set.
@@ -46,7 +63,7 @@ def artist_groups(tracks: Sequence[Track]) -> list[list[int]]:
     Returns:
         Disjoint groups that cover it, in order of their first track.
     """
-    names = {artist_key(track.artist) for track in tracks if track.artist}
+    names = artists_of([track.artist for track in tracks if track.artist])
 
     def keys(track: Track) -> set[str]:
         if not track.artist:

@@ -20,6 +20,7 @@ from typing import IO
 from genrescope.data.download import disk_error, download
 from genrescope.data.track import REPEAT, Dataset, Track
 from genrescope.errors import DatasetError
+from genrescope.signal.decode import AUDIO_SUFFIXES
 
 GENRES = (
     "blues",
@@ -200,8 +201,8 @@ def read(folder: str | Path) -> Dataset:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    """Files with a GTZAN name, those of the first suffix first."""
-    for suffix in SUFFIXES:
+    """Files with a GTZAN name, those of the first suffix first; re-encoded ones last."""
+    for suffix in (*SUFFIXES, *sorted(AUDIO_SUFFIXES.difference(SUFFIXES))):
         for genre in GENRES:
             for path in sorted((root / genre).glob(f"{genre}.*{suffix}")):
                 if path.stem in by_id() and path.is_file():

@@ -11,7 +11,9 @@ Two layouts are read:
 from __future__ import annotations
 
 import json
+import math
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -128,9 +130,13 @@ def _decibels(levels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _load_npz(path: Path) -> FeatureStore:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             track, genre, mel = (arrays[key] for key in ("track", "genre", "mel"))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    # RuntimeError is what zipfile says of a flag or a compression that it does not know.
+    except (
+        *(OSError, ValueError, KeyError, EOFError, RuntimeError),
+        *(zipfile.BadZipFile, zlib.error),
+    ) as error:
         raise DatasetError(f"{path}: not a feature store ({error}).") from error
     if not (len(track) == len(genre) == len(mel) and mel.ndim == 3 and mel.dtype == np.uint8):
         raise DatasetError(f"{path}: not a feature store (its arrays do not fit together).")
@@ -166,13 +172,16 @@ def _load_folder(path: Path) -> FeatureStore:
         # Found on reading, so that the stores of earlier versions have their repeats as well.
         facts = mark_repeats([track_from_dict(row) for row in index["tracks"]])
         spans = [(int(row["offset"]), int(row["n_frames"])) for row in index["tracks"]]
-        frames = np.memmap(path / FEATURES_NAME, np.float16, mode="r").reshape(-1, config.n_bins)
-        if any(start < 0 or start + n > len(frames) for start, n in spans):
+        # Behind the last clip there may be what a build left half written.
+        shape = (max(start + n for start, n in spans), config.n_bins)
+        if min(map(min, spans)) < 0 or (path / FEATURES_NAME).stat().st_size < 2 * math.prod(shape):
             raise ValueError(f"{FEATURES_NAME} is shorter than {INDEX_NAME} says")
+        frames = np.memmap(path / FEATURES_NAME, np.float16, mode="r", shape=shape)
+        absent = dict(index["absent"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{path}: damaged feature store ({error}); build it again.") from error
     clips = tuple(frames[start : start + n] for start, n in spans)
-    return FeatureStore(config, facts, dict(index["absent"]), str(path), clips)
+    return FeatureStore(config, facts, absent, str(path), clips)
 
 
 def track_to_dict(track: Track) -> dict[str, Any]:

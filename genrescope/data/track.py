@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,6 +12,9 @@ REPEAT = "repeat:"
 """Prefix of the fault that names another track with the very same audio."""
 UNDECODABLE = "undecodable"
 """The fault of a clip that does not decode in one release of its data set or another."""
+
+SILENCE = "digital silence"
+"""Why a clip whose every sample is zero is left out."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,12 @@ class Dataset:
     name: str
     tracks: tuple[Track, ...]
     absent: dict[str, str] = field(default_factory=dict)
+
+
+def fingerprint(tracks: Iterable[Track]) -> str:
+    """SHA-256 in hex of which tracks there are, of what genres and artists, in whatever order."""
+    facts = sorted((track.track_id, track.genre, track.artist or "") for track in tracks)
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def decoded(track: Track, path: Path, *, duration: float, flags: Sequence[str] = ()) -> Track:

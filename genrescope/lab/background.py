@@ -19,7 +19,7 @@ from genrescope.errors import GenrescopeError
 from genrescope.lab import sounds
 from genrescope.lab.stores import kind_of
 from genrescope.signal.feature_config import FeatureConfig
-from genrescope.signal.features import log_mel, stft_db
+from genrescope.signal.features import spectrogram
 
 SEED = 2009
 SECONDS = 20
@@ -89,6 +89,6 @@ def lay_under(power: Tensor, sound: Tensor, *, snr_db: Tensor, rng: Generator) -
 
 
 def _log_power(clips: list[np.ndarray], config: FeatureConfig) -> Tensor:
-    spectrogram = stft_db if config.n_mels is None else log_mel
-    x = torch.from_numpy(np.stack([spectrogram(clip, config) for clip in clips])) * LOG_POWER_PER_DB
+    x = torch.from_numpy(np.stack([spectrogram([clip], config) for clip in clips]))
+    x = x * LOG_POWER_PER_DB
     return x - torch.logsumexp(x, (1, 2), keepdim=True) + math.log(x[0].numel())

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.data import gtzan
-from genrescope.data.groups import artist_key, artist_keys
+from genrescope.data.groups import artist_keys, artists_of
 from genrescope.data.splits import Split, track_of
 from genrescope.data.track import Track
 from genrescope.errors import AudioError, GenrescopeError
 from genrescope.lab.metrics import Scores, by_track, confusion_matrix, score
 from genrescope.lab.models import Answer, Predict
+from genrescope.model.bundle import SILENT
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def seen(learned: Iterable[str], judged: Sequence[Track], known: Iterable[Track]
     repeats = tuple(t.track_id for t in others if learned & set(t.repeats))
     heard = {facts[t].artist or "" for t in learned if t in facts} - {""}
     names = heard | {t.artist for t in others if t.artist}
-    known_keys = {artist_key(name) for name in names}
+    known_keys = artists_of(names)
     heard_keys = {key for name in heard for key in artist_keys(name, known_keys)}
     artists = {name for name in names if artist_keys(name, known_keys) & heard_keys}
     return Seen(
@@ -152,7 +153,7 @@ def evaluate(
 ) -> Evaluation:
     """Ask for every clip and score the answers.
 
-    A file that does not decode is left out and named.
+    A file that does not decode, or is silent, is left out and named.
 
     Args:
         asked: the clips.
@@ -172,7 +173,11 @@ def evaluate(
     failed: dict[str, str] = {}
     for i, question in enumerate(asked, 1):
         try:
-            answers.append((question, question.predict(question.track, question.span)))
+            answer = question.predict(question.track, question.span)
+            if SILENT in answer.flags:
+                failed[question.track.track_id] = SILENT
+            else:
+                answers.append((question, answer))
         except AudioError as error:
             failed[question.track.track_id] = error.reason
         if progress is not None:

@@ -47,7 +47,16 @@ class Evidence:
 
 
 def run_examples(run: Run, store: FeatureStore, members: Sequence[str]) -> Examples:
-    """Members of a store, prepared as the run's net is used to."""
+    """Members of a store, prepared as the run's net is used to.
+
+    Raises:
+        GenrescopeError: the store was made by another front end than the run's.
+    """
+    if store.config != run.features:
+        raise GenrescopeError(
+            f"{store.name}: its features are {store.config}, and {run.path} was trained on "
+            f"{run.features}. Name the store that it was trained on."
+        )
     recipe = run.recipe
     return examples(
         store,
@@ -172,24 +181,13 @@ def degradation_rows(path: Path) -> list[dict[str, Any]]:
         raise GenrescopeError(f"{path}: not what evaluate --degrade --json prints.") from None
 
 
-def window_temperature(logits: Sequence[NDArray[np.float32]], labels: NDArray[np.int64]) -> float:
-    """The temperature for windows of clips.
-
-    Args:
-        logits: of each clip's windows, (n_windows, n_classes).
-        labels: int64 (n,).
-    """
-    n = min(len(some) for some in logits)
-    return fit_temperature(np.stack([some[:n] for some in logits]), labels)
-
-
 def _error_across(one: Evidence, folds: Sequence[int]) -> float:
     """Calibration error of clips, each by the temperature that the other folds ask for."""
     probs = np.empty((len(one.members), one.logits[0].shape[1]))
     for fold in set(folds):
         inside = np.array(folds) == fold
         others = [some for some, held in zip(one.logits, inside, strict=True) if not held]
-        temperature = window_temperature(others, one.labels[~inside])
+        temperature = fit_temperature(others, one.labels[~inside])
         mine = [some for some, held in zip(one.logits, inside, strict=True) if held]
         probs[inside] = mean_probs(mine, temperature)
     _, labels, clips = by_track([track_of(m) for m in one.members], one.labels, probs)

@@ -30,7 +30,7 @@ from genrescope.lab.run import Run, begin, n_frames_of
 from genrescope.lab.src import temporal_modulations
 from genrescope.lab.stores import kind_of
 from genrescope.lab.summary import summarise_audio, summarise_bands, summarise_log_mel
-from genrescope.lab.train import CHECKPOINT, CONFIG, Step, predict_windows
+from genrescope.lab.train import CHECKPOINT, CONFIG, OtherRunError, Step, predict_windows
 from genrescope.signal.windows import random_windows, take
 
 Array = NDArray[Any]
@@ -81,7 +81,10 @@ class Data:
             if start is not None:
                 first = round(start * store.config.frame_rate)
                 x = x[:, first : first + round(WINDOW_S * store.config.frame_rate)]
-            self._vectors[key] = _vector(x, store, cell.input)
+            try:
+                self._vectors[key] = _vector(x, store, cell.input)
+            except ValueError as error:  # too few frames or bands for these numbers
+                raise DatasetError(f"{member}: {error}") from None
         return self._vectors[key]
 
 
@@ -246,8 +249,10 @@ def _judge_net(
         training = begin(
             store, split, cell.recipe, fold=number, seed=cell.seed, out=folder, resume=True
         )
-    except GenrescopeError as error:
-        raise GenrescopeError(f"{error} Delete it, or name another --out.") from None
+    except OtherRunError as error:
+        raise OtherRunError(f"{error} Delete it, or name another --out.") from None
+    except GenrescopeError as error:  # too few frames or bands for this net
+        raise DatasetError(str(error)) from None
     epochs = cell.recipe.epochs
 
     def report(step: Step) -> None:

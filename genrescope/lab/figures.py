@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
@@ -20,19 +19,12 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from genrescope.lab.metrics import Interval
+
 INK = "#22223b"
 FAINT = "#8d8da3"
 HUES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 SEQUENTIAL = LinearSegmentedColormap.from_list("ink", ["#0072b200", "#0072b2ff"])
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A figure with its interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 def draw_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], title: str) -> Figure:
@@ -116,7 +108,7 @@ def draw_confusion(
 
 
 def draw_protocols(
-    rows: Mapping[str, Mapping[str, Mark]], *, chance: float | None = None
+    rows: Mapping[str, Mapping[str, Interval]], *, chance: float | None = None
 ) -> Figure:
     """Accuracy of each model under each protocol, with intervals, on one scale.
 

@@ -211,24 +211,25 @@ def by_track(
     return names, labels, total / np.bincount(member)[:, None]
 
 
-def fit_temperature(logits: Array, y_true: Array) -> float:
-    """Temperature that minimises the log loss of softmax(mean-window logits / T).
+def fit_temperature(logits: Sequence[Array], y_true: Array) -> float:
+    """Temperature that minimises the log loss of clips, the means of softmax(logits / T).
 
     Args:
-        logits: float (n, n_classes) or (n, n_windows, n_classes); with windows, the
-            probabilities are averaged over them after the softmax, as a clip's are.
+        logits: of each clip's windows, n arrays (n_windows, n_classes), n_windows of any number.
         y_true: int (n,).
 
     Source: Guo et al. 2017, "On Calibration of Modern Neural Networks".
     """
-    stacked = logits[:, None, :] if logits.ndim == 2 else logits
+    counts = np.array([len(windows) for windows in logits])
+    first = np.cumsum(counts) - counts
+    flat = np.concatenate(logits).astype(np.float64)
     grid = np.exp(np.linspace(np.log(0.1), np.log(10), 200))
 
     def loss(temperature: float) -> float:
-        z = stacked / temperature
-        z = z - z.max(axis=-1, keepdims=True)
+        z = flat / temperature
+        z -= z.max(axis=1, keepdims=True)
         p = np.exp(z)
-        p /= p.sum(axis=-1, keepdims=True)
-        return log_loss(y_true, p.mean(axis=1))
+        p /= p.sum(axis=1, keepdims=True)
+        return log_loss(y_true, np.add.reduceat(p, first) / counts[:, None])
 
     return float(grid[int(np.argmin([loss(t) for t in grid]))])

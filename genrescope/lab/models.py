@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,7 +20,7 @@ from genrescope.lab.stores import kind_of
 from genrescope.model.bundle import Bundle
 from genrescope.signal.decode import decode
 from genrescope.signal.feature_config import FeatureConfig
-from genrescope.signal.features import log_mel, standardise, stft_db
+from genrescope.signal.features import spectrogram, standardise
 from genrescope.signal.windows import grid, take
 
 Array = NDArray[Any]
@@ -37,6 +37,10 @@ class Answer(Protocol):
     def clip_probs(self) -> Array:
         """Float (n_classes,)."""
 
+    @property
+    def flags(self) -> Sequence[str]:
+        """What to know about the recording, as `genrescope.model.Prediction` has it."""
+
 
 Predict = Callable[[Track, "tuple[float, float] | None"], Answer]
 """Answers for a track, or for the span (start, end) of it in s; may raise AudioError."""
@@ -50,6 +54,7 @@ class WindowAnswer:
     """Probabilities of windows, and their mean."""
 
     probs: Array
+    flags: tuple[str, ...] = ()
 
     @property
     def clip_probs(self) -> Array:
@@ -165,10 +170,7 @@ def audio_features(config: FeatureConfig) -> Features:
         if track.path is None:
             raise AudioError(track.track_id, "no file", "Name the folder of the audio.")
         samples = decode(track.path, sr=config.sr).samples
-        kind = kind_of(config)
-        if kind == "raw":
-            return samples[np.newaxis]
-        return stft_db(samples, config) if kind == "stft" else log_mel(samples, config)
+        return samples[np.newaxis] if kind_of(config) == "raw" else spectrogram([samples], config)
 
     return features
 

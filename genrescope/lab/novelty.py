@@ -21,7 +21,7 @@ from genrescope.data.store import FeatureStore
 from genrescope.lab import sounds
 from genrescope.model.bundle import NoMusic
 from genrescope.signal.feature_config import FeatureConfig
-from genrescope.signal.features import log_mel, stft_db
+from genrescope.signal.features import spectrogram
 from genrescope.signal.texture import texture
 
 Array = NDArray[Any]
@@ -94,12 +94,13 @@ MELODIES = (80, _melody)
 def made_clips(config: FeatureConfig, *, seed: int) -> Mapping[str, list[Array]]:
     """Spectrograms of the clips of each kind of `COUNTEREXAMPLES`, and of ``melody``."""
     kinds = {**COUNTEREXAMPLES, "melody": MELODIES}
-    front = stft_db if config.n_mels is None else log_mel
     n_samples = round(_SECONDS * config.sr)
     made = {}
     for number, (kind, (n_clips, make)) in enumerate(kinds.items()):
         rng = np.random.default_rng([seed, number])
-        made[kind] = [front(make(n_samples, config.sr, rng), config) for _ in range(n_clips)]
+        made[kind] = [
+            spectrogram([make(n_samples, config.sr, rng)], config) for _ in range(n_clips)
+        ]
     return made
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import genrescope
 from genrescope.data.splits import SPLITS, protocol_title
-from genrescope.lab.figures import Mark, draw_confusion, draw_curves, draw_protocols, png, svg
+from genrescope.lab.figures import draw_confusion, draw_curves, draw_protocols, png, svg
+from genrescope.lab.metrics import Interval
 from genrescope.lab.order import PAIRS, Difference, differences, to_csv
 from genrescope.lab.plan import PROTOCOLS, TALK_NETS
 from genrescope.lab.results import Result
@@ -210,7 +211,7 @@ def _overview(tables: Sequence[Table], results: Mapping[str, Result], out: Path)
     models = [row.model for row in shown]
     rows = {
         row.model if models.count(row.model) == 1 else f"{row.model}, {row.input}": {
-            p: Mark(**{key: e.scores["accuracy"][key] for key in ("value", "low", "high")})
+            p: Interval(**{key: e.scores["accuracy"][key] for key in ("value", "low", "high")})
             for p, e in row.entries.items()
         }
         for row in shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -17,8 +18,9 @@ from genrescope.data.splits import track_of
 from genrescope.data.store import FeatureStore
 from genrescope.errors import GenrescopeError
 from genrescope.lab.conformal import fit_threshold
-from genrescope.lab.evidence import gather, metric_rows, run_examples, window_temperature
+from genrescope.lab.evidence import gather, metric_rows, run_examples
 from genrescope.lab.export import check_parity, to_onnx
+from genrescope.lab.metrics import fit_temperature
 from genrescope.lab.nets import Net
 from genrescope.lab.novelty import fit_no_music
 from genrescope.lab.provenance import commit
@@ -53,7 +55,8 @@ class _MeanOfHeads(nn.Module):
         self.heads = nn.ModuleList(net.head for net in nets)
 
     def forward(self, joined: Tensor) -> Tensor:
-        parts = joined.chunk(len(self.heads), dim=1)
+        sizes = [cast("nn.Linear", head).in_features for head in self.heads]
+        parts = torch.split(joined, sizes, dim=1)
         return torch.stack([head(e) for head, e in zip(self.heads, parts, strict=True)]).mean(0)
 
 
@@ -136,7 +139,7 @@ def ship(
         calibrating = gather(of_one, store, parts=("valid", "test"), last=last)[0]
     else:
         calibrating = next(one for one in judged if one.protocol == protocol)
-    temperature = window_temperature(calibrating.logits, calibrating.labels)
+    temperature = fit_temperature(calibrating.logits, calibrating.labels)
     nets = [run.net(last=last) for run in runs]
     net = nets[0] if len(nets) == 1 else Ensemble(nets)
     learned = list(dict.fromkeys(track_of(m) for run in runs for m in run.fold.train))
@@ -211,7 +214,10 @@ def _training(runs: Sequence[Run], tracks: list[str], command: str) -> dict[str,
         "data": f"GTZAN, {config['data']}" if gtzan.is_gtzan(tracks) else config["data"],
         "protocol": config["split"]["protocol"],
         "split": config["split"],
-        "net": config["recipe"]["net"] + (f" x {len(runs)}" if len(runs) > 1 else ""),
+        "net": " + ".join(
+            name + (f" x {n}" if n > 1 else "")
+            for name, n in Counter(run.recipe.net for run in runs).items()
+        ),
         "recipe": config["recipe"],
         "seed": [run.config["seed"] for run in runs] if len(runs) > 1 else config["seed"],
         "tracks": tracks,

@@ -12,7 +12,7 @@ import numpy as np
 from genrescope.data import gtzan
 from genrescope.data.build import build_store
 from genrescope.data.store import FeatureStore
-from genrescope.data.track import Dataset, Track, decoded, mark_repeats
+from genrescope.data.track import SILENCE, Dataset, Track, decoded, mark_repeats
 from genrescope.errors import AudioError, DatasetError
 from genrescope.signal.decode import decode
 from genrescope.signal.feature_config import STORE_CONFIG, FeatureConfig
@@ -77,16 +77,20 @@ def raw_store(dataset: Dataset, *, progress: Progress | None = None) -> FeatureS
         try:
             if track.path is None:
                 raise AudioError(track.track_id, "no file", "Name the folder of the audio.")
-            samples = decode(track.path, sr=RAW.sr).samples
+            wave = decode(track.path, sr=RAW.sr)
+            samples = wave.samples
             # In float16 a full-scale waveform keeps 11 bits; a quiet one would keep fewer.
             peak = float(np.abs(samples).max())
             if peak == 0:
-                raise AudioError(track.track_id, "digital silence", "Leave it out.")
+                raise AudioError(track.track_id, SILENCE, "Leave it out.")
+            found = decoded(track, track.path, duration=wave.duration, flags=wave.flags)
         except AudioError as error:
             absent[track.track_id] = error.reason
+        except OSError as error:
+            absent[track.track_id] = error.strerror or str(error)
         else:
             clips.append((samples / peak).astype(np.float16)[:, np.newaxis])
-            facts.append(decoded(track, track.path, duration=len(samples) / RAW.sr))
+            facts.append(found)
         if progress is not None:
             progress(i, len(dataset.tracks), track.track_id)
     if not facts:

@@ -222,7 +222,7 @@ class Training:
         nn.utils.clip_grad_norm_(self.net.parameters(), 2.0)
         self.optimizer.step()
         self.step += 1
-        if self.step % EMA_EVERY == 0 or not recipe.ema:
+        if self.step % EMA_EVERY == 0 or self.step < EMA_EVERY or not recipe.ema:
             self._average()
         hits = int((logits.argmax(1).cpu() == y).sum())
         return float(loss_of_whole.detach()), hits  # the curves of all nets are of one kind
@@ -274,9 +274,13 @@ class Training:
             writer.writerows(asdict(epoch) for epoch in self.history)
 
     def resume(self) -> None:
-        """Go on from the checkpoint in the run's folder, if there is one."""
+        """Go on from the checkpoint in the run's folder, if there is one.
+
+        A run that was finished stays so without it.
+        """
         path = self.out / CHECKPOINT
         if not path.exists():
+            self._recall()
             return
         state = torch.load(path, map_location=self.device, weights_only=True)
         self.net.load_state_dict(state["net"])
@@ -285,22 +289,41 @@ class Training:
         self.step = state["step"]
         self.history = [Epoch(**epoch) for epoch in state["history"]]
 
+    def _recall(self) -> None:
+        """Take the epochs from their table if they are all and their weights are there."""
+        metrics = self.out / METRICS
+        if not (metrics.exists() and (self.out / WEIGHTS).exists()):
+            return
+        with metrics.open(newline="", encoding="utf-8") as file:
+            self.history = [
+                Epoch(int(row.pop("epoch")), **{key: float(value) for key, value in row.items()})
+                for row in csv.DictReader(file)
+            ]
+        if self.finished:
+            self.step = self.n_steps
+        else:
+            self.history = []
+
+
+class OtherRunError(GenrescopeError):
+    """A folder that holds a run which is not to be gone on with."""
+
 
 def is_begun(out: Path, config: dict[str, Any], *, resume: bool) -> bool:
     """Whether a folder holds this very run, which may be gone on with.
 
     Raises:
-        GenrescopeError: it holds one that is not to be resumed, or another.
+        OtherRunError: it holds one that is not to be resumed, or another.
     """
     path = out / CONFIG
     if not path.exists():
         return False
     if not resume:
-        raise GenrescopeError(f"{out}: holds a run already; add --resume, or choose another.")
+        raise OtherRunError(f"{out}: holds a run already; add --resume, or choose another.")
     there = json.loads(path.read_text(encoding="utf-8"))
     changed = [name for key, name in _OF_A_RUN.items() if there.get(key) != config.get(key)]
     if changed:
-        raise GenrescopeError(f"{out}: was begun with another {', '.join(changed)}.")
+        raise OtherRunError(f"{out}: was begun with another {', '.join(changed)}.")
     return True
 
 

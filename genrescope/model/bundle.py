@@ -16,10 +16,10 @@ from typing import Any
 from genrescope.errors import BundleError
 from genrescope.model import schema
 from genrescope.model.novelty import NoMusic
-from genrescope.model.prediction import DOUBTS
+from genrescope.model.prediction import DOUBTS, SILENT
 from genrescope.signal.feature_config import FeatureConfig
 
-__all__ = ["DEFAULT_BUNDLE", "DOUBTS", "Bundle", "NoMusic"]
+__all__ = ["DEFAULT_BUNDLE", "DOUBTS", "SILENT", "Bundle", "NoMusic"]
 
 DEFAULT_BUNDLE = Path(__file__).resolve().parents[1] / "bundles" / "default"
 

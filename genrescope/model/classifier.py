@@ -23,7 +23,7 @@ from genrescope.model.prediction import (
 )
 from genrescope.model.schema import MODEL
 from genrescope.signal.decode import Source, Stream, stream
-from genrescope.signal.features import log_mel_stream, standardise, stft_db
+from genrescope.signal.features import spectrogram, standardise
 from genrescope.signal.waveform import Waveform
 from genrescope.signal.windows import grid, take
 
@@ -206,10 +206,7 @@ def hear(
     else:
         sound = stream(source, sr=config.sr, max_duration_s=max_duration_s, name=name)
         meter = _Meter(sound)
-    if config.n_mels is None:
-        log_mel = stft_db(np.concatenate(list(meter)), config)
-    else:
-        log_mel = log_mel_stream(meter, config)
+    log_mel = spectrogram(meter, config)
     flags = list(sound.flags)  # a stream knows all of them only now
     duration_s = meter.n_samples / config.sr
     if duration_s < bundle.window_s:

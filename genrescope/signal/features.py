@@ -62,6 +62,23 @@ def mel_filterbank(config: FeatureConfig) -> Float32:
     return bank
 
 
+def spectrogram(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Float32:
+    """The spectrogram that a configuration asks for: `log_mel_stream`, or `stft_db` without bands.
+
+    Args:
+        blocks: arrays (n_samples,) of any lengths, together at least one sample.
+
+    Returns:
+        float32 (n_bins, n_frames), dB from ``-top_db`` to 0.
+
+    Raises:
+        ValueError: no samples, or more than one channel.
+    """
+    if config.n_mels is None:
+        return stft_db(np.concatenate([_mono(block) for block in blocks]), config)
+    return log_mel_stream(blocks, config)
+
+
 def stft_db(samples: ArrayLike, config: FeatureConfig) -> Float32:
     """Power spectrogram of a clip in dB relative to its maximum.
 

@@ -117,6 +117,21 @@ def test_a_store_of_other_features_is_another_experiment(wide: Path, tmp_path: P
     assert "another experiment" in result.stderr
 
 
+def test_music_that_has_changed_is_another_experiment(tmp_path: Path) -> None:
+    music = music_folder(tmp_path / "music", 4)
+    common = ["--data", music, "--out", tmp_path / "out", "--quick"]
+    common += ["--only", "tracks/all-mel/knn-10/*"]
+    assert run(*common).exit_code == 0
+    (music / "artists.csv").unlink()
+    changed = run(*common)
+    assert changed.exit_code == 1
+    assert "other tracks, genres or artists" in changed.stderr
+    plan = json.loads((tmp_path / "out" / "plan.json").read_text())
+    del plan["tracks"]  # as an earlier version wrote it
+    (tmp_path / "out" / "plan.json").write_text(json.dumps(plan))
+    assert run(*common).exit_code == 0
+
+
 def test_an_stft_store_is_refused_in_words(music: Path, tmp_path: Path) -> None:
     built = ["dataset", "build", str(music), "--out", str(tmp_path / "stft")]
     assert CliRunner().invoke(app, [*built, "--stft", "--n-fft", "256"]).exit_code == 0

@@ -162,7 +162,14 @@ def test_damaged_store_is_said(music: Path, tmp_path: Path) -> None:
         (out / "store.json").write_text(json.dumps(index | wrong))
         with pytest.raises(DatasetError, match="build it again"):
             FeatureStore.load(out)
+    (out / "store.json").write_text(json.dumps({k: v for k, v in index.items() if k != "absent"}))
+    with pytest.raises(DatasetError, match="build it again"):
+        FeatureStore.load(out)
     (out / "store.json").write_text(json.dumps(index))
+    before = FeatureStore.load(out)[0]
+    with (out / "features.f16").open("ab") as file:
+        file.write(b"half a frame of a clip that was to come")
+    np.testing.assert_array_equal(FeatureStore.load(out)[0], before)
     (out / "features.f16").write_bytes(b"\0" * 40)
     with pytest.raises(DatasetError, match="shorter"):
         FeatureStore.load(out)

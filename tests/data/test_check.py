@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile as sf
 
 from genrescope.data import folder, gtzan
+from genrescope.data.build import build_store
 from genrescope.data.check import check_dataset, describe
 
 from .conftest import write_tone
@@ -26,6 +28,16 @@ def test_faults_are_found(music: Path) -> None:
     repeats = {track.track_id: track.repeats for track in found.tracks if track.repeats}
     assert repeats == {"fado/1.wav": ("polka/same.wav",), "polka/same.wav": ("fado/1.wav",)}
     assert seen == list(range(1, 9))
+
+
+def test_silence_is_left_out_as_the_store_leaves_it_out(music: Path, tmp_path: Path) -> None:
+    sf.write(music / "fado" / "none.wav", np.zeros(40_000), 22_050)
+    sf.write(music / "fado" / "faint.wav", np.full(40_000, 1e-4), 22_050)
+    found = check_dataset(folder.read(music))
+    assert found.absent["fado/none.wav"] == "digital silence"
+    store = build_store(folder.read(music), tmp_path / "store", workers=1)
+    assert {t.track_id for t in found.tracks} == set(store.tracks)
+    assert found.absent == store.absent
 
 
 def test_what_decodes_is_not_called_undecodable(tmp_path: Path) -> None:

@@ -152,6 +152,14 @@ def test_every_layout_is_read(tmp_path: Path, root: str, suffix: str) -> None:
     assert dataset.absent["blues.00000"] == "no file"
 
 
+def test_re_encoded_clips_are_read_after_the_original_ones(tmp_path: Path) -> None:
+    (tmp_path / "blues").mkdir()
+    for name in ("blues.00000.mp3", "blues.00000.wav", "blues.00001.ogg"):
+        (tmp_path / "blues" / name).write_bytes(b"sound")
+    found = {t.track_id: t.path.name for t in gtzan.read(tmp_path).tracks if t.path}
+    assert found == {"blues.00000": "blues.00000.wav", "blues.00001": "blues.00001.ogg"}
+
+
 def test_folder_without_gtzan(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="dataset fetch"):
         gtzan.read(tmp_path)

@@ -276,6 +276,13 @@ def test_collaborations_join_their_artists() -> None:
     assert artist_key("The The") == "the"
 
 
+def test_who_is_in_two_collaborations_joins_them() -> None:
+    names = ["Dr. Dre & Snoop Dogg", "Dr. Dre feat. Eminem", "Hall & Oates", "Eminem"]
+    tracks = [Track(str(i), "g", name) for i, name in enumerate(names)]
+    assert artist_groups(tracks) == [[0, 1, 3], [2]]
+    assert artist_groups([*tracks[:1], *tracks[2:]]) == [[0], [1], [2]]
+
+
 def test_only_windows_is_called_leaky() -> None:
     assert [name for name, protocol in SPLITS.items() if protocol.leaky] == ["windows"]
     assert make_split("fault-filtered", gtzan.tracks()).leaky is False

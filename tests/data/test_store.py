@@ -85,6 +85,22 @@ def test_what_is_no_store_is_said(tmp_path: Path) -> None:
             FeatureStore.load(tmp_path / name)
 
 
+def test_a_damaged_byte_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    rng = np.random.default_rng(0)
+    mel = rng.integers(0, 9, (2, 128, 40), dtype=np.uint8)
+    np.savez_compressed(path, track=["x", "y"], genre=["a", "b"], mel=mel)
+    raw = path.read_bytes()
+    refused = 0
+    for place in range(0, len(raw), 7):
+        path.write_bytes(raw[:place] + bytes([raw[place] ^ 0xFF]) + raw[place + 1 :])
+        try:
+            FeatureStore.load(path)
+        except DatasetError as error:
+            refused += "a.npz" in str(error)
+    assert refused > 0.9 * len(raw) / 7
+
+
 def test_stores_are_told_from_music(tmp_path: Path) -> None:
     assert is_store(tmp_path / "a.npz")
     assert not is_store(tmp_path)

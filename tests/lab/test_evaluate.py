@@ -88,6 +88,18 @@ def test_a_broken_file_is_left_out_and_named() -> None:
     assert found.track.n == 11
 
 
+def test_a_silent_clip_counts_for_no_genre() -> None:
+    def predict(track: Track, span: tuple[float, float] | None) -> WindowAnswer:
+        if track.track_id == "fado1":
+            return WindowAnswer(np.full((1, 3), 1 / 3), ("silent",))
+        return oracle()(track, span)
+
+    split = whole()
+    found = evaluate(questions(split, split.folds[0].test, TRACKS, predict), GENRES)
+    assert found.failed == {"fado1": "silent"}
+    assert found.track.n == 11
+
+
 def test_what_cannot_be_judged_is_an_error_in_words() -> None:
     split = whole()
     asked = questions(split, split.folds[0].test, TRACKS, oracle())
@@ -121,7 +133,7 @@ def test_an_artist_is_known_again_in_company() -> None:
         Track("b", "fado", artist="Maria"),
         Track("c", "fado", artist="Amália"),
     ]
-    assert seen(["x"], judged, known).artists == ("Amália",)
+    assert seen(["x"], judged, known).artists == ("Carlos & Maria", "Amália")
     assert seen(["y"], judged, known).artists == ("Carlos & Maria",)
     assert seen(["x", "y"], judged, known).artists == ("Carlos & Maria", "Amália")
 

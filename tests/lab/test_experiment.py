@@ -116,6 +116,24 @@ def test_a_protocol_that_is_not_possible_says_why(store: FeatureStore, tmp_path:
     assert "no GTZAN track" in read_results(tmp_path)[cell.id]["impossible"]
 
 
+@pytest.mark.parametrize(("kind", "model"), [("summary", "logistic"), ("mel", "cnn")])
+def test_a_front_end_too_coarse_for_a_model_stops_that_cell_alone(
+    tmp_path: Path, kind: str, model: str
+) -> None:
+    few = bands_store(12, n_frames=100)
+    coarse = replace(
+        few,
+        config=replace(few.config, n_mels=8, hop_length=6000),
+        _clips=tuple(clip[:30, :8] for clip in few._clips),
+    )
+    cells = [quick("tracks", kind, model), quick("tracks", "mel", "knn-10")]
+    run_cells(cells, data(coarse), tmp_path)
+    first, second = (read_results(tmp_path)[cell.id] for cell in cells)
+    assert first["impossible"]
+    assert "Delete" not in first["impossible"]
+    assert "track" in second
+
+
 def test_without_a_test_part_nothing_chooses_the_epoch(
     store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

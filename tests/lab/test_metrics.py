@@ -88,9 +88,21 @@ def test_the_temperature_undoes_a_known_one() -> None:
     logits = rng.normal(0, 2, (5000, 5))
     p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     y = np.array([rng.choice(5, p=row) for row in p])
-    assert metrics.fit_temperature(logits * 3, y) == pytest.approx(3, rel=0.1)
-    windows = np.repeat(logits[:, None] * 3, 2, axis=1)
+    assert metrics.fit_temperature(logits[:, None] * 3, y) == pytest.approx(3, rel=0.1)
+    # As often as a clip is long: its mean over windows that are alike is that of one.
+    windows = [np.repeat(z[None] * 3, 1 + i % 4, axis=0) for i, z in enumerate(logits)]
     assert metrics.fit_temperature(windows, y) == pytest.approx(3, rel=0.1)
+
+
+def test_a_short_clip_does_not_spoil_the_temperature_of_long_ones() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 5, 400)
+    clips = [4 * np.eye(5)[label] + rng.normal(0, 4, (20, 5)) for label in y]
+    alone = metrics.fit_temperature(clips, y)
+    right = next(i for i, clip in enumerate(clips) if clip[0].argmax() == y[i])
+    with_one = metrics.fit_temperature([*clips, clips[right][:1]], np.append(y, y[right]))
+    assert with_one == pytest.approx(alone, rel=0.1)
+    assert metrics.fit_temperature([clip[:1] for clip in clips], y) > 2 * alone
 
 
 @pytest.mark.parametrize(

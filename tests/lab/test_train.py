@@ -88,6 +88,40 @@ def test_a_stopped_and_resumed_run_ends_as_the_whole_one(
     assert all(torch.equal(a[key], b[key]) for key in a)
 
 
+def test_a_finished_run_stays_so_without_its_checkpoint(
+    store: FeatureStore, tmp_path: Path
+) -> None:
+    recipe = replace(RECIPE, epochs=2)
+    history = _training(store, tmp_path / "run", recipe).run()
+    weights = (tmp_path / "run" / "best.pt").read_bytes()
+    (tmp_path / "run" / "checkpoint.pt").unlink()
+    again = _training(store, tmp_path / "run", recipe, resume=True)
+    assert again.finished
+    assert again.run() == history
+    assert (tmp_path / "run" / "best.pt").read_bytes() == weights
+
+
+def test_an_unfinished_run_without_its_checkpoint_starts_over(
+    store: FeatureStore, tmp_path: Path
+) -> None:
+    recipe = replace(RECIPE, epochs=2)
+    _training(store, tmp_path / "run", recipe).run()
+    (tmp_path / "run" / "checkpoint.pt").unlink()
+    table = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
+    (tmp_path / "run" / "metrics.csv").write_text("\n".join(table[:2]) + "\n")
+    assert _training(store, tmp_path / "run", recipe, resume=True).history == []
+
+
+def test_what_a_run_of_two_steps_learned_is_kept(store: FeatureStore, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, epochs=1, excerpts=1)
+    training = _training(store, tmp_path / "run", recipe)
+    before = {key: value.clone() for key, value in training.net.state_dict().items()}
+    training.run()
+    assert training.step < 4
+    kept = Run.load(tmp_path / "run").net().state_dict()
+    assert not torch.equal(kept["head.weight"], before["head.weight"])
+
+
 def test_only_a_recipe_with_voices_gets_a_background(store: FeatureStore, tmp_path: Path) -> None:
     crowded = replace(RECIPE, epochs=1, augment=replace(RECIPE.augment, voices=1.0))
     training = _training(store, tmp_path / "crowded", crowded)
