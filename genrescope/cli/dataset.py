@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,7 @@ Workers = Annotated[
 ]
 _CLIP_S = 30.0  # of a clip that is drawn
 _ROOM_S = 15.0  # five windows of 3 s need this
+_PAUSE_S = 10.0  # from one line of progress to the next, where there is no terminal
 
 
 @app.command()
@@ -242,7 +244,7 @@ def _echo_absent(absent: dict[str, str]) -> None:
 
 @contextmanager
 def _bytes_bar() -> Iterator[Callable[[str, int, int | None], None]]:
-    """A bar in bytes, on standard error where that is a terminal."""
+    """A bar in bytes, on standard error; a line now and then where that is no terminal."""
     from rich import progress
 
     bar = progress.Progress(
@@ -255,8 +257,11 @@ def _bytes_bar() -> Iterator[Callable[[str, int, int | None], None]]:
         disable=not sys.stderr.isatty(),
     )
     tasks: dict[str, progress.TaskID] = {}
+    say = _lines()
 
     def report(what: str, done: int, total: int | None) -> None:
+        of = "" if total is None else f" of {total / 1e6:.0f}"
+        say(f"{what}: {done / 1e6:.0f}{of} MB")
         if what not in tasks:
             # What an earlier attempt fetched does not count towards the speed.
             tasks[what] = bar.add_task(what, total=total, completed=done)
@@ -268,7 +273,7 @@ def _bytes_bar() -> Iterator[Callable[[str, int, int | None], None]]:
 
 @contextmanager
 def _clips_bar(total: int, what: str) -> Iterator[Callable[[int, int, str], None]]:
-    """A bar in clips, on standard error where that is a terminal."""
+    """A bar in clips, on standard error; a line now and then where that is no terminal."""
     from rich import progress
 
     bar = progress.Progress(
@@ -283,11 +288,26 @@ def _clips_bar(total: int, what: str) -> Iterator[Callable[[int, int, str], None
     )
     with bar:
         task = bar.add_task(what, total=total, clip="")
+        say = _lines()
 
         def report(done: int, total: int, track_id: str) -> None:
+            say(f"{what}: {done} of {total}")
             bar.update(task, completed=done, total=total, clip=track_id)
 
         yield report
+
+
+def _lines() -> Callable[[str], None]:
+    """Says what is going on in a log: not on a terminal, and not more often than it is read."""
+    last = time.monotonic()
+
+    def say(text: str) -> None:
+        nonlocal last
+        if not sys.stderr.isatty() and time.monotonic() - last >= _PAUSE_S:
+            typer.echo(text, err=True)
+            last = time.monotonic()
+
+    return say
 
 
 def _stderr() -> Console:

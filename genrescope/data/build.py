@@ -15,8 +15,8 @@ import json
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -82,7 +82,7 @@ def build_store(
 
     Raises:
         DatasetError: ``out`` holds features of another configuration, no clip can be used, the
-            disk is full, or a worker died.
+            disk is full.
     """
     out, config = Path(out), config or FeatureConfig()
     workers = workers or os.cpu_count() or 1
@@ -114,36 +114,55 @@ def build_store(
             why = next(iter(failed.items()), ("it", "it has no tracks"))
             raise DatasetError(f"{dataset.name}: no clip can be used; {why[0]}: {why[1]}.")
         _write_index(out, config, rows, failed)
-    except BrokenProcessPool as error:
-        raise DatasetError(
-            f"{out}: a worker process died, perhaps for want of memory. Start again with fewer "
-            "--workers; what is done is kept."
-        ) from error
     except OSError as error:
         raise disk_error(error, out) from error
     return FeatureStore.load(out)
 
 
 def _compute(todo: Sequence[Track], config: FeatureConfig, workers: int) -> Iterator[_Made]:
-    """Features of the tracks in their order, a few clips ahead of the reader and no more."""
+    """Features of the tracks in their order; a clip that kills its process is left out."""
     if workers == 1 or len(todo) < 2:
         yield from (_make(track, config) for track in todo)
         return
-    # "spawn" everywhere: a fork of a process with threads may hang.
-    pool = ProcessPoolExecutor(
-        min(workers, len(todo)), mp_context=get_context("spawn"), initializer=_ignore_interrupt
-    )
+    left = deque(todo)
+    while left:
+        try:
+            for made in _in_parallel(left, config, workers):
+                left.popleft()
+                yield made
+        except BrokenProcessPool:
+            # One of those at work did it, or all of them together took too much memory.
+            at_work = [left.popleft() for _ in range(min(len(left), 2 * workers))]
+            yield from (_alone(track, config) for track in at_work)
+
+
+def _in_parallel(todo: Iterable[Track], config: FeatureConfig, workers: int) -> Iterator[_Made]:
+    """A few clips ahead of the reader and no more."""
+    tracks = iter(tuple(todo))
+    pool = _pool(workers)
     try:
-        tracks = iter(todo)
-        ahead: deque[Future[_Made]] = deque(
-            pool.submit(_make, track, config) for track in islice(tracks, 2 * workers)
-        )
+        ahead = deque(pool.submit(_make, track, config) for track in islice(tracks, 2 * workers))
         while ahead:
             made = ahead.popleft().result()
             ahead.extend(pool.submit(_make, track, config) for track in islice(tracks, 1))
             yield made
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _alone(track: Track, config: FeatureConfig) -> _Made:
+    with _pool(1) as pool:
+        try:
+            return pool.submit(_make, track, config).result()
+        except BrokenProcessPool:
+            return _Made(track, reason="decoding it crashes")
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    # "spawn" everywhere: a fork of a process with threads may hang.
+    return ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_ignore_interrupt
+    )
 
 
 def _ignore_interrupt() -> None:

@@ -13,7 +13,7 @@ import pytest
 import soundfile as sf
 from typer.testing import CliRunner, Result
 
-from genrescope.cli import app
+from genrescope.cli import app, dataset
 from genrescope.data import gtzan
 from genrescope.data.store import FeatureStore
 
@@ -148,3 +148,13 @@ def test_fetch_unpacks_gtzan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert "2 clips" in result.stdout
     assert run("fetch", "musicnet").exit_code == 2
     assert "2 tracks" in run("check", tmp_path / "here").stdout
+
+
+def test_progress_is_told_where_there_is_no_terminal(
+    music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "_PAUSE_S", 0.0)
+    result = run("build", music, "--out", tmp_path / "store", "--workers", 1)
+    assert "features: 1 of 12\n" in result.stderr
+    assert "features: 12 of 12\n" in result.stderr
+    assert "of 12" not in result.stdout

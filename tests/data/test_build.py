@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -82,6 +83,23 @@ def test_interrupted_build_goes_on(music: Path, tmp_path: Path) -> None:
     assert store.facts == fresh.facts
     for i in range(len(fresh)):
         np.testing.assert_array_equal(store[i], fresh[i])
+
+
+class Deadly(type(Path())):  # type: ignore[misc]
+    """A path that ends whichever process receives it, as a crash of a decoder does."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os._exit, (1,)
+
+
+def test_a_clip_that_kills_its_worker_is_left_out_alone(music: Path, tmp_path: Path) -> None:
+    tracks = list(folder.read(music).tracks)
+    deadly = Track("fado/deadly.wav", "fado", path=Deadly(music / "fado" / "1.wav"))
+    dataset = Dataset("set", (*tracks[:2], deadly, *tracks[2:]))
+    store = build_store(dataset, tmp_path / "store", config=MEL, workers=2)
+    whole = build_store(folder.read(music), tmp_path / "whole", config=MEL, workers=1)
+    assert store.absent == whole.absent | {"fado/deadly.wav": "decoding it crashes"}
+    assert store.tracks == whole.tracks
 
 
 def test_what_changed_is_computed_again(music: Path, tmp_path: Path) -> None:
