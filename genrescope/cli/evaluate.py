@@ -233,7 +233,8 @@ def _of_runs(paths: list[Path], source: _Source, part: str | None, *, last: bool
 
 
 def _of_run(run: Run, source: _Source, part: str | None, *, last: bool) -> Task:
-    from genrescope.data.splits import Split, track_of
+    from genrescope.data.fold import track_of
+    from genrescope.data.splits import Split
     from genrescope.errors import GenrescopeError
     from genrescope.lab.evaluate import questions
     from genrescope.lab.models import from_run
@@ -266,7 +267,8 @@ def _split(source: _Source, name: str | None, seed: int) -> Split:
     from genrescope.cli.dataset import _clips_bar
     from genrescope.data import gtzan
     from genrescope.data.check import check_dataset
-    from genrescope.data.splits import Fold, Split, split_for
+    from genrescope.data.fold import Fold
+    from genrescope.data.splits import Split, split_for
 
     tracks = source.dataset.tracks
     ids = tuple(track.track_id for track in tracks)

@@ -1,19 +1,15 @@
-"""Protocols: which tracks, or windows, are learned from and which are judged by.
-
-A member of a fold is a track ID, or under the protocol ``windows`` a window such as
-``blues.00000#3``, whose place in its clip is in `Split.starts`.
-"""
+"""Protocols: which tracks, or windows, are learned from and which are judged by."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from genrescope.data import gtzan
+from genrescope.data.fold import PARTS, Fold, Together, check_fold, check_starts
 from genrescope.data.groups import artist_groups, deal, name_groups, recording_groups
 from genrescope.data.track import Track
 from genrescope.errors import DatasetError
@@ -22,24 +18,6 @@ from genrescope.signal.windows import random_windows
 WINDOW_S = 3.0
 N_WINDOWS = 5
 VALID_SHARE = 1 / 8  # of what is not test
-PARTS = ("train", "valid", "test")
-
-
-@dataclass(frozen=True)
-class Fold:
-    """One round: member IDs of each part."""
-
-    train: tuple[str, ...]
-    valid: tuple[str, ...]
-    test: tuple[str, ...]
-
-    def parts(self) -> dict[str, tuple[str, ...]]:
-        """The three parts by name."""
-        return {part: getattr(self, part) for part in PARTS}
-
-    def without_valid(self) -> Fold:
-        """The same round with its valid part learned as well."""
-        return Fold(self.train + self.valid, (), self.test)
 
 
 @dataclass(frozen=True)
@@ -87,10 +65,16 @@ class Split:
                 recording on two sides.
         """
         known = {track.track_id: track for track in tracks}
-        _check_starts(self.starts, self.window_s)
+        protocol = SPLITS[self.protocol]
+        check_starts(self.starts, self.window_s)
         for number, fold in enumerate(self.folds):
             try:
-                _check_fold(fold, known, SPLITS[self.protocol], frozenset(self.absent))
+                check_fold(
+                    fold,
+                    known,
+                    together=protocol.together,
+                    may_lack_classes=protocol.published and bool(self.absent),
+                )
             except DatasetError as error:
                 raise DatasetError(f"{self.protocol}, fold {number}: {error}") from None
 
@@ -135,14 +119,8 @@ class Protocol:
     make: Callable[[Sequence[Track], int, int], Split]
     summary: str
     leaky: bool = False
-    together: Callable[[Sequence[Track]], list[list[int]]] | None = None
+    together: Together | None = None
     published: bool = False
-
-
-def track_of(member: str) -> str:
-    """The track ID of a member: itself, or the clip its window is drawn from."""
-    head, mark, number = member.rpartition("#")
-    return head if mark and number.isdigit() else member
 
 
 def make_split(protocol: str, tracks: Iterable[Track], *, seed: int = 0, n_folds: int = 5) -> Split:
@@ -314,54 +292,3 @@ def _folds(
             Fold(ids(rest[~is_valid]), ids(rest[is_valid]), ids(np.flatnonzero(fold_of == k)))
         )
     return tuple(folds)
-
-
-def _check_fold(
-    fold: Fold, known: Mapping[str, Track], protocol: Protocol, absent: frozenset[str]
-) -> None:
-    side: dict[str, str] = {}
-    for part, members in fold.parts().items():
-        for member in members:
-            if track_of(member) not in known:
-                raise DatasetError(f"{member} is in {part} but not in the data set.")
-            if member in side:
-                raise DatasetError(f"{member} is in {side[member]} and again in {part}.")
-            side[member] = part
-    classes = {track.genre for track in known.values()}
-    for part, members in fold.parts().items():
-        if protocol.published and absent and part != "train":
-            continue  # the list has the class; its tracks are not here, and `absent` says so
-        missing = classes - {known[track_of(member)].genre for member in members}
-        if missing:
-            raise DatasetError(
-                f"{part} lacks {', '.join(sorted(missing))}. More tracks (or artists) of it or "
-                "another seed help."
-            )
-    if protocol.together is not None:
-        _check_together(side, known, protocol.together)
-
-
-def _check_together(
-    side: Mapping[str, str],
-    known: Mapping[str, Track],
-    together: Callable[[Sequence[Track]], list[list[int]]],
-) -> None:
-    tracks = [known[member] for member in side]
-    for group in together(tracks):
-        parts = {side[tracks[i].track_id]: tracks[i] for i in group}
-        for one, two in combinations(sorted(parts, key=PARTS.index), 2):
-            a, b = parts[one], parts[two]
-            raise DatasetError(
-                f"{a.track_id} ({a.artist or 'unknown artist'}) in {one} and {b.track_id} "
-                f"({b.artist or 'unknown artist'}) in {two} share an artist or a recording."
-            )
-
-
-def _check_starts(starts: Mapping[str, float], window_s: float) -> None:
-    clips: dict[str, list[float]] = {}
-    for member, start in starts.items():
-        clips.setdefault(track_of(member), []).append(start)
-    for clip, times in clips.items():
-        gaps = np.diff(sorted(times))
-        if len(gaps) and gaps.min() < window_s - 1e-6:
-            raise DatasetError(f"windows: two windows of {clip} overlap.")

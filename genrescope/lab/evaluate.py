@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.data import gtzan
+from genrescope.data.fold import track_of
 from genrescope.data.groups import artist_keys, artists_of
-from genrescope.data.splits import Split, track_of
+from genrescope.data.splits import Split
 from genrescope.data.track import Track
 from genrescope.errors import AudioError, GenrescopeError
 from genrescope.lab.metrics import Scores, by_track, confusion_matrix, score

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genrescope.data.splits import SPLITS, track_of
+from genrescope.data.fold import track_of
+from genrescope.data.splits import SPLITS
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError

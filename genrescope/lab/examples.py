@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from genrescope.data.splits import track_of
+from genrescope.data.fold import track_of
 from genrescope.data.store import FeatureStore
 from genrescope.signal.features import standardise
 from genrescope.signal.windows import grid, take

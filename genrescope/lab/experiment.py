@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 import genrescope
-from genrescope.data.splits import Fold, Split, split_for, track_of
+from genrescope.data.fold import Fold, track_of
+from genrescope.data.splits import Split, split_for
 from genrescope.data.store import FeatureStore
 from genrescope.errors import DatasetError, GenrescopeError
 from genrescope.lab.baselines import BASELINES
@@ -26,11 +27,11 @@ from genrescope.lab.plan import Cell
 from genrescope.lab.provenance import commit
 from genrescope.lab.recipe import Recipe
 from genrescope.lab.results import is_done, recipe_of, write_result
-from genrescope.lab.run import Run, begin, n_frames_of
+from genrescope.lab.run import OtherRunError, Run, begin, n_frames_of
 from genrescope.lab.src import temporal_modulations
 from genrescope.lab.stores import kind_of
 from genrescope.lab.summary import summarise_audio, summarise_bands, summarise_log_mel
-from genrescope.lab.train import CHECKPOINT, CONFIG, OtherRunError, Step, predict_windows
+from genrescope.lab.train import CHECKPOINT, CONFIG, Step, predict_windows
 from genrescope.signal.windows import random_windows, take
 
 Array = NDArray[Any]

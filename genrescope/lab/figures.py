@@ -19,6 +19,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from genrescope.data.splits import protocol_title
 from genrescope.lab.metrics import Interval
 
 INK = "#22223b"
@@ -142,7 +143,7 @@ def draw_protocols(
     once = dict(zip(names, handles, strict=True))
     figure.legend(
         [once[p] for p in protocols],
-        ["windows (leaky)" if p == "windows" else p for p in protocols],
+        [protocol_title(p) for p in protocols],
         frameon=False, labelcolor=INK, fontsize=9, loc="outside upper left", ncols=4,
     )  # fmt: skip
     return figure

@@ -11,7 +11,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from genrescope.data.splits import track_of
+from genrescope.data.fold import track_of
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import AudioError, GenrescopeError

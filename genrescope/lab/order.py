@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from genrescope.data.splits import track_of
+from genrescope.data.fold import track_of
 from genrescope.lab.metrics import Interval, paired_difference
 from genrescope.lab.plan import PROTOCOLS
 from genrescope.lab.results import Result

@@ -1,4 +1,4 @@
-"""Pictures of the data and of results."""
+"""Pictures of the data."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from genrescope.lab.figures import FAINT, INK
 from genrescope.signal.feature_config import FeatureConfig
 from genrescope.signal.features import log_mel, stft_db
 from genrescope.signal.waveform import Waveform
 from genrescope.signal.windows import random_windows
 
-INK = "#22223b"
-FAINT = "#8d8da3"
 PAPER = "#fbfaf7"
 # One hue for each row; after ten they start again (Tableau 10, calmed).
 # fmt: off

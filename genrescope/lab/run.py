@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 import genrescope
-from genrescope.data.splits import Fold, Split
+from genrescope.data.fold import Fold
+from genrescope.data.splits import Split
 from genrescope.data.store import FeatureStore
 from genrescope.errors import GenrescopeError
 from genrescope.lab.background import background
@@ -23,17 +24,22 @@ from genrescope.lab.nets.resbigru import ResBiGRU
 from genrescope.lab.nets.resnet import ResNet18, load_image_weights
 from genrescope.lab.provenance import commit
 from genrescope.lab.recipe import Recipe
-from genrescope.lab.train import (
-    CHECKPOINT,
-    CONFIG,
-    WEIGHTS,
-    Training,
-    device,
-    has_bf16,
-    is_begun,
-    start_run,
-)
+from genrescope.lab.train import CHECKPOINT, CONFIG, WEIGHTS, Training, device, has_bf16
 from genrescope.signal.feature_config import FeatureConfig
+from genrescope.whole import whole
+
+_OF_A_RUN = {
+    "recipe": "recipe",
+    "seed": "seed",
+    "split": "split",
+    "fold_members": "set of clips",
+    "features": "input",
+}
+"""What makes two runs the same, in a config and in words."""
+
+
+class OtherRunError(GenrescopeError):
+    """A folder that holds a run which is not to be gone on with."""
 
 
 def n_frames_of(recipe: Recipe, config: FeatureConfig) -> int:
@@ -112,12 +118,12 @@ def begin(
             f"{net.min_frames}."
         )
     config = _config(store, split, recipe, fold=fold, seed=seed, command=command)
-    begun = is_begun(out, config, resume=resume)
+    begun = _is_begun(out, config, resume=resume)
     if recipe.weights and not (begun and (out / CHECKPOINT).exists()):
         start_from_images(net, recipe)
     # After what may refuse, so that nothing is left behind, and before what takes its time.
     if not begun:
-        start_run(out, config)
+        _start_run(out, config)
     training = Training(
         net,
         recipe,
@@ -195,6 +201,31 @@ class Run:
             raise GenrescopeError(f"{path}: cannot be read ({error.strerror}).") from None
         net.load_state_dict(state["average"] if last else state)
         return net.eval()
+
+
+def _is_begun(out: Path, config: dict[str, Any], *, resume: bool) -> bool:
+    """Whether a folder holds this very run, which may be gone on with.
+
+    Raises:
+        OtherRunError: it holds one that is not to be resumed, or another.
+    """
+    path = out / CONFIG
+    if not path.exists():
+        return False
+    if not resume:
+        raise OtherRunError(f"{out}: holds a run already; add --resume, or choose another.")
+    there = json.loads(path.read_text(encoding="utf-8"))
+    changed = [name for key, name in _OF_A_RUN.items() if there.get(key) != config.get(key)]
+    if changed:
+        raise OtherRunError(f"{out}: was begun with another {', '.join(changed)}.")
+    return True
+
+
+def _start_run(out: Path, config: dict[str, Any]) -> None:
+    """Make a run's folder and write its config."""
+    out.mkdir(parents=True, exist_ok=True)
+    with whole(out / CONFIG) as part:
+        part.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
 
 def _config(

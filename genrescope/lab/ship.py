@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,11 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from genrescope.data import gtzan
-from genrescope.data.splits import track_of
+from genrescope.data.fold import track_of
 from genrescope.data.store import FeatureStore
 from genrescope.errors import GenrescopeError
 from genrescope.lab.conformal import fit_threshold
-from genrescope.lab.evidence import gather, metric_rows, run_examples
+from genrescope.lab.evidence import Evidence, gather, metric_rows, run_examples
 from genrescope.lab.export import check_parity, to_onnx
 from genrescope.lab.metrics import fit_temperature
 from genrescope.lab.nets import Net
@@ -124,54 +125,76 @@ def ship(
             compute alike, or no held-out clip anywhere.
     """
     first = runs[0]
-    for run in runs[1:]:
-        same = (run.features, run.labels, run.recipe.window_s)
-        if same != (first.features, first.labels, first.recipe.window_s):
-            raise GenrescopeError(f"{run.path}: has other inputs or labels than {first.path}.")
+    _check_alike(runs)
     # What held nothing out ships its last epoch, and is judged by the last of its evidence.
     last = last or not first.fold.valid
-    proof = evidence or runs
-    judged = gather(proof, store, last=last)
-    # Temperature and thresholds never come from a test part while there is another.
-    protocol = proof[0].config["split"]["protocol"]
-    of_one = [run for run in proof if run.config["split"]["protocol"] == protocol]
-    if any(run.fold.test for run in of_one):
-        calibrating = gather(of_one, store, parts=("valid", "test"), last=last)[0]
-    else:
-        calibrating = next(one for one in judged if one.protocol == protocol)
-    temperature = fit_temperature(calibrating.logits, calibrating.labels)
+    judged = gather(evidence or runs, store, last=last)
+    calibration = _calibrate(evidence or runs, judged, store, last=last)
     nets = [run.net(last=last) for run in runs]
     net = nets[0] if len(nets) == 1 else Ensemble(nets)
     learned = list(dict.fromkeys(track_of(m) for run in runs for m in run.fold.train))
     served = Whitened(net, _embeddings(net, first, store, learned), size=EMBEDDING_SIZE).eval()
-    n_frames = n_frames_of(first.recipe, first.features)
-    onnx_bytes = to_onnx(served, n_bins=first.features.n_bins, n_frames=n_frames)
-    gap = check_parity(served, onnx_bytes, n_bins=first.features.n_bins, n_frames=n_frames)
-    if gap > PARITY:
-        raise GenrescopeError(f"ONNX Runtime differs from torch by {gap:.2g}, over {PARITY:g}.")
-    probs = mean_probs(calibrating.logits, temperature)
-    thresholds = {
-        "uncertain": float(np.quantile(probs.max(axis=1), DOUBTFUL)),
-        "set": fit_threshold(calibrating.labels, probs),
-    }
     return write_bundle(
         out,
-        onnx_bytes=onnx_bytes,
+        onnx_bytes=_graph(served, first),
         name=name,
         labels=first.labels,
         features=first.features,
         window_s=first.recipe.window_s,
         hop_s=first.recipe.window_s,
-        temperature=temperature,
-        thresholds=thresholds,
+        temperature=calibration.temperature,
+        thresholds=calibration.thresholds,
         no_music=fit_no_music(store, learned),
         training=_training(runs, learned, command),
-        metrics=metric_rows(judged, temperature, store.facts),
+        metrics=metric_rows(judged, calibration.temperature, store.facts),
         degradations=degradations,
         licence=licence,
         created=created,
         catalogue=_catalogue(served, first, store, learned),
     )
+
+
+def _check_alike(runs: Sequence[Run]) -> None:
+    first = runs[0]
+    for run in runs[1:]:
+        same = (run.features, run.labels, run.recipe.window_s)
+        if same != (first.features, first.labels, first.recipe.window_s):
+            raise GenrescopeError(f"{run.path}: has other inputs or labels than {first.path}.")
+
+
+@dataclass(frozen=True)
+class _Calibration:
+    temperature: float
+    thresholds: dict[str, float]
+
+
+def _calibrate(
+    proof: Sequence[Run], judged: Sequence[Evidence], store: FeatureStore, *, last: bool
+) -> _Calibration:
+    """From the first protocol's held-out clips: never of a test part while there is another."""
+    protocol = proof[0].config["split"]["protocol"]
+    of_one = [run for run in proof if run.config["split"]["protocol"] == protocol]
+    if any(run.fold.test for run in of_one):
+        clips = gather(of_one, store, parts=("valid", "test"), last=last)[0]
+    else:
+        clips = next(one for one in judged if one.protocol == protocol)
+    temperature = fit_temperature(clips.logits, clips.labels)
+    probs = mean_probs(clips.logits, temperature)
+    thresholds = {
+        "uncertain": float(np.quantile(probs.max(axis=1), DOUBTFUL)),
+        "set": fit_threshold(clips.labels, probs),
+    }
+    return _Calibration(temperature, thresholds)
+
+
+def _graph(served: Whitened, run: Run) -> bytes:
+    """The ONNX graph of a net, which ONNX Runtime computes as torch does."""
+    n_bins, n_frames = run.features.n_bins, n_frames_of(run.recipe, run.features)
+    onnx_bytes = to_onnx(served, n_bins=n_bins, n_frames=n_frames)
+    gap = check_parity(served, onnx_bytes, n_bins=n_bins, n_frames=n_frames)
+    if gap > PARITY:
+        raise GenrescopeError(f"ONNX Runtime differs from torch by {gap:.2g}, over {PARITY:g}.")
+    return onnx_bytes
 
 
 def _windows(run: Run, store: FeatureStore, tracks: Sequence[str]) -> Iterator[Tensor]:

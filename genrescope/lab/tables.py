@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from genrescope.data.splits import SPLITS, track_of
+from genrescope.data.fold import track_of
+from genrescope.data.splits import SPLITS
 from genrescope.lab.metrics import score
 from genrescope.lab.plan import (
     FIELD,

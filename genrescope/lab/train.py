@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import copy
 import csv
-import json
 import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
-from genrescope.errors import GenrescopeError
 from genrescope.lab.augment import augment, mix
 from genrescope.lab.background import Background
 from genrescope.lab.examples import Examples
@@ -32,14 +29,6 @@ BRANCH_WEIGHT = 0.5
 """Of the loss of each branch (`Net.branch_logits`) beside that of the whole net."""
 JUDGED_AT_ONCE = 64  # windows, at least; one by one they take ten times as long
 EMA_EVERY = 4  # steps; averaging each one costs more than it gives
-_OF_A_RUN = {
-    "recipe": "recipe",
-    "seed": "seed",
-    "split": "split",
-    "fold_members": "set of clips",
-    "features": "input",
-}
-"""What makes two runs the same, in a config and in words."""
 
 
 @dataclass(frozen=True)
@@ -303,35 +292,6 @@ class Training:
             self.step = self.n_steps
         else:
             self.history = []
-
-
-class OtherRunError(GenrescopeError):
-    """A folder that holds a run which is not to be gone on with."""
-
-
-def is_begun(out: Path, config: dict[str, Any], *, resume: bool) -> bool:
-    """Whether a folder holds this very run, which may be gone on with.
-
-    Raises:
-        OtherRunError: it holds one that is not to be resumed, or another.
-    """
-    path = out / CONFIG
-    if not path.exists():
-        return False
-    if not resume:
-        raise OtherRunError(f"{out}: holds a run already; add --resume, or choose another.")
-    there = json.loads(path.read_text(encoding="utf-8"))
-    changed = [name for key, name in _OF_A_RUN.items() if there.get(key) != config.get(key)]
-    if changed:
-        raise OtherRunError(f"{out}: was begun with another {', '.join(changed)}.")
-    return True
-
-
-def start_run(out: Path, config: dict[str, Any]) -> None:
-    """Make a run's folder and write its config."""
-    out.mkdir(parents=True, exist_ok=True)
-    with whole(out / CONFIG) as part:
-        part.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
 
 def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genrescope.data import gtzan
+from genrescope.data.fold import Fold, track_of
 from genrescope.data.groups import artist_groups, artist_key, recording_groups
-from genrescope.data.splits import SPLITS, Fold, Split, make_split, track_of
+from genrescope.data.splits import SPLITS, Split, make_split
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import DatasetError

@@ -9,7 +9,8 @@ import pytest
 from lab_makers import GENRES, bands_store
 
 from genrescope.data import gtzan
-from genrescope.data.splits import Fold, Split, make_split
+from genrescope.data.fold import Fold
+from genrescope.data.splits import Split, make_split
 from genrescope.data.track import Track
 from genrescope.errors import AudioError, GenrescopeError
 from genrescope.lab.evaluate import evaluate, questions, seen
