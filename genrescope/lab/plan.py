@@ -49,6 +49,8 @@ NARROW: Mapping[str, Mapping[str, Any]] = {
     "cnn": {**OPTIONS["cnn"], "width": 8},
     "resnet18": {**OPTIONS["resnet18"], "width": 16},
     "res-bigru": {**OPTIONS["res-bigru"], "width": 16},
+    "compact": {"width": 16},
+    "cspdarknet53": {"width": 4},
 }
 """For the STFT, whose 1,025 bins cost eight times as much."""
 TINY: Mapping[str, Mapping[str, Any]] = {
@@ -177,6 +179,9 @@ def full_plan(*, audio: bool, effort: float = 1.0) -> tuple[Cell, ...]:
             *_nets("audio", "mel", TALK_NETS, PROTOCOLS),
             *_nets("audio", "raw", ("m5",), PROTOCOLS),
             *_nets("audio", "stft", TALK_NETS, PROTOCOLS),
+            *_baselines("audio", "modulations", ("src",), PROTOCOLS),
+            *(cell for kind in ("mel", "stft") for cell in
+              _nets("audio", kind, (*OWN_NETS, *FIELD_NETS), PROTOCOLS)),
         ]  # fmt: skip
     return tuple(_scaled(cell, effort) for cell in cells)
 

@@ -190,6 +190,7 @@ def make_tables(results: Mapping[str, Result]) -> list[Table]:
                 *(r for k in ("raw", "stft", "mel")
                   for r in _rows(results, "audio", k, TALK_BASELINES)),
                 *_rows(results, "audio", "summary", SUMMARY_MODELS),
+                *_rows(results, "audio", "modulations", ("src",)),
             ],
         ),
         Table(
@@ -198,7 +199,8 @@ def make_tables(results: Mapping[str, Result]) -> list[Table]:
             "The clips that are here as sound; every input takes the same windows.",
             [
                 *_rows(results, "audio", "raw", ("m5",)),
-                *(r for k in ("stft", "mel") for r in _rows(results, "audio", k, TALK_NETS)),
+                *(r for k in ("stft", "mel") for r in
+                  _rows(results, "audio", k, (*TALK_NETS, *OWN_NETS, *FIELD_NETS))),
             ],
         ),
     ]  # fmt: skip
@@ -213,7 +215,7 @@ def _rows(results: Mapping[str, Result], data: str, kind: str, models: Sequence[
             if (r["data"], r["input"], r["model"]) == (data, kind, model)
         ]  # fmt: skip
         if mine:
-            said = TALK.get((kind, model)) or FIELD.get(model)
+            said = TALK.get((kind, model)) or (FIELD.get(model) if data == "all" else None)
             of_mel = (data, kind) == ("all", "summary")
             name = MEL_SUMMARY if of_mel else INPUT_NAMES[kind]
             rows.append(_row(mine, model, name, said))
