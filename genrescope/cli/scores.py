@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+import genrescope
 
 if TYPE_CHECKING:
     from genrescope.data.splits import Split
@@ -77,9 +80,11 @@ def _some(names: Sequence[str]) -> str:
 
 
 def about(tasks: list[Task]) -> dict[str, Any]:
-    """What was judged by what, JSON-ready."""
+    """What was judged by what, when and with which version, JSON-ready."""
     first = tasks[0]
     return {
+        "version": genrescope.__version__,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "model": ", ".join(task.model.name for task in tasks),
         "split": {
             "protocol": first.split.protocol,
