@@ -13,10 +13,11 @@ import pytest
 import genrescope
 
 ROOT = Path(genrescope.__file__).parent
-GROUND = {"errors", "whole"}
+GROUND = {"errors", "whole", "cores"}
 MAY_IMPORT = {
     "errors": set(),
     "whole": set(),
+    "cores": set(),
     "signal": GROUND,
     "model": GROUND | {"signal"},
     "data": GROUND | {"signal"},

@@ -7,6 +7,7 @@ import errno
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -125,6 +126,9 @@ def genrescope(
 
 def main() -> None:
     """Entry point of the ``genrescope`` command."""
+    for name in ("stdout", "stderr"):  # one that was closed before is None
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
     try:
         app(prog_name="genrescope")
     except SystemExit as stop:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeAlias
+
+from genrescope.cores import n_cores
 
 if TYPE_CHECKING:
     from genrescope.cli.walk import Found
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
 
     Answer: TypeAlias = Prediction | str
 
+MOST_WORKERS = 32
+"""Of files that are decoded at once; twice as many and one are under way."""
 _LONGEST_S = 24 * 3600.0  # a few MB can decode to weeks, whose spectrogram fills any memory
 
 
 def in_order(classifier: Classifier, found: Iterable[Found]) -> Iterator[tuple[Found, Answer]]:
     """Each file with its prediction or what went wrong, a few files ahead at a time."""
-    workers = os.cpu_count() or 1
+    workers = min(n_cores(), MOST_WORKERS)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="classify")
     ahead: deque[tuple[Found, Future[Answer]]] = deque()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
@@ -31,7 +32,8 @@ def classify(
         str | None,
         typer.Option(
             metavar="FILE.jsonl|FILE.csv",
-            help="Write the answers to a file. Run again, files it answers already are skipped.",
+            help="Write the answers to a file, with absolute paths. Run again, files that it "
+            "answers already are skipped.",
         ),
     ] = None,
     bundle: Annotated[
@@ -56,7 +58,9 @@ def classify(
     from genrescope.cli.walk import find
     from genrescope.model.bundle import Bundle
 
-    found = todo = find(paths)
+    # From any folder: an album's "01.mp3" must not stand for another's in the same file.
+    # (Path.resolve would follow links.)
+    found = todo = find([os.path.abspath(path) for path in paths] if out else paths)  # noqa: PTH100
     verified = Bundle.load(bundle)
     printer: output.Output
     file = None

@@ -19,12 +19,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
+from genrescope.cli.answer import MOST_WORKERS
 from genrescope.errors import GenrescopeError
 
 if TYPE_CHECKING:
     from genrescope.model.prediction import Prediction
 
-CAREFUL = 64
+CAREFUL = 2 * MOST_WORKERS + 2
 """How many files are tried one at a time after a crash; more than are ever under way at once."""
 
 PATIENCE_S = 1_800.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,9 @@ from typing import BinaryIO, Protocol
 
 from genrescope.cli.walk import Found
 from genrescope.errors import GenrescopeError
+
+if sys.platform != "win32":
+    import fcntl
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -21,10 +25,12 @@ class Form(Protocol):
 
     Attributes:
         header: the line before the first record, if any.
+        start: how a file of records begins.
         quotes: whether line breaks within double quotes belong to a record (CSV, RFC 4180).
     """
 
     header: str | None
+    start: str
     quotes: bool
 
     def read(self, record: str) -> tuple[str, str]:
@@ -45,7 +51,7 @@ class Journal:
 
     def __init__(self, path: str, form: Form) -> None:
         self._name = path
-        self._path = Path(path).resolve()
+        self._path = Path(path)
         self._form = form
         self._open()
 
@@ -82,12 +88,23 @@ class Journal:
             status = os.fstat(self._file.fileno())
             self._is_regular = stat.S_ISREG(status.st_mode)  # a pipe or device is only written to
             self._size = status.st_size
+        if self._is_regular and not _locked(self._file):
+            self._file.close()
+            raise GenrescopeError(
+                f"{self._name}: another run is writing to it; wait for its end, or name another "
+                "file with --out"
+            )
 
     def _records(self) -> Iterator[tuple[str, str, bytes]]:
         """Path, stamp and bytes of each whole record."""
         if not self._is_regular:
             return
         with self._named(), self._path.open("rb") as file:
+            start = self._form.start.encode()
+            head = file.read(len(start))
+            if head != start[: len(head)]:  # a first record may have been cut off, too
+                raise self._foreign(1)
+            file.seek(0)
             for i, record in enumerate(_whole_records(file, quotes=self._form.quotes)):
                 text = record.decode("utf-8", "replace")
                 if i == 0 and self._form.header is not None:
@@ -106,7 +123,9 @@ class Journal:
         left = set(kept)
         for path, stamp, record in self._records():
             if path not in asked:
-                yield record
+                # A folder that failed, such as a disk that was not there, is asked for no more.
+                if stamp or not Path(path).is_dir():
+                    yield record
             elif path in left and stamp == asked[path]:
                 left.remove(path)
                 yield record
@@ -132,13 +151,14 @@ class Journal:
         self._size += len(data)
 
     def _replace(self, records: Iterator[bytes]) -> None:
-        other = self._path.with_name(f"{self._path.name}.part")
+        path = self._path.resolve()  # a link stays one
+        other = path.with_name(f"{path.name}.part")
         try:
             with other.open("wb") as file:
                 file.writelines(records)
-            other.chmod(stat.S_IMODE(self._path.stat().st_mode))
+            other.chmod(stat.S_IMODE(path.stat().st_mode))
             self._file.close()
-            other.replace(self._path)
+            other.replace(path)
         finally:
             other.unlink(missing_ok=True)
         self._open()
@@ -153,6 +173,18 @@ class Journal:
             if error.errno in _FULL:
                 more = ". What it held is kept; make room, and the same command goes on"
             raise GenrescopeError(f"{self._name}: {error.strerror}{more}") from error
+
+
+def _locked(file: BinaryIO) -> bool:
+    """Whether nobody else holds the file; its lock is this process's until it is closed."""
+    if sys.platform != "win32":  # there, what replaces an open file fails by itself
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True  # a file system without locks
+    return True
 
 
 def spelt(path: str) -> str:

@@ -49,6 +49,7 @@ class JsonLines:
     """
 
     header: str | None = None
+    start = '{"path": "'
     quotes = False
 
     def __init__(self, *, stamp: Stamp | None = None) -> None:
@@ -85,6 +86,7 @@ class Csv:
         self._columns = ["path", *(["stamp"] if stamp else []), "genre", "confidence", *labels]
         self._columns += ["duration_s", "flags", "bundle", "error"]
         self.header: str | None = self._row({name: name for name in self._columns})
+        self.start = f"{self.header}\n"
         self.write: Callable[[str], None] = _print
         if stamp is None:
             self.write(self.header)
@@ -209,9 +211,11 @@ def _cells(text: str) -> int:
 def _fit(text: str, width: int) -> str:
     """A text in so many cells; of one too long the end is kept, for paths differ there."""
     if _cells(text) > width:
-        while _cells(text) > width - 1:
-            text = text[1:]
-        text = "…" + text
+        room, first = width - 1, len(text)
+        while first and room >= _cells(text[first - 1]):
+            first -= 1
+            room -= _cells(text[first])
+        text = "…" + text[first:]
     return text + " " * (width - _cells(text))
 
 

@@ -50,9 +50,10 @@ def serve(
     """
     import uvicorn
 
+    from genrescope.cores import n_cores
     from genrescope.web.app import create_app
     from genrescope.web.gate import LOCAL_HOSTS
-    from genrescope.web.limits import Limits, default_workers
+    from genrescope.web.limits import Limits
 
     names = allowed_host or ([] if _is_local(host) else ["*"])
     with _listening(host, port) as listener:
@@ -61,7 +62,7 @@ def serve(
             max_upload_mb=max_upload_mb,
             max_audio_minutes=max_audio_minutes,
             allowed_hosts=[*LOCAL_HOSTS, *names],
-            limits=Limits(workers=workers or default_workers()),
+            limits=Limits(workers=workers or n_cores()),
         )
         port = listener.getsockname()[1]
         typer.echo(f"Genrescope: http://{_shown(host)}:{port}  (Ctrl-C stops it)")
@@ -89,8 +90,9 @@ def _listening(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-    except socket.gaierror as error:
-        raise GenrescopeError(f"{host} is no address of this machine ({error.strerror})") from error
+    except (socket.gaierror, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no name of a host"
+        raise GenrescopeError(f"{host} is no address of this machine ({why})") from error
     listener = socket.socket(family, kind, protocol)
     try:
         if os.name == "posix":  # elsewhere it would share a port that is taken

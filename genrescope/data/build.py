@@ -12,7 +12,6 @@ The store is a folder:
 from __future__ import annotations
 
 import json
-import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,6 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genrescope.cores import n_cores
 from genrescope.data.download import disk_error
 from genrescope.data.store import (
     FEATURES_NAME,
@@ -85,7 +85,7 @@ def build_store(
             disk is full.
     """
     out, config = Path(out), config or FeatureConfig()
-    workers = workers or os.cpu_count() or 1
+    workers = workers or n_cores()
     report = progress or (lambda done, total, track_id: None)
     try:
         out.mkdir(parents=True, exist_ok=True)

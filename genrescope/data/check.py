@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from genrescope.cores import n_cores
 from genrescope.data.splits import SPLITS, split_for
 from genrescope.data.track import SILENCE, Dataset, Track, decoded, mark_repeats
 from genrescope.errors import AudioError, DatasetError
@@ -40,7 +40,7 @@ def check_dataset(
     """
     report = progress or (lambda done, total, track_id: None)
     heard = []
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(workers or n_cores()) as pool:
         try:
             for i, clip in enumerate(pool.map(_hear, dataset.tracks), 1):
                 heard.append(clip)

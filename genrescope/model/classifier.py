@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genrescope.cores import n_cores
 from genrescope.errors import AudioError, AudioTooLongError, BundleError
 from genrescope.model.bundle import Bundle
 from genrescope.model.prediction import (
@@ -22,7 +23,7 @@ from genrescope.model.prediction import (
     likely,
 )
 from genrescope.model.schema import MODEL
-from genrescope.signal.decode import Source, Stream, stream
+from genrescope.signal.decode import LOUDEST, Source, Stream, stream
 from genrescope.signal.features import spectrogram, standardise
 from genrescope.signal.waveform import Waveform
 from genrescope.signal.windows import grid, take
@@ -56,7 +57,7 @@ class Classifier:
     def __init__(self, bundle: Bundle, *, threads: int | None = None) -> None:
         """As `load`, for a bundle already read."""
         self.bundle = bundle
-        self._session = _session(bundle, threads or min(_MAX_THREADS, _n_cores()))
+        self._session = _session(bundle, threads or min(_MAX_THREADS, n_cores()))
 
     @classmethod
     def load(
@@ -243,8 +244,10 @@ def _resampled(waveform: Waveform, sr: int, name: str, max_duration_s: float | N
     samples = np.asarray(waveform.samples, np.float32)
     if samples.ndim != 1 or not len(samples):
         raise AudioError(name, "it holds no samples of one channel", "Mix it down to mono.")
-    if not np.isfinite(samples).all():
-        raise AudioError(name, "it holds samples that are not numbers", "Export it again.")
+    if not np.abs(samples).max() < LOUDEST:  # nor is what is no number
+        raise AudioError(
+            name, "it holds samples that are no numbers or absurdly large", "Export it again."
+        )
     if max_duration_s is not None and waveform.duration > max_duration_s:
         raise AudioTooLongError(
             name,
@@ -255,13 +258,10 @@ def _resampled(waveform: Waveform, sr: int, name: str, max_duration_s: float | N
         return waveform
     import soxr
 
-    return Waveform(soxr.resample(samples, waveform.sr, sr), sr, waveform.flags)
-
-
-def _n_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    resampled = soxr.resample(samples, waveform.sr, sr)
+    if not len(resampled):
+        raise AudioError(name, "it is shorter than one sample", "Record more of it.")
+    return Waveform(resampled, sr, waveform.flags)
 
 
 def _session(bundle: Bundle, threads: int) -> Any:

@@ -38,7 +38,7 @@ def container_is_cut(file: Input, container: str, *, last_packet: bytes) -> bool
     if container.startswith("matroska"):
         return _ebml_is_cut(file)
     if container in ("mp3", "aac"):
-        return len(last_packet) < _mpeg_frame_length(last_packet)
+        return len(last_packet) < mpeg_frame_length(last_packet)
     return False
 
 
@@ -64,23 +64,30 @@ def _ogg_is_cut(file: Input) -> bool:
     return len(lacing) < header[26] or page + 27 + len(lacing) + sum(lacing) > len(tail)
 
 
+_BOXES = {
+    *(b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"mfra", b"sidx", b"free", b"skip", b"wide"),
+    *(b"udta", b"meta", b"uuid"),
+}
+
+
 def _boxes_are_cut(file: Input) -> bool:
-    offset = 0
+    offset, kind = 0, b""
     for _ in range(_MAX_ELEMENTS):
         if offset >= file.size:
             break
         header = file.peek(offset, 16)
-        if len(header) < 8:
-            return True
+        if len(header) < 8:  # too little for a box, so no sound is lost with it
+            return False
         size = int.from_bytes(header[:4], "big")
         if size == 1:
             size = int.from_bytes(header[8:16], "big")
         elif size == 0:  # up to the end of the file
             return False
+        kind = header[4:8]
         if size < 8:  # no box: junk after the end
             return False
         offset += size
-    return offset > file.size
+    return offset > file.size and kind in _BOXES  # else a tag of another format stands last
 
 
 # Segment, Cluster, BlockGroup: walked into, because a browser leaves their sizes open.
@@ -88,9 +95,9 @@ _EBML_MASTERS = {0x18538067, 0x1F43B675, 0xA0}
 
 
 def _ebml_is_cut(file: Input) -> bool:
-    offset = 0
+    offset, end = 0, file.size
     for _ in range(_MAX_ELEMENTS):
-        if offset >= file.size:
+        if offset >= end:
             break
         header = file.peek(offset, 12)
         id_length = 9 - header[0].bit_length()
@@ -107,7 +114,9 @@ def _ebml_is_cut(file: Input) -> bool:
             # A known size tells at once; within it the elements chain all the same.
             if size != mask and offset + head_length + size > file.size:
                 return True
-            if size != mask and ident != 0x18538067:
+            if size != mask and ident == 0x18538067:
+                end = offset + head_length + size  # what stands behind it is no part of it
+            elif size != mask:
                 offset += size
         else:
             offset += size
@@ -127,7 +136,7 @@ _MPEG_KBPS = {
 }
 
 
-def _mpeg_frame_length(frame: bytes) -> int:
+def mpeg_frame_length(frame: bytes) -> int:
     """Bytes that the header of an MPEG audio or ADTS frame says it has; 0 where it says none."""
     if len(frame) < 7 or frame[0] != 0xFF or frame[1] & 0xE0 != 0xE0:
         return 0

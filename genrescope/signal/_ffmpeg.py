@@ -9,13 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.errors import AudioError
-from genrescope.signal._completeness import container_is_cut, has_frame_count
+from genrescope.signal._completeness import (
+    container_is_cut,
+    has_frame_count,
+    mpeg_frame_length,
+)
 from genrescope.signal._input import Input
 from genrescope.signal._reader import BLOCK_LENGTH, DAMAGED, Block, check_limits
 
 if TYPE_CHECKING:
     from av.audio.fifo import AudioFifo
     from av.audio.frame import AudioFrame
+    from av.packet import Packet
 
 _FORMATS = "Convert it to WAV, FLAC, MP3, Ogg, Opus, M4A, WebM or WMA."
 
@@ -24,6 +29,7 @@ _DEMUXERS = (
     "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,eac3,flac,flv,matroska,mov,mp3,mpc,mpc8,mpeg,mpegts,"
     "ogg,rm,tta,w64,wav,wv"
 )
+_MOST_BEHIND = 2**16  # bytes of padding or tags; more is a download that was given its size first
 # Their length is a guess from the bit rate (mp3: unless a Xing frame gives it).
 _NO_LENGTH = {"aac", "ac3", "amr", "eac3", "mp3", "mpeg", "mpegts"}
 
@@ -75,6 +81,7 @@ class AvReader:
         if context.sample_rate:
             check_limits(self._file, max(1, context.layout.nb_channels), context.sample_rate)
         self.sr = context.sample_rate
+        self._behind = 0  # bytes
         self._native = self._decoded()
         # The decoder knows rate and channels better than the header (AAC with SBR).
         first = next(self._native, None)
@@ -96,6 +103,8 @@ class AvReader:
             block = next(self._native, None)
         # Decoders pad or trim an edge; a lost page or frame of consequence is longer.
         missing = (self.n_samples or 0) - position
+        if self._behind:  # FFmpeg then takes the length from the size, with what is behind
+            missing = self.sr * (self._behind > _MOST_BEHIND)
         if missing > 0.1 * self.sr + 4096 or container_is_cut(
             self._file, self._container.format.name, last_packet=bytes(self._last_packet)
         ):
@@ -138,21 +147,31 @@ class AvReader:
         """Frames of sound; broken packets are skipped and remembered in `truncated`."""
         errors = _av_errors()
         packets = self._container.demux(self._stream)
+        packet = None
         while True:
             try:
                 packet = next(packets, None)
                 if packet is None:  # also after an error of the demuxer itself
                     return
                 self.truncated |= packet.is_corrupt
-                if packet.size:
+                if packet.size and not self._is_behind_the_end(packet):
+                    self.truncated |= self._behind > 0  # so it was no end
                     self._last_packet = packet
                 frames = self._stream.decode(packet)
             except errors:
-                self.truncated = True
+                if packet is not None and self._is_behind_the_end(packet):
+                    self._behind += packet.size
+                else:
+                    self.truncated = True
                 continue
             for frame in frames:
                 self.truncated |= frame.is_corrupt
                 yield frame
+
+    def _is_behind_the_end(self, packet: Packet[Any]) -> bool:
+        """Whether it may be padding or a tag behind the last frame, which the parser hands on."""
+        is_mpeg = self._container.format.name == "mp3"
+        return is_mpeg and packet.size > 0 and not mpeg_frame_length(bytes(packet))
 
     def _header_length(self) -> int | None:
         container, stream = self._container, self._stream

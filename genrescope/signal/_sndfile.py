@@ -31,6 +31,15 @@ def is_sndfile(head: bytes) -> bool:
     return head[:4] in (b"fLaC", b".snd", b"caff") or head == _WAVE64
 
 
+class _View:
+    """A file under a name without an ending: soundfile takes ``*.raw`` for samples alone."""
+
+    def __init__(self, file: Input) -> None:
+        self.name = f"{file.name}."
+        self.read, self.readinto = file.read, file.readinto
+        self.seek, self.tell = file.seek, file.tell
+
+
 class SndfileReader:
     """PCM and FLAC by libsndfile; seeks to the sample.
 
@@ -46,7 +55,7 @@ class SndfileReader:
 
         file.seek(0)
         self._file = file
-        self._sound = soundfile.SoundFile(file)
+        self._sound = soundfile.SoundFile(_View(file))
         self.sr: int = self._sound.samplerate
         self.n_channels: int = self._sound.channels
         frames = int(self._sound.frames)

@@ -30,11 +30,12 @@ AUDIO_SUFFIXES = frozenset(
         *(".wav", ".wave", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf"),
         *(".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".m4a", ".m4b", ".mp4", ".aac"),
         *(".webm", ".weba", ".mka", ".wma", ".ac3", ".amr", ".ape", ".mpc", ".tta", ".wv"),
+        *(".dsf", ".eac3", ".mpga", ".mpa", ".m4r", ".3gp", ".spx", ".ra"),
     }
 )
 
 # 240 dB over full scale; the square of much more is infinite in float32.
-_LOUDEST = 1e12
+LOUDEST = 1e12
 
 # Output samples by which a section begins early, so that soxr's filter has its past.
 _LEAD_LENGTH = 512
@@ -219,7 +220,7 @@ def _pieces(
 
 
 def _refuse_no_sound(file: Input, low: float, high: float) -> None:
-    if low >= -_LOUDEST and high <= _LOUDEST:
+    if low >= -LOUDEST and high <= LOUDEST:
         return
     what = "samples far beyond full scale"
     if not (math.isfinite(low) and math.isfinite(high)):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from math import isfinite
 from typing import Any
 
+_HUGE = 1e9  # Hz or dB, more than which no setting means anything
 _MAX_N_FFT = 2**16
 
 
@@ -50,7 +50,7 @@ class FeatureConfig:
             value = getattr(self, name)
             if name == "fmax" and value is None:
                 continue
-            if type(value) not in (int, float) or not isfinite(value):
+            if type(value) not in (int, float) or not -_HUGE < value < _HUGE:
                 raise ValueError(f"{name} must be a number, not {value}")
         if not 0 <= self.fmin < self.top_hz <= self.sr / 2:
             raise ValueError(

@@ -120,7 +120,7 @@ def log_mel(samples: ArrayLike, config: FeatureConfig) -> Float32:
 def log_mel_stream(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Float32:
     """`log_mel` of sound that comes in blocks, bit for bit that of the blocks joined.
 
-    Memory is bounded by the largest block and the result.
+    Memory is bounded by the largest block and twice the result.
 
     Args:
         blocks: arrays (n_samples,) of any lengths, together at least one sample.

@@ -11,10 +11,11 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import PlainTextResponse, Response
 
 from genrescope import __version__
+from genrescope.cores import n_cores
 from genrescope.web import api, metrics, pages, problems
 from genrescope.web.engine import Engine
 from genrescope.web.gate import LOCAL_HOSTS, Gate
-from genrescope.web.limits import Limits, default_workers
+from genrescope.web.limits import Limits
 from genrescope.web.service import Service
 
 DESCRIPTION = (
@@ -48,7 +49,7 @@ def create_app(
         BundleError: the bundle is missing or damaged.
     """
     limits = replace(
-        limits or Limits(workers=default_workers()),
+        limits or Limits(workers=n_cores()),
         upload_bytes=int(max_upload_mb * 2**20),
         audio_s=max_audio_minutes * 60,
     )

@@ -190,6 +190,10 @@ def test_another_model_answers_anew_and_other_folders_are_kept(
         ("a.jsonl", "[1]\n"),
         ("a.jsonl", '{"path": 3}\n'),
         ("a.csv", "x,y\n1,2\n"),
+        ("a.jsonl", '{"name": "my settings"}'),
+        ("a.jsonl", "-----BEGIN KEY-----"),
+        ("a.csv", "x,y"),
+        ("a.csv", '7" singles\nfoo,bar\n'),
     ],
 )
 def test_a_file_of_something_else_is_left_alone(
@@ -200,6 +204,67 @@ def test_a_file_of_something_else_is_left_alone(
     assert result.exit_code == 1
     assert "name another file with --out" in result.stderr
     assert (tmp_path / name).read_text() == content
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_albums_with_the_same_names_have_answers_side_by_side(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    out = tmp_path / f"all.{form}"
+    for i, album in enumerate(("a", "b")):
+        tone(tmp_path / album / "01.wav", seconds=0.5 + 0.1 * i)
+        monkeypatch.chdir(tmp_path / album)
+        assert classify(".", "--out", out, bundle=tiny_bundle).exit_code == 0
+    before = out.read_bytes()
+    assert classify("01.wav", "--out", f"../all.{form}", bundle=tiny_bundle).exit_code == 0
+    assert out.read_bytes() == before
+    assert [r["path"] for r in records(out)] == [str(tmp_path / a / "01.wav") for a in "ab"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there an open file cannot be replaced")
+def test_two_runs_do_not_write_to_one_file(tiny_bundle: Path, tmp_path: Path, music: Path) -> None:
+    out = tmp_path / "answers.jsonl"
+    with closing(Journal(str(out), JsonLines())) as first:
+        second = classify(music, "--out", out, bundle=tiny_bundle)
+        assert second.exit_code == 1
+        assert "another run is writing to it" in second.stderr
+        first.write('{"path": "x", "error": "y"}')
+    assert len(records(out)) == 1
+    assert classify(music, "--out", out, bundle=tiny_bundle).exit_code == 0
+
+
+def test_a_disk_that_was_not_there_leaves_no_error_behind(
+    tiny_bundle: Path, tmp_path: Path, music: Path
+) -> None:
+    out = tmp_path / "answers.jsonl"
+    disk = tmp_path / "disk"
+    assert classify(disk, "--out", out, bundle=tiny_bundle).exit_code == 1
+    assert "error" in records(out)[0]
+    music.rename(disk)
+    assert classify(disk, "--out", out, bundle=tiny_bundle).exit_code == 0
+    assert len(records(out)) == 3
+    assert not any("error" in record for record in records(out))
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="needs /dev/fd")
+def test_answers_go_into_a_pipe(tiny_bundle: Path, music: Path) -> None:
+    command = [sys.executable, "-m", "genrescope", "classify", "--bundle", str(tiny_bundle)]
+    done = subprocess.run(
+        [*command, str(music), "--csv", "--out", "/dev/stdout"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(list(csv.DictReader(done.stdout.splitlines(keepends=True)))) == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+def test_a_closed_standard_output_is_no_failure(
+    tiny_bundle: Path, tmp_path: Path, music: Path
+) -> None:
+    out = tmp_path / "answers.csv"
+    command = f'"{sys.executable}" -m genrescope classify --bundle "{tiny_bundle}" "{music}"'
+    done = subprocess.run(f'{command} --out "{out}" >&-', shell=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert len(records(out)) == 3
 
 
 def test_a_form_must_be_known(tiny_bundle: Path, tmp_path: Path, music: Path) -> None:

@@ -178,14 +178,22 @@ def test_a_recording_over_the_limit_is_refused(tiny: Classifier, as_bytes: bool)
 
 @pytest.mark.parametrize(
     "samples",
-    [np.zeros(0), np.array([0.1, np.nan]), np.array([0.1, -np.inf]), np.zeros((100, 2))],
-    ids=["none", "nan", "infinite", "stereo"],
+    [
+        *(np.zeros(0), np.array([0.1, np.nan]), np.array([0.1, -np.inf]), np.zeros((100, 2))),
+        np.array([0.1, 1e25]),
+    ],
+    ids=["none", "nan", "infinite", "stereo", "absurd"],
 )
 def test_samples_that_are_no_sound_are_refused(
     tiny: Classifier, samples: NDArray[np.float64]
 ) -> None:
     with pytest.raises(AudioError, match="my recording"):
         tiny.classify(Waveform(samples.astype(np.float32), SR), name="my recording")
+
+
+def test_less_than_a_sample_is_refused(tiny: Classifier) -> None:
+    with pytest.raises(AudioError, match="shorter than one sample"):
+        tiny.classify(Waveform(np.full(1, 0.1, np.float32), 96_000))
 
 
 def test_a_missing_file_is_named(tiny: Classifier, tmp_path: Path) -> None:

@@ -206,6 +206,28 @@ def test_tags_and_pictures_do_not_disturb() -> None:
         assert wave.duration == pytest.approx(expected.duration, abs=0.1)
 
 
+LYRICS = b"LYRICSBEGININD0000200" + b"la la la " * 40 + b"000383LYRICS200"
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [b"\0" * 4_000, b"\n", LYRICS, LYRICS + b"TAG" + b"x" * 125, b"TAG" + b"x" * 125],
+    ids=["zeros", "newline", "lyrics", "lyrics and a tag", "tag"],
+)
+@pytest.mark.parametrize("kind", ["mp3", "mp3-bare", "mp2", "m4a", "m4a-faststart", "webm"])
+def test_what_stands_behind_the_end_is_no_damage(kind: str, behind: bytes) -> None:
+    whole = recording(kind)
+    wave = decode(whole + behind)
+    assert wave.flags == ()
+    assert wave.duration == pytest.approx(decode(whole).duration, abs=0.1)
+
+
+def test_a_download_that_ends_in_zeros_is_damaged() -> None:
+    whole = recording("mp3", 4.0)
+    half = whole[: len(whole) // 2] + b"\0" * 100_000
+    assert decode(half).flags == ("truncated",)
+
+
 @pytest.mark.parametrize("kind", ["mp3", "aac", "mp2"])
 def test_rate_and_channels_may_change_midway(kind: str) -> None:
     first = encoded(kind, chord(1.0, 22_050), 22_050)
