@@ -14,6 +14,7 @@ import typer
 from genrescope.errors import GenrescopeError
 
 _GRACE_S = 30  # what a request may still take after Ctrl-C
+_KEEP_ALIVE_S = 75  # above what proxies keep an idle connection for, or they use one that is closed
 
 
 def serve(
@@ -50,10 +51,8 @@ def serve(
     """
     import uvicorn
 
-    from genrescope.cores import n_cores
     from genrescope.web.app import create_app
     from genrescope.web.gate import LOCAL_HOSTS
-    from genrescope.web.limits import Limits
 
     names = allowed_host or ([] if _is_local(host) else ["*"])
     with _listening(host, port) as listener:
@@ -62,7 +61,7 @@ def serve(
             max_upload_mb=max_upload_mb,
             max_audio_minutes=max_audio_minutes,
             allowed_hosts=[*LOCAL_HOSTS, *names],
-            limits=Limits(workers=workers or n_cores()),
+            workers=workers,
         )
         port = listener.getsockname()[1]
         typer.echo(f"Genrescope: http://{_shown(host)}:{port}  (Ctrl-C stops it)")
@@ -70,7 +69,11 @@ def serve(
             typer.echo("Browsers give a page the microphone only at localhost or over HTTPS.")
         _log_requests()
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_S
+            app,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=_GRACE_S,
+            timeout_keep_alive=_KEEP_ALIVE_S,
         )
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped in good order by then
             uvicorn.Server(config).run(sockets=[listener])

@@ -22,7 +22,17 @@ from genrescope.signal._reader import SR_RANGE_HZ, Block, Reader
 from genrescope.signal._sndfile import SndfileReader, is_sndfile
 from genrescope.signal.waveform import Waveform
 
-__all__ = ["AUDIO_SUFFIXES", "Source", "Stream", "decode", "decode_channels", "stream"]
+__all__ = [
+    "AUDIO_SUFFIXES",
+    "LOUDEST",
+    "MAX_STEREO_SR",
+    "Source",
+    "Stream",
+    "decode",
+    "decode_channels",
+    "stream",
+    "to_stereo",
+]
 
 # What a walk through a folder takes; a file named in person is tried whatever its ending.
 AUDIO_SUFFIXES = frozenset(
@@ -36,6 +46,9 @@ AUDIO_SUFFIXES = frozenset(
 
 # 240 dB over full scale; the square of much more is infinite in float32.
 LOUDEST = 1e12
+
+MAX_STEREO_SR = 48_000
+_FROM_5_1 = np.array([[1, 0, 0.707, 0, 0.707, 0], [0, 1, 0.707, 0, 0, 0.707]], dtype=np.float32)
 
 # Output samples by which a section begins early, so that soxr's filter has its past.
 _LEAD_LENGTH = 512
@@ -103,18 +116,38 @@ def stream(
 def decode_channels(
     source: Source, *, max_duration_s: float | None = None, name: str | None = None
 ) -> tuple[NDArray[np.float32], int]:
-    """Decode the whole recording with its channels, at its own rate.
+    """Decode the whole recording for loudspeakers: `to_stereo`, at its own rate or 48 kHz.
+
+    Mixed and resampled on the way, since a small file may hold 32 channels at 768 kHz.
 
     Returns:
-        samples float32 (n_samples, n_channels) and the sample rate in Hz.
+        samples float32 (n_samples, 1 or 2) and the sample rate in Hz.
 
     Raises:
         AudioError, AudioTooLongError: as `decode`.
     """
-    section = _Section(None, 0.0, None, max_duration_s)
     with open_input(source, name) as file, closing(_open_reader(file)) as reader:
-        blocks = list(_pieces(file, reader, section, lambda b: _conform(b, reader.n_channels)))
-        return np.concatenate(blocks), reader.sr
+        sr = min(reader.sr, MAX_STEREO_SR)
+        section = _Section(sr, 0.0, None, max_duration_s)
+
+        def mix(block: Block) -> Block:
+            return to_stereo(_conform(block, reader.n_channels))
+
+        return np.concatenate(list(_pieces(file, reader, section, mix))), sr
+
+
+def to_stereo(channels: Block) -> Block:
+    """Two channels as they are, 5.1 as two, and any other number as one, their mean.
+
+    Args:
+        channels: float32 (n_samples, n_channels); six are front left, front right, centre, low
+            frequencies, left and right surround (ITU-R BS.775).
+    """
+    if channels.shape[1] == 2:
+        return channels
+    if channels.shape[1] == 6:
+        return np.stack([(channels * side).sum(axis=1) for side in _FROM_5_1], axis=1)
+    return _mean(channels)[:, None]
 
 
 class Stream:
@@ -272,10 +305,15 @@ def _resampled(
         return
     import soxr
 
-    resampler = soxr.ResampleStream(sr_in, sr_out, 1, dtype="float32", quality="HQ")
+    resampler: soxr.ResampleStream | None = None
     for block in blocks:
+        if resampler is None:
+            n_channels = math.prod(block.shape[1:])
+            resampler = soxr.ResampleStream(sr_in, sr_out, n_channels, "float32", quality="HQ")
+            end = block[:0]
         yield resampler.resample_chunk(block)
-    yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+    if resampler is not None:
+        yield resampler.resample_chunk(end, last=True)
 
 
 def _mean(block: Block) -> NDArray[np.float32]:

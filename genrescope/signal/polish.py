@@ -10,17 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from genrescope.signal.cleaning import clean
+from genrescope.signal.decode import MAX_STEREO_SR, to_stereo
 from genrescope.signal.loudness import loudness, master, true_peak_db
 
 Float32 = NDArray[np.float32]
 
 TARGET_LUFS = -14.0  # what streaming services play at
 PEAK_DB = -1.0
-MAX_SR = 48_000
 
 _RUMBLE_HZ = 30.0
-# Front left, front right, centre, low frequencies, left and right surround (ITU-R BS.775).
-_FROM_5_1 = np.array([[1, 0, 0.707, 0, 0.707, 0], [0, 1, 0.707, 0, 0, 0.707]], dtype=np.float32)
 # First reflections of a small room: ms after the sound, and gain; other times on each side.
 _REFLECTIONS = (
     ((7.1, 0.110), (12.7, -0.090), (19.9, 0.075), (27.1, -0.055), (36.1, 0.040)),
@@ -101,15 +99,11 @@ def _stereo(x: Float32, sr: int) -> tuple[Float32, int]:
     """(2, n_samples) at 48 kHz or less, and its sample rate."""
     import soxr
 
-    n_channels = x.shape[1]
-    if n_channels == 6:
-        x = np.stack([(x * side).sum(axis=1) for side in _FROM_5_1], axis=1)
-    elif n_channels > 2:
-        x = x.mean(axis=1, keepdims=True)
-    if sr > MAX_SR:
-        resampled = soxr.resample(x, sr, MAX_SR)
+    x = to_stereo(x)
+    if sr > MAX_STEREO_SR:
+        resampled = soxr.resample(x, sr, MAX_STEREO_SR)
         # A sound shorter than one sample at the lower rate.
-        x, sr = resampled if len(resampled) else x[:1], MAX_SR
+        x, sr = resampled if len(resampled) else x[:1], MAX_STEREO_SR
     return np.array(np.broadcast_to(x.T, (2, len(x)))), sr
 
 

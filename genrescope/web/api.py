@@ -178,6 +178,8 @@ def _add_facts(routes: APIRouter, service: Service) -> None:
     async def healthz() -> Response:
         return JSONResponse({"status": "ok", "version": __version__, "bundle": service.engine.name})
 
+    routes.add_api_route("/healthz", healthz, methods=["HEAD"], include_in_schema=False)
+
     @routes.get(
         "/bundle",
         operation_id="bundle",

@@ -31,6 +31,7 @@ def create_app(
     max_upload_mb: float = 50,
     max_audio_minutes: float = 15,
     allowed_hosts: Sequence[str] = LOCAL_HOSTS,
+    workers: int | None = None,
     limits: Limits | None = None,
     engine: Engine | None = None,
 ) -> FastAPI:
@@ -42,17 +43,17 @@ def create_app(
         max_audio_minutes: the most minutes of audio one upload may hold.
         allowed_hosts: host names it answers to, without port; ``*`` any, ``*.example.org`` every
             name below.
-        limits: the other bounds; None for as many workers as there are cores.
+        workers: recordings listened to at once; None for as many as there are cores.
+        limits: the other bounds, workers included; None for the usual ones.
         engine: what answers; None loads ``bundle``.
 
     Raises:
         BundleError: the bundle is missing or damaged.
     """
-    limits = replace(
-        limits or Limits(workers=n_cores()),
-        upload_bytes=int(max_upload_mb * 2**20),
-        audio_s=max_audio_minutes * 60,
-    )
+    upload_bytes, audio_s = int(max_upload_mb * 2**20), max_audio_minutes * 60
+    if limits is None:
+        limits = Limits(workers=workers or n_cores()).with_room_for(upload_bytes, audio_s)
+    limits = replace(limits, upload_bytes=upload_bytes, audio_s=audio_s)
     if engine is None:
         engine = Engine.load(bundle, max_audio_s=limits.audio_s)
     service = Service(engine, limits)

@@ -18,6 +18,8 @@ from genrescope.web.metrics import Metrics
 from genrescope.web.problems import ProblemError
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+PROBES = ("/api/v1/healthz", "/metrics")
+"""Asked for under any host name: clusters probe and scrape by a pod's address."""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -68,7 +70,7 @@ class Gate:
 
     async def _answer(self, scope: Scope, exchange: _Exchange) -> None:
         try:
-            self._admit(Headers(scope=scope), scope["method"])
+            self._admit(Headers(scope=scope), scope["method"], scope["path"])
             await self._app(scope, exchange.receive, exchange.send)
         except ClientDisconnect:
             exchange.status = exchange.status or 499
@@ -79,8 +81,10 @@ class Gate:
             if exchange.status == 0:
                 await problems.internal().response()(scope, exchange.receive, exchange.send)
 
-    def _admit(self, headers: Headers, method: str) -> None:
-        if not any(_matches(headers.get("host", ""), pattern) for pattern in self._hosts):
+    def _admit(self, headers: Headers, method: str, path: str) -> None:
+        is_probe = method in ("GET", "HEAD") and path in PROBES
+        host = headers.get("host", "")
+        if not is_probe and not any(_matches(host, pattern) for pattern in self._hosts):
             raise ProblemError(
                 400,
                 "unknown_host",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
+from starlette.requests import ClientDisconnect
+
+from genrescope.signal.decode import MAX_STEREO_SR
 from genrescope.web import problems
 
 T = TypeVar("T")
@@ -40,6 +43,15 @@ class Limits:
     upload_s: float = 300.0
     idle_s: float = 20.0
 
+    def with_room_for(self, upload_bytes: int, audio_s: float) -> Limits:
+        """The same, with room to hold two of the largest uploads or of the longest polished ones.
+
+        Else one alone would be told that the server is busy, and would be as often as it asks.
+        """
+        wav_bytes = int(audio_s * MAX_STEREO_SR * 2 * 2)
+        held = max(self.held_bytes, 2 * upload_bytes, 2 * wav_bytes)
+        return replace(self, held_bytes=held)
+
 
 class Pool:
     """Worker threads with a bounded queue.
@@ -66,21 +78,38 @@ class Pool:
         if self._jobs >= self._capacity:
             raise problems.busy()
 
-    async def run(self, task: Callable[[], T]) -> T:
+    async def run(self, task: Callable[[], T], *, gone: Awaitable[None] | None = None) -> T:
         """Runs ``task`` in a worker thread.
+
+        Args:
+            task: what to do.
+            gone: ends when nobody waits for the answer any more; what has not begun is dropped.
 
         Raises:
             ProblemError: 503 when the queue is full, 504 past the time limit.
+            ClientDisconnect: ``gone`` ended first.
         """
         with self._lock:
             self.check()
             self._jobs += 1
         job = self._threads.submit(task)
         job.add_done_callback(self._leave)
+        answer = asyncio.wrap_future(job)
+        leaving = asyncio.ensure_future(gone) if gone is not None else None
+        waited_for: set[asyncio.Future[Any]] = {answer} | ({leaving} if leaving else set())
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(job), self._work_s)
-        except TimeoutError:
-            raise problems.timed_out(self._work_s) from None
+            await asyncio.wait(
+                waited_for, timeout=self._work_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if answer.done():
+                return answer.result()
+            if leaving is not None and leaving.done():
+                raise ClientDisconnect
+            raise problems.timed_out(self._work_s)
+        finally:
+            answer.cancel()
+            if leaving is not None:
+                leaving.cancel()
 
     def _leave(self, _: Future[T]) -> None:
         with self._lock:

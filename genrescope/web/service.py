@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -18,6 +19,7 @@ from genrescope.web.metrics import Metrics
 from genrescope.web.uploads import Upload
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class Service:
@@ -57,7 +59,7 @@ class Service:
         """
         pool.check()
         async with self.recording(request) as upload:
-            return await pool.run(lambda: task(upload))
+            return await pool.run(lambda: task(upload), gone=_left(request))
 
     def download(self, content: bytes, *, media_type: str, headers: Mapping[str, str]) -> Response:
         """A large answer, within the same memory as the recordings."""
@@ -72,8 +74,20 @@ class Service:
     def start(self) -> None:
         """Warms up beside the first requests. Needs a running event loop."""
         self._warming = asyncio.ensure_future(self.polishing.run(self.engine.warm_up))
+        self._warming.add_done_callback(_say_failure)
 
     def close(self) -> None:
         """Lets what runs finish."""
         self.listening.close()
         self.polishing.close()
+
+
+async def _left(request: Request) -> None:
+    """Ends when the client has hung up; the request's body has been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _say_failure(warming: asyncio.Future[None]) -> None:
+    if not warming.cancelled() and (error := warming.exception()) is not None:
+        log.error("warming up failed, and so may every request", exc_info=error)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from genrescope.errors import AudioTooLongError
 from genrescope.signal.decode import AUDIO_SUFFIXES, decode, decode_channels, stream
+from genrescope.signal.polish import polish
 
 KINDS = (*SNDFILE, *FFMPEG, "webm-browser")
 SEEKING = ("wav24", "aiff", "au", "flac")
@@ -229,7 +230,24 @@ def test_the_limit_is_on_the_section_and_at_the_limit_nothing_is_refused() -> No
         decode(recording("flac", 121.0, 8_000, 1), max_duration_s=120.0)
 
 
-def test_decode_channels_keeps_channels_and_rate() -> None:
+@pytest.mark.parametrize(
+    ("n_channels", "sr", "wanted"),
+    [(1, 8_000, (1, 8_000)), (6, 48_000, (2, 48_000)), (8, 192_000, (1, 48_000))],
+)
+def test_decode_channels_is_for_loudspeakers(
+    n_channels: int, sr: int, wanted: tuple[int, int]
+) -> None:
+    samples = chord(1.0, sr, n_channels=n_channels)
+    got, rate = decode_channels(encoded("wav-float", samples, sr))
+    assert (got.shape[1], rate) == wanted
+    assert len(got) == pytest.approx(rate, abs=1)
+    alone = polish(samples, sr)
+    on_the_way = polish(got, rate)
+    assert on_the_way.lufs == pytest.approx(alone.lufs, abs=0.1)
+    assert np.corrcoef(on_the_way.samples[:40_000, 0], alone.samples[:40_000, 0])[0, 1] > 0.99
+
+
+def test_decode_channels_keeps_two_channels_and_their_rate() -> None:
     samples = np.stack([chord(1.0, 48_000, seed=i)[:, 0] for i in range(2)], axis=1)
     for kind in ("wav-float", "mka-flac"):
         got, sr = decode_channels(encoded(kind, samples, 48_000))

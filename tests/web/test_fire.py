@@ -9,6 +9,7 @@ import logging
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -167,6 +168,14 @@ def test_answers_count_against_the_memory_too() -> None:
         assert "genrescope_held_bytes 0\n" in metrics(running)
 
 
+def is_listening(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=20).close()
+    except OSError:
+        return False
+    return True
+
+
 def metrics(running: Running) -> str:
     return httpx.get(f"{running.url}/metrics").text
 
@@ -190,6 +199,24 @@ def test_work_past_its_time_is_given_up() -> None:
         assert (answer.status_code, answer.json()["error"]["code"]) == (504, "timed_out")
 
 
+def test_who_hangs_up_while_waiting_leaves_the_queue() -> None:
+    work = Gatekeeper()
+    limits = Limits(workers=1, waiting=4)
+    app = create_app(engine=StubEngine(work), limits=limits)  # type: ignore[arg-type]
+    with serve(app) as running, ThreadPoolExecutor(1) as clients:
+        first = clients.submit(post, running.url)
+        work.started.acquire(timeout=20)
+        body = form(b"abc")
+        with socket.create_connection(("127.0.0.1", running.port), timeout=20) as waiting:
+            waiting.sendall(head(running.port, length=len(body)) + body)
+            while "genrescope_listening_jobs 2\n" not in metrics(running):
+                time.sleep(0.01)
+        while "genrescope_listening_jobs 1\n" not in metrics(running):
+            time.sleep(0.01)
+        work.go.set()
+        assert first.result().status_code == 200
+
+
 def test_shutdown_finishes_what_is_running() -> None:
     work = Gatekeeper()
     app = create_app(engine=StubEngine(work))  # type: ignore[arg-type]
@@ -197,6 +224,8 @@ def test_shutdown_finishes_what_is_running() -> None:
         answer = clients.submit(post, running.url)
         work.started.acquire(timeout=20)
         running.stop()
+        while is_listening(running.port):
+            time.sleep(0.01)
         work.go.set()
         assert answer.result().status_code == 200
         running.thread.join(20)
@@ -251,7 +280,13 @@ def test_host_check(host: str, known: bool) -> None:
     async def ask() -> int:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            return (await client.get("/api/v1/healthz", headers={"Host": host})).status_code
+            probes = [
+                await client.request(method, path, headers={"Host": host})
+                for path in ("/api/v1/healthz", "/metrics")
+                for method in (("GET", "HEAD") if "healthz" in path else ("GET",))
+            ]
+            assert {probe.status_code for probe in probes} == {200}  # of whatever host
+            return (await client.get("/api/v1/bundle", headers={"Host": host})).status_code
 
     assert (asyncio.run(ask()) == 200) is known
 

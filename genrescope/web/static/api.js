@@ -19,6 +19,20 @@ const UNREACHABLE = {
   remedy: "Check that it is still running and that you are connected, then try again.",
 };
 
+// What something between the page and the server may say for it.
+const NOT_OURS = {
+  413: {
+    code: "too_large",
+    message: "The recording is too large for this server.",
+    remedy: "Choose a shorter excerpt, or a compressed format such as mp3.",
+  },
+  429: {
+    code: "too_many",
+    message: "Too many recordings were sent from here.",
+    remedy: "Wait a moment and try again.",
+  },
+};
+
 const pause = (seconds, signal) =>
   new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, seconds * 1000);
@@ -69,7 +83,7 @@ async function faultOf({ status, body }) {
     const content = body instanceof Blob ? JSON.parse(await body.text()) : body;
     return new ApiError(status, content.error);
   } catch {
-    return new ApiError(status, UNREACHABLE);
+    return new ApiError(status, NOT_OURS[status] ?? UNREACHABLE);
   }
 }
 

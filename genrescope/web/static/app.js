@@ -43,6 +43,13 @@ function enter(next) {
   if (next === "idle") $("hint").textContent = IDLE_HINT;
 }
 
+/** Says what goes on, to whoever listens to the page as well; the button that was pressed is gone. */
+function hint(words) {
+  $("hint").textContent = words;
+  announce(words);
+  if (document.activeElement === document.body) $("record").focus({ preventScroll: true });
+}
+
 function showButton() {
   const waiting = state === "asking" || state === "listening";
   const early = state === "recording" && recording.elapsed < MIN_S;
@@ -59,7 +66,7 @@ function showButton() {
 async function start() {
   forget();
   enter("asking");
-  $("hint").textContent = "Your browser asks whether this page may listen. Please allow it.";
+  hint("Your browser asks whether this page may listen. Please allow it.");
   const asked = (pending = new AbortController());
   let stream;
   try {
@@ -94,7 +101,9 @@ function tick() {
 async function stop() {
   if (state !== "recording") return;
   const { elapsed } = recording;
+  const asked = pending;
   const sound = await endRecording();
+  if (asked.signal.aborted) return; // cancelled, or another sound chosen, meanwhile
   if (elapsed < MIN_S) trouble(...microphoneTrouble({ name: "TooShort" }), start);
   else listenTo({ ...sound, recorded: true });
 }
@@ -138,7 +147,7 @@ function take(file) {
   if (file.size > limits.upload_bytes) {
     trouble(
       "This file is too large",
-      `“${file.name}” weighs ${megabytes(file.size)}; up to ${megabytes(limits.upload_bytes)} are accepted. A shorter excerpt, or a compressed format such as mp3, will do.`,
+      `“${file.name}” weighs ${megabytes(file.size)}; up to ${megabytes(limits.upload_bytes)} is accepted. A shorter excerpt, or a compressed format such as mp3, will do.`,
     );
   } else if (file.size === 0) {
     trouble("This file is empty", `There is nothing in “${file.name}”. Choose another one.`);
@@ -168,22 +177,25 @@ function acceptDrops() {
 async function listenTo(sound) {
   last = sound;
   enter("listening");
-  $("hint").textContent = sound.recorded ? "Listening to it." : `Listening to “${sound.name}”.`;
+  hint(sound.recorded ? "Listening to it." : `Listening to “${sound.name}”.`);
   const asked = (pending = new AbortController());
   try {
     const answer = await api.classify(sound, {
       signal: asked.signal,
       onProgress: showProgress,
-      onBusy: () => ($("hint").textContent = "Many are listening right now. Yours is next."),
+      onBusy: () => hint("Many are listening right now. It asks again in a moment."),
     });
     showResult(sound, answer, asked.signal);
   } catch (error) {
     if (error.name === "AbortError") return;
-    trouble("This did not work", api.said(error), error.code === "unusable_audio" ? null : again);
+    trouble("This did not work", api.said(error), mayPass(error) ? again : null);
   }
 }
 
 const again = () => listenTo(last);
+
+/** Whether the same recording may be taken another time: the fault was not the recording's. */
+const mayPass = ({ status }) => status === 0 || status === 408 || status >= 500;
 
 function showProgress(share) {
   $("progress").hidden = share >= 1 || last.blob.size < 2 ** 20;

@@ -3,6 +3,8 @@
 import { $, colour, prepare } from "./dom.js";
 import { clock } from "./words.js";
 
+const STEPS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 }; // s
+
 export class Player {
   /** `onTime(seconds)` follows the replay; `onPlay(player)` is called when it starts. */
   constructor(section, { name, onTime, onPlay }) {
@@ -17,6 +19,11 @@ export class Player {
     this.showPlaying(false);
     play.addEventListener("click", () => (audio.paused ? this.play() : this.pause()));
     seek.addEventListener("input", () => this.seek(Number(seek.value)));
+    seek.addEventListener("keydown", (event) => {
+      if (!(event.key in STEPS)) return;
+      event.preventDefault(); // the slider's own step is as fine as a finger
+      this.seek(Math.max(0, this.time + STEPS[event.key]));
+    });
     audio.addEventListener("play", () => {
       this.showPlaying(true);
       onPlay(this);
@@ -83,7 +90,8 @@ export class Player {
     try {
       await this.parts.audio.play();
     } catch (error) {
-      if (error.name !== "AbortError") this.showUnplayable();
+      if (error.name === "NotSupportedError") this.showUnplayable();
+      else if (error.name === "NotAllowedError") this.note("The browser wants you to press Play.");
     }
   }
 

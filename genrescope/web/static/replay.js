@@ -49,11 +49,13 @@ export class Replay {
       className: "button button-plain",
       text: "Make it",
     });
-    button.addEventListener("click", () => this.beautify(sound, { seconds, signal }));
+    button.addEventListener("click", () =>
+      this.beautify(sound, { seconds, signal, asked: document.activeElement === button }),
+    );
     this.polished.parts.note.replaceChildren("A long recording takes a moment. ", button);
   }
 
-  async beautify(sound, { seconds, signal }) {
+  async beautify(sound, { seconds, signal, asked = false }) {
     const { polished } = this;
     polished.note("Taking the rumble and the hiss out, and a little polish on.");
     polished.section.setAttribute("aria-busy", "true");
@@ -67,7 +69,9 @@ export class Replay {
       polished.note(`Less rumble and hiss, gentler tones, a little space.${loudness}`);
       this.showCompare();
       // Who pressed “Make it” has lost that button; the next one stands here.
-      if (document.activeElement === document.body) polished.parts.play.focus();
+      if (asked && document.activeElement === document.body) {
+        polished.parts.play.focus({ preventScroll: true });
+      }
     } catch (error) {
       if (error.name !== "AbortError") polished.note(api.said(error));
     } finally {

@@ -67,8 +67,9 @@ export class Stage {
   /** Mean level of a stretch of the log-frequency axis (0 to 1), as 0 to 1. */
   strength(from, to) {
     const bin = (x) => (LOWEST_HZ * (HIGHEST_HZ / LOWEST_HZ) ** x) / this.hz;
-    const first = Math.floor(bin(from));
-    const last = Math.max(first + 1, Math.ceil(bin(to)));
+    const end = this.spectrum.length; // a headset's microphone may not reach the highest tones
+    const first = Math.min(Math.floor(bin(from)), end - 1);
+    const last = Math.min(Math.max(first + 1, Math.ceil(bin(to))), end);
     let peak = -Infinity;
     for (let i = first; i < last; i++) peak = Math.max(peak, this.spectrum[i]);
     return Math.min(Math.max((peak + 95) / 65, 0), 1);

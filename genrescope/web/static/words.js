@@ -16,7 +16,8 @@ export const clock = (seconds) => {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 };
 
-export const megabytes = (bytes) => `${Math.round(bytes / 2 ** 20)} MB`;
+/** A size, rounded up to a tenth, so that what is over a limit reads so. */
+export const megabytes = (bytes) => `${Math.ceil((bytes / 2 ** 20) * 10) / 10} MB`;
 
 /** How sure the model is, as a sentence. `ranking` is [label, probability], best first. */
 export function confidence(ranking, flags) {
