@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 from genrescope.data.fold import track_of
 from genrescope.data.store import FeatureStore
 from genrescope.signal.features import standardise
-from genrescope.signal.windows import grid, take
+from genrescope.signal.windows import grid, place, take
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +110,8 @@ def examples(
             whole[track] = torch.from_numpy(x.astype(np.float16))
         clip = whole[track]
         if starts and member in starts:
-            first = min(round(starts[member] * rate), max(clip.shape[1] - n_frames, 0))
-            clip = clip[:, first : first + n_frames]
+            here = place(clip.shape[1], starts[member], n_frames=n_frames, frame_rate=rate)
+            clip = clip[:, here]
         clips.append(clip)
     classes = [order[genre_of[track_of(member)]] for member in members]
     return Examples(tuple(members), tuple(clips), np.array(classes, dtype=np.int64), n_frames)

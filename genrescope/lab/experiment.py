@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 import genrescope
@@ -22,7 +21,7 @@ from genrescope.data.store import FeatureStore
 from genrescope.errors import DatasetError, GenrescopeError
 from genrescope.lab.baselines import BASELINES
 from genrescope.lab.examples import Examples, examples
-from genrescope.lab.metrics import by_track, confusion_matrix, score
+from genrescope.lab.metrics import by_track, confusion_matrix, score, softmax
 from genrescope.lab.plan import Cell
 from genrescope.lab.provenance import commit
 from genrescope.lab.recipe import Recipe
@@ -32,7 +31,7 @@ from genrescope.lab.src import temporal_modulations
 from genrescope.lab.stores import kind_of
 from genrescope.lab.summary import summarise_audio, summarise_bands, summarise_log_mel
 from genrescope.lab.train import CHECKPOINT, CONFIG, Step, predict_windows
-from genrescope.signal.windows import random_windows, take
+from genrescope.signal.windows import place, random_windows, take
 
 Array = NDArray[Any]
 Progress = Callable[[float, str], None]
@@ -80,8 +79,9 @@ class Data:
             store = self.store(cell)
             x = store.get(track_of(member))
             if start is not None:
-                first = round(start * store.config.frame_rate)
-                x = x[:, first : first + round(WINDOW_S * store.config.frame_rate)]
+                rate = store.config.frame_rate
+                n_frames = max(1, round(WINDOW_S * rate))
+                x = x[:, place(x.shape[1], start, n_frames=n_frames, frame_rate=rate)]
             try:
                 self._vectors[key] = _vector(x, store, cell.input)
             except ValueError as error:  # too few frames or bands for these numbers
@@ -269,8 +269,7 @@ def _judge_net(
         starts=split.starts,
     )
     logits = predict_windows(run.net(), some)
-    probs = [torch.from_numpy(z).double().softmax(1).numpy() for z in logits]
-    _add(into, judged, some.labels.tolist(), probs)
+    _add(into, judged, some.labels.tolist(), [softmax(z) for z in logits])
     return {
         "weights": sum(p.numel() for p in training.net.parameters()),
         "history": [

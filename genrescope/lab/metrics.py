@@ -211,6 +211,15 @@ def by_track(
     return names, labels, total / np.bincount(member)[:, None]
 
 
+def softmax(logits: Array, temperature: float = 1.0) -> NDArray[np.float64]:
+    """Probabilities (n, n_classes) of logits (n, n_classes) divided by a temperature."""
+    z = np.asarray(logits, np.float64) / temperature
+    z -= z.max(axis=1, keepdims=True)
+    p: NDArray[np.float64] = np.exp(z)
+    p /= p.sum(axis=1, keepdims=True)
+    return p
+
+
 def fit_temperature(logits: Sequence[Array], y_true: Array) -> float:
     """Temperature that minimises the log loss of clips, the means of softmax(logits / T).
 
@@ -222,14 +231,11 @@ def fit_temperature(logits: Sequence[Array], y_true: Array) -> float:
     """
     counts = np.array([len(windows) for windows in logits])
     first = np.cumsum(counts) - counts
-    flat = np.concatenate(logits).astype(np.float64)
+    flat = np.concatenate(logits)
     grid = np.exp(np.linspace(np.log(0.1), np.log(10), 200))
 
     def loss(temperature: float) -> float:
-        z = flat / temperature
-        z -= z.max(axis=1, keepdims=True)
-        p = np.exp(z)
-        p /= p.sum(axis=1, keepdims=True)
-        return log_loss(y_true, np.add.reduceat(p, first) / counts[:, None])
+        sums = np.add.reduceat(softmax(flat, temperature), first)
+        return log_loss(y_true, sums / counts[:, None])
 
     return float(grid[int(np.argmin([loss(t) for t in grid]))])

@@ -15,13 +15,14 @@ from genrescope.data.fold import track_of
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import AudioError, GenrescopeError
+from genrescope.lab.metrics import softmax
 from genrescope.lab.run import Run, n_frames_of
 from genrescope.lab.stores import kind_of
 from genrescope.model.bundle import Bundle
 from genrescope.signal.decode import decode
 from genrescope.signal.feature_config import FeatureConfig
 from genrescope.signal.features import spectrogram, standardise
-from genrescope.signal.windows import grid, take
+from genrescope.signal.windows import grid, place, take
 
 Array = NDArray[Any]
 
@@ -95,15 +96,12 @@ class Model:
         """
         x = standardise(features)
         if span is not None:
-            first = round(span[0] * self.config.frame_rate)
-            length = max(1, round((span[1] - span[0]) * self.config.frame_rate))
-            first = min(first, max(x.shape[1] - length, 0))
-            x = x[:, first : first + length]
+            rate = self.config.frame_rate
+            n_frames = max(1, round((span[1] - span[0]) * rate))
+            x = x[:, place(x.shape[1], span[0], n_frames=n_frames, frame_rate=rate)]
         starts = grid(x.shape[1], window_length=self.window_length, hop_length=self.hop_length)
         windows = np.ascontiguousarray(take(x, starts, window_length=self.window_length))
-        z = np.asarray(self.logits(windows.astype(np.float32)), np.float64) / self.temperature
-        p = np.exp(z - z.max(axis=1, keepdims=True))
-        return WindowAnswer(p / p.sum(axis=1, keepdims=True))
+        return WindowAnswer(softmax(self.logits(windows.astype(np.float32)), self.temperature))
 
 
 def from_bundle(bundle: Bundle) -> Model:

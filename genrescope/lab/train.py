@@ -18,7 +18,7 @@ from torch import Generator, Tensor, nn
 from genrescope.lab.augment import augment, mix
 from genrescope.lab.background import Background
 from genrescope.lab.examples import Examples
-from genrescope.lab.metrics import log_loss
+from genrescope.lab.metrics import log_loss, softmax
 from genrescope.lab.nets.base import Net
 from genrescope.lab.recipe import Recipe
 from genrescope.whole import whole
@@ -87,13 +87,7 @@ def predict_windows(net: nn.Module, data: Examples) -> list[NDArray[np.float32]]
 
 def mean_probs(logits: list[NDArray[np.float32]], temperature: float = 1.0) -> NDArray[np.float64]:
     """Mean over a member's windows of softmax(logits / temperature): (n, n_classes)."""
-    rows = []
-    for some in logits:
-        z = some.astype(np.float64) / temperature
-        z -= z.max(axis=1, keepdims=True)
-        p = np.exp(z)
-        rows.append((p / p.sum(axis=1, keepdims=True)).mean(axis=0))
-    return np.stack(rows)
+    return np.stack([softmax(some, temperature).mean(axis=0) for some in logits])
 
 
 class Training:

@@ -91,3 +91,16 @@ def take(
     if min(starts, default=0) < 0 or max(starts, default=0) + window_length > x.shape[-1]:
         raise ValueError(f"a window of length {window_length} leaves the clip of {length}")
     return np.stack([x[..., start : start + window_length] for start in starts])
+
+
+def place(length: int, start: float, *, n_frames: int, frame_rate: float) -> slice:
+    """Where a window lies in a clip; rounding to frames does not push it over the end.
+
+    Args:
+        length: frames of the clip.
+        start: of the window, s.
+        n_frames: of the window.
+        frame_rate: Hz.
+    """
+    first = min(round(start * frame_rate), max(length - n_frames, 0))
+    return slice(first, first + n_frames)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from genrescope.signal.windows import grid, random_windows, take
+from genrescope.signal.windows import grid, place, random_windows, take
 
 
 @settings(deadline=None)
@@ -126,3 +126,14 @@ def test_take_refuses_what_lies_outside(starts: list[int]) -> None:
 def test_take_refuses_an_empty_clip() -> None:
     with pytest.raises(ValueError, match="empty"):
         take(np.zeros((2, 0)), [0], window_length=3)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 60), st.integers(40, 400), st.floats(0, 1), st.sampled_from([12.9, 43.07]))
+def test_a_window_stays_in_its_clip(n_frames: int, length: int, at: float, rate: float) -> None:
+    n_frames = min(n_frames, length)
+    start = at * (length - n_frames) / rate
+    here = place(length, start, n_frames=n_frames, frame_rate=rate)
+    assert 0 <= here.start <= here.stop <= length
+    assert here.stop - here.start == n_frames
+    assert here.start == pytest.approx(start * rate, abs=0.51)
