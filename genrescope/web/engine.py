@@ -141,15 +141,16 @@ def picture(
     """A spectrogram small enough to send.
 
     Args:
-        log_mel: float32 (n_mels, n_frames), dB from ``-config.top_db`` to 0.
+        log_mel: float32 (n_bins, n_frames), dB from ``-config.top_db`` to 0.
         config: what made it.
         duration_s: length of the clip in seconds.
 
     Returns:
-        ``n_mels``, ``n_frames`` (at most 600: the mean of neighbours), ``data`` (base64 of uint8,
-        lowest band first, row by row; 0 is ``-top_db``, 255 is 0 dB), ``top_db``, ``fmin`` and
-        ``fmax`` in Hz, ``duration_s``.
+        ``n_mels`` rows and ``n_frames`` (at most 600: the mean of neighbours), ``data`` (base64 of
+        uint8, lowest band first, row by row; 0 is ``-top_db``, 255 is 0 dB), ``top_db``, ``scale``
+        of the rows (``mel`` or ``linear``) from ``fmin`` to ``fmax`` in Hz, ``duration_s``.
     """
+    is_mel = config.n_mels is not None
     n_mels, n_frames = log_mel.shape
     n_columns = min(n_frames, MAX_COLUMNS)
     edges = np.linspace(0, n_frames, n_columns + 1).astype(np.intp)
@@ -161,7 +162,8 @@ def picture(
         "n_frames": n_columns,
         "data": base64.b64encode(levels.tobytes()).decode(),
         "top_db": config.top_db,
-        "fmin": config.fmin,
-        "fmax": config.fmax or config.sr / 2,
+        "scale": "mel" if is_mel else "linear",
+        "fmin": config.fmin if is_mel else 0.0,
+        "fmax": config.top_hz if is_mel else config.sr / 2,
         "duration_s": round(duration_s, 3),
     }

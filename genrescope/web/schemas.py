@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,13 +25,14 @@ class TimelineSegment(BaseModel):
 
 
 class Spectrogram(BaseModel):
-    n_mels: int
+    n_mels: int = Field(description="rows")
     n_frames: int = Field(le=600)
     data: str = Field(
         description="base64 of uint8 (n_mels, n_frames), lowest band first; "
         "0 is -top_db, 255 is 0 dB relative to the loudest cell"
     )
     top_db: float
+    scale: Literal["mel", "linear"] = Field(description="of the rows, from fmin to fmax")
     fmin: float = Field(description="Hz")
     fmax: float = Field(description="Hz")
     duration_s: float

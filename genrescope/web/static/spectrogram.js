@@ -35,9 +35,10 @@ export function paint(canvas, { n_mels, n_frames, data }) {
 // Slaney's mel scale: linear below 1000 Hz, logarithmic above.
 const mel = (hz) => (hz < 1000 ? (hz * 3) / 200 : 15 + (27 * Math.log(hz / 1000)) / Math.log(6.4));
 
-/** Labels of the frequency axis, placed by the mel scale. */
-export function frequencyAxis(axis, { fmin, fmax }) {
-  const share = (hz) => (mel(hz) - mel(fmin)) / (mel(fmax) - mel(fmin));
+/** Labels of the frequency axis, placed by the picture's scale. */
+export function frequencyAxis(axis, { scale, fmin, fmax }) {
+  const at = scale === "mel" ? mel : (hz) => hz;
+  const share = (hz) => (at(hz) - at(fmin)) / (at(fmax) - at(fmin));
   const marks = [250, 1000, 2000, 4000, 8000].filter((hz) => hz > fmin && hz < fmax);
   axis.replaceChildren(
     ...marks.map((hz) => {
