@@ -7,31 +7,28 @@ lies before `start`. Downmix to mono is the mean of the channels; resampling is 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrescope.errors import AudioError, AudioTooLongError
 from genrescope.signal._ffmpeg import AvReader
 from genrescope.signal._input import Input, Source, open_input
-from genrescope.signal._reader import SR_RANGE_HZ, Block, Reader
+from genrescope.signal._reader import Block, Reader
+from genrescope.signal._section import LOUDEST, Section, pieces
 from genrescope.signal._sndfile import SndfileReader, is_sndfile
+from genrescope.signal.mixing import MAX_STEREO_SR, conform, to_mono, to_stereo
 from genrescope.signal.waveform import Waveform
 
 __all__ = [
     "AUDIO_SUFFIXES",
     "LOUDEST",
-    "MAX_STEREO_SR",
     "Source",
     "Stream",
     "decode",
     "decode_channels",
     "stream",
-    "to_stereo",
 ]
 
 # What a walk through a folder takes; a file named in person is tried whatever its ending.
@@ -43,15 +40,6 @@ AUDIO_SUFFIXES = frozenset(
         *(".dsf", ".eac3", ".mpga", ".mpa", ".m4r", ".3gp", ".spx", ".ra"),
     }
 )
-
-# 240 dB over full scale; the square of much more is infinite in float32.
-LOUDEST = 1e12
-
-MAX_STEREO_SR = 48_000
-_FROM_5_1 = np.array([[1, 0, 0.707, 0, 0.707, 0], [0, 1, 0.707, 0, 0, 0.707]], dtype=np.float32)
-
-# Output samples by which a section begins early, so that soxr's filter has its past.
-_LEAD_LENGTH = 512
 
 
 def decode(
@@ -86,7 +74,7 @@ def decode(
             says so, otherwise as soon as so much has been decoded.
         ValueError: a rate, start or duration that makes no sense.
     """
-    section = _Section(sr, start, duration, max_duration_s)
+    section = Section(sr, start, duration, max_duration_s)
     flags: set[str] = set()
     pieces = list(_mono(source, section, name, flags))
     samples = np.concatenate([p.samples for p in pieces]) if len(pieces) > 1 else pieces[0].samples
@@ -110,7 +98,7 @@ def stream(
     """
     if not block_s > 0:
         raise ValueError(f"block_s must be positive, not {block_s}")
-    return Stream(source, _Section(sr, start, duration, max_duration_s), block_s, name)
+    return Stream(source, Section(sr, start, duration, max_duration_s), block_s, name)
 
 
 def decode_channels(
@@ -128,26 +116,12 @@ def decode_channels(
     """
     with open_input(source, name) as file, closing(_open_reader(file)) as reader:
         sr = min(reader.sr, MAX_STEREO_SR)
-        section = _Section(sr, 0.0, None, max_duration_s)
+        section = Section(sr, 0.0, None, max_duration_s)
 
         def mix(block: Block) -> Block:
-            return to_stereo(_conform(block, reader.n_channels))
+            return to_stereo(conform(block, reader.n_channels))
 
-        return np.concatenate(list(_pieces(file, reader, section, mix))), sr
-
-
-def to_stereo(channels: Block) -> Block:
-    """Two channels as they are, 5.1 as two, and any other number as one, their mean.
-
-    Args:
-        channels: float32 (n_samples, n_channels); six are front left, front right, centre, low
-            frequencies, left and right surround (ITU-R BS.775).
-    """
-    if channels.shape[1] == 2:
-        return channels
-    if channels.shape[1] == 6:
-        return np.stack([(channels * side).sum(axis=1) for side in _FROM_5_1], axis=1)
-    return _mean(channels)[:, None]
+        return np.concatenate(list(pieces(file, reader, section, mix))), sr
 
 
 class Stream:
@@ -157,7 +131,7 @@ class Stream:
         flags: what decoding noticed so far; complete after the last block.
     """
 
-    def __init__(self, source: Source, section: _Section, block_s: float, name: str | None) -> None:
+    def __init__(self, source: Source, section: Section, block_s: float, name: str | None) -> None:
         self.flags: tuple[str, ...] = ()
         self._source = source
         self._section = section
@@ -172,33 +146,12 @@ class Stream:
         self.flags = tuple(sorted(flags))
 
 
-@dataclass(frozen=True)
-class _Section:
-    """What is asked of a recording; see `decode`."""
-
-    sr: int | None
-    start: float
-    duration: float | None
-    max_duration_s: float | None
-
-    def __post_init__(self) -> None:
-        low, high = SR_RANGE_HZ
-        if self.sr is not None and not low <= self.sr <= high:
-            raise ValueError(f"sr must be within {low} and {high} Hz, not {self.sr}")
-        if not (math.isfinite(self.start) and self.start >= 0):
-            raise ValueError(f"start must be a time in s, 0 or later, not {self.start}")
-        for option in ("duration", "max_duration_s"):
-            value = getattr(self, option)
-            if value is not None and not value > 0:
-                raise ValueError(f"{option} must be positive, not {value}")
-
-
 def _mono(
-    source: Source, section: _Section, name: str | None, flags: set[str]
+    source: Source, section: Section, name: str | None, flags: set[str]
 ) -> Generator[Waveform, None, None]:
     with open_input(source, name) as file, closing(_open_reader(file)) as reader:
         sr = section.sr or reader.sr
-        for samples in _pieces(file, reader, section, _mean):
+        for samples in pieces(file, reader, section, to_mono):
             yield Waveform(samples, sr)
         if reader.truncated:
             flags.add("truncated")
@@ -218,122 +171,6 @@ def _open_reader(file: Input) -> Reader:
         except soundfile.SoundFileError:
             file.check()
     return AvReader(file)
-
-
-def _pieces(
-    file: Input, reader: Reader, section: _Section, mix: Callable[[Block], NDArray[np.float32]]
-) -> Iterator[NDArray[np.float32]]:
-    """Mixed, resampled, finite pieces of the section, within its limits."""
-    sr = section.sr or reader.sr
-    first = round(section.start * sr)
-    wanted = _end(section, sr) - first
-    _refuse_long_header(file, reader, section)
-    native_start, skip = _anchor(first, reader.sr, sr)
-    done = 0
-    mixed = (mix(block) for block in reader.blocks(native_start))
-    for piece in _resampled(mixed, reader.sr, sr):
-        file.check()
-        piece, skip = piece[skip:], max(0, skip - len(piece))
-        piece = piece[: int(min(len(piece), wanted - done))]
-        done += len(piece)
-        if section.max_duration_s is not None and done > section.max_duration_s * sr:
-            raise _too_long(file, section.max_duration_s)
-        if len(piece):
-            _refuse_no_sound(file, float(piece.min()), float(piece.max()))
-            yield piece
-        if done >= wanted:
-            return
-    file.check()
-    if not done and first:
-        raise AudioError(
-            file.name, f"it ends before {section.start:g} s", "Choose an earlier start."
-        )
-    if not done:
-        raise AudioError(file.name, "it holds no samples", "Record or export it again.")
-
-
-def _refuse_no_sound(file: Input, low: float, high: float) -> None:
-    if low >= -LOUDEST and high <= LOUDEST:
-        return
-    what = "samples far beyond full scale"
-    if not (math.isfinite(low) and math.isfinite(high)):
-        what = "NaN or infinite samples"
-    raise AudioError(file.name, f"it holds {what}", "Export it again as integer samples.")
-
-
-def _end(section: _Section, sr: int) -> float:
-    if section.duration is None or math.isinf(section.duration):
-        return math.inf
-    return round((section.start + section.duration) * sr)
-
-
-def _refuse_long_header(file: Input, reader: Reader, section: _Section) -> None:
-    limit = section.max_duration_s
-    if limit is None or reader.n_samples is None:
-        return
-    asked = math.inf if section.duration is None else section.duration
-    if min(reader.n_samples / reader.sr - section.start, asked) > limit:
-        raise _too_long(file, limit)
-
-
-def _too_long(file: Input, limit_s: float) -> AudioTooLongError:
-    limit = f"{limit_s / 60:g} minutes" if limit_s >= 120 else f"{limit_s:g} seconds"
-    return AudioTooLongError(file.name, f"it is longer than {limit}", f"Cut it to at most {limit}.")
-
-
-def _anchor(first: int, sr_in: int, sr_out: int) -> tuple[int, int]:
-    """Where to begin reading so that a section falls on the samples of the whole.
-
-    Returns:
-        a sample of the file that coincides in time with a sample of the resampled whole, a little
-        before its sample `first`, and the number of resampled samples from there to `first`.
-    """
-    if sr_in == sr_out:
-        return first, 0
-    common = math.gcd(sr_in, sr_out)
-    step_in, step_out = sr_in // common, sr_out // common
-    lead = math.ceil(_LEAD_LENGTH * max(1.0, sr_out / sr_in))
-    steps = max(0, first - lead) // step_out
-    return steps * step_in, first - steps * step_out
-
-
-def _resampled(
-    blocks: Iterable[NDArray[np.float32]], sr_in: int, sr_out: int
-) -> Iterator[NDArray[np.float32]]:
-    if sr_in == sr_out:
-        yield from blocks
-        return
-    import soxr
-
-    resampler: soxr.ResampleStream | None = None
-    for block in blocks:
-        if resampler is None:
-            n_channels = math.prod(block.shape[1:])
-            resampler = soxr.ResampleStream(sr_in, sr_out, n_channels, "float32", quality="HQ")
-            end = block[:0]
-        yield resampler.resample_chunk(block)
-    if resampler is not None:
-        yield resampler.resample_chunk(end, last=True)
-
-
-def _mean(block: Block) -> NDArray[np.float32]:
-    """Mean of the channels; as sums of columns three times faster than ``mean(axis=1)``."""
-    n_channels = block.shape[1]
-    if n_channels == 1:
-        return block[:, 0]
-    with np.errstate(over="ignore", invalid="ignore"):  # not finite: refused by the caller
-        mixed = block[:, 0] + block[:, 1]
-        for channel in range(2, n_channels):
-            mixed += block[:, channel]
-    mixed *= np.float32(1 / n_channels)
-    return mixed
-
-
-def _conform(block: Block, n_channels: int) -> Block:
-    """The block with `n_channels`; where a damaged file changes their number, its mean in each."""
-    if block.shape[1] == n_channels:
-        return block
-    return np.repeat(_mean(block)[:, None], n_channels, axis=1)
 
 
 def _regrouped(pieces: Iterable[Waveform], block_s: float) -> Iterator[Waveform]:

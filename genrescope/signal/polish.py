@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from genrescope.signal.cleaning import clean
-from genrescope.signal.decode import MAX_STEREO_SR, to_stereo
 from genrescope.signal.loudness import loudness, master, true_peak_db
+from genrescope.signal.mixing import MAX_STEREO_SR, to_stereo
 
 Float32 = NDArray[np.float32]
 
