@@ -147,7 +147,7 @@ def recipe_for(net: str, *, protocol: str, data: str, kind: str) -> Recipe:
     if protocol != "windows":
         recipe = replace(recipe, epochs=25, excerpts=5, batch_size=64, augment=STRONG)
     elif net in FIELD_NETS:
-        recipe = replace(recipe, epochs=60)
+        recipe = replace(recipe, epochs=30)
     return recipe
 
 
