@@ -209,7 +209,7 @@ function showResult(sound, answer, signal) {
   paint($("spectrogram"), answer.spectrogram);
   $("spectrogram").setAttribute(
     "aria-label",
-    `Spectrogram of ${Math.round(duration)} seconds, low tones at the bottom, loud ones bright`,
+    `${answer.spectrogram.scale === "mel" ? "Mel spectrogram" : "Spectrogram"} of ${Math.round(duration)} seconds, low tones at the bottom, loud ones bright`,
   );
   frequencyAxis($("scope-hz"), answer.spectrogram);
   timeAxis($("scope-seconds"), duration);
