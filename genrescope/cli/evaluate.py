@@ -53,8 +53,7 @@ def evaluate(
         str | None,
         typer.Option(
             help="windows (leaky), tracks, artists, fault-filtered, or all; fault-filtered for "
-            "GTZAN "
-            "and all for other music if absent.",
+            "GTZAN and all for other music if absent.",
             show_default=False,
         ),
     ] = None,
@@ -99,13 +98,11 @@ def evaluate(
         tasks = _of_runs(runs, source, part, last=last)
     else:
         tasks = [_of_bundle(bundle, source, split, part, fold, seed)]
-    first = tasks[0]
-    labels = first.model.labels
     from genrescope.cli.dataset import _clips_bar
 
     asked = [question for task in tasks for question in task.asked]
     with _clips_bar(len(asked), "listening") as report:
-        found = lab.evaluate(asked, labels, progress=report)
+        found = lab.evaluate(asked, tasks[0].model.labels, progress=report)
     heard = [_heard(task, source) for task in tasks]
     if as_json:
         scores.print_json(found, tasks, heard, data)

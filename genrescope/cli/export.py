@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -45,6 +44,7 @@ def export(
     """Write a bundle from one or more finished trainings."""
     from genrescope.data.store import FeatureStore
     from genrescope.lab.evidence import degradation_rows
+    from genrescope.lab.provenance import today
     from genrescope.lab.run import Run
     from genrescope.lab.ship import ship
     from genrescope.model.card import protocol_of
@@ -55,7 +55,7 @@ def export(
         out,
         name=name,
         licence=licence,
-        created=datetime.now(UTC).strftime("%Y-%m-%d"),
+        created=today(),
         command=shlex.join(["genrescope", *sys.argv[1:]]),
         evidence=[Run.load(path) for path in evidence or ()],
         degradations=degradation_rows(degradations) if degradations else (),

@@ -127,12 +127,13 @@ def _same_plan(out: Path, plan: dict[str, Any]) -> None:
         # A folder that an earlier version began does not say all: it is of the usual.
         usual = {"features": STORE_CONFIG.to_dict(), "tracks": plan["tracks"]}
         there = usual | json.loads(path.read_text(encoding="utf-8"))
-        if there | {"tracks": plan["tracks"]} == plan != there:
+        changed = {key for key in plan | there if there.get(key) != plan.get(key)}
+        if changed == {"tracks"}:
             raise GenrescopeError(
                 f"{out}: holds figures of other tracks, genres or artists than {plan['data']} has "
                 "now; name another --out."
             )
-        if there != plan:
+        if changed:
             raise GenrescopeError(f"{out}: holds another experiment ({there}); name another --out.")
         return
     out.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,10 +80,12 @@ def _some(names: Sequence[str]) -> str:
 
 def about(tasks: list[Task]) -> dict[str, Any]:
     """What was judged by what, when and with which version, JSON-ready."""
+    from genrescope.lab.provenance import today
+
     first = tasks[0]
     return {
         "version": genrescope.__version__,
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "date": today(),
         "model": ", ".join(task.model.name for task in tasks),
         "split": {
             "protocol": first.split.protocol,

@@ -20,6 +20,7 @@ from genrescope.lab.conformal import artist_folds, measure_grouped
 from genrescope.lab.examples import Examples, examples
 from genrescope.lab.metrics import by_track, calibration_error, fit_temperature, score
 from genrescope.lab.run import Run, n_frames_of
+from genrescope.lab.stores import check_front_end
 from genrescope.lab.train import mean_probs, predict_windows
 from genrescope.model.bundle import DOUBTS
 
@@ -53,11 +54,8 @@ def run_examples(run: Run, store: FeatureStore, members: Sequence[str]) -> Examp
     Raises:
         GenrescopeError: the store was made by another front end than the run's.
     """
-    if store.config != run.features:
-        raise GenrescopeError(
-            f"{store.name}: its features are {store.config}, and {run.path} was trained on "
-            f"{run.features}. Name the store that it was trained on."
-        )
+    remedy = f"Name the store that it was trained on, see {run.path}."
+    check_front_end(store, run.features, remedy=remedy)
     recipe = run.recipe
     return examples(
         store,

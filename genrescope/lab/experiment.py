@@ -7,7 +7,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from genrescope.lab.baselines import BASELINES
 from genrescope.lab.examples import Examples, examples
 from genrescope.lab.metrics import by_track, confusion_matrix, score, softmax
 from genrescope.lab.plan import Cell
-from genrescope.lab.provenance import commit
+from genrescope.lab.provenance import commit, today
 from genrescope.lab.recipe import Recipe
 from genrescope.lab.results import is_done, recipe_of, write_result
 from genrescope.lab.run import OtherRunError, Run, begin, n_frames_of
@@ -142,7 +141,7 @@ def _result(cell: Cell, data: Data, out: Path, progress: Progress) -> dict[str, 
         "recipe": recipe_of(cell),
         "version": genrescope.__version__,
         "commit": commit(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "date": today(),
     }
     data.store(cell)  # what cannot be read is the user's to mend, and no result
     try:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from genrescope.data.fold import track_of
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
-from genrescope.errors import AudioError, GenrescopeError
+from genrescope.errors import AudioError
 from genrescope.lab.metrics import softmax
 from genrescope.lab.run import Run, n_frames_of
-from genrescope.lab.stores import kind_of
+from genrescope.lab.stores import check_front_end, kind_of
 from genrescope.model.bundle import Bundle
 from genrescope.signal.decode import decode
 from genrescope.signal.feature_config import FeatureConfig
@@ -153,11 +153,7 @@ def store_features(store: FeatureStore, config: FeatureConfig) -> Features:
     Raises:
         GenrescopeError: the store was made by another front end than ``config``.
     """
-    if store.config != config:
-        raise GenrescopeError(
-            f"{store.name}: its features are {store.config}, and the model needs {config}. Build "
-            "a store so, or name the folder of the audio."
-        )
+    check_front_end(store, config, remedy="Build a store so, or name the folder of the audio.")
     return lambda track: store.get(track.track_id)
 
 

@@ -1,12 +1,18 @@
-"""Which code made a result."""
+"""Which code made a result, and when."""
 
 from __future__ import annotations
 
 import subprocess
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 import genrescope
+
+
+def today() -> str:
+    """The date as results and bundles keep it: ISO, UTC."""
+    return datetime.now(UTC).strftime("%Y-%m-%d")
 
 
 @cache  # a commit made meanwhile is not of the code that was loaded

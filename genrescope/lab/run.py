@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from genrescope.lab.examples import Examples, examples
 from genrescope.lab.nets import NETS, Net
 from genrescope.lab.nets.resbigru import ResBiGRU
 from genrescope.lab.nets.resnet import ResNet18, load_image_weights
-from genrescope.lab.provenance import commit
+from genrescope.lab.provenance import commit, today
 from genrescope.lab.recipe import Recipe
 from genrescope.lab.train import CHECKPOINT, CONFIG, WEIGHTS, Training, device, has_bf16
 from genrescope.signal.feature_config import FeatureConfig
@@ -233,7 +232,7 @@ def _config(
 ) -> dict[str, Any]:
     return {
         "command": command,
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "date": today(),
         "data": Path(store.name).name,
         "labels": list(store.genres),
         "features": store.config.to_dict(),

@@ -13,7 +13,7 @@ from genrescope.data import gtzan
 from genrescope.data.build import build_store
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import SILENCE, Dataset, Track, decoded, mark_repeats
-from genrescope.errors import AudioError, DatasetError
+from genrescope.errors import AudioError, DatasetError, GenrescopeError
 from genrescope.signal.decode import decode
 from genrescope.signal.feature_config import STORE_CONFIG, FeatureConfig
 
@@ -96,6 +96,18 @@ def raw_store(dataset: Dataset, *, progress: Progress | None = None) -> FeatureS
     if not facts:
         raise DatasetError(f"{dataset.name}: no clip can be used.")
     return FeatureStore(RAW, mark_repeats(facts), absent, dataset.name, tuple(clips))
+
+
+def check_front_end(store: FeatureStore, config: FeatureConfig, *, remedy: str) -> None:
+    """Refuse a store that another front end than ``config`` made.
+
+    Raises:
+        GenrescopeError: it was; ``remedy`` says what to do, one sentence.
+    """
+    if store.config != config:
+        raise GenrescopeError(
+            f"{store.name}: its features are {store.config}, and the model needs {config}. {remedy}"
+        )
 
 
 def few(store: FeatureStore, per_genre: int) -> FeatureStore:

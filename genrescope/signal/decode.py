@@ -76,9 +76,9 @@ def decode(
     """
     section = Section(sr, start, duration, max_duration_s)
     flags: set[str] = set()
-    pieces = list(_mono(source, section, name, flags))
-    samples = np.concatenate([p.samples for p in pieces]) if len(pieces) > 1 else pieces[0].samples
-    return Waveform(samples, pieces[0].sr, tuple(sorted(flags)))
+    blocks = list(_mono(source, section, name, flags))
+    samples = np.concatenate([p.samples for p in blocks]) if len(blocks) > 1 else blocks[0].samples
+    return Waveform(samples, blocks[0].sr, tuple(sorted(flags)))
 
 
 def stream(
@@ -141,8 +141,8 @@ class Stream:
     def __iter__(self) -> Iterator[Waveform]:
         self.flags = ()
         flags: set[str] = set()
-        with closing(_mono(self._source, self._section, self._name, flags)) as pieces:
-            yield from _regrouped(pieces, self._block_s)
+        with closing(_mono(self._source, self._section, self._name, flags)) as mono:
+            yield from _regrouped(mono, self._block_s)
         self.flags = tuple(sorted(flags))
 
 
@@ -173,11 +173,11 @@ def _open_reader(file: Input) -> Reader:
     return AvReader(file)
 
 
-def _regrouped(pieces: Iterable[Waveform], block_s: float) -> Iterator[Waveform]:
+def _regrouped(blocks: Iterable[Waveform], block_s: float) -> Iterator[Waveform]:
     """The same samples in blocks of `block_s`, the last one shorter."""
     held: list[NDArray[np.float32]] = []
     n_held, sr = 0, 0
-    for piece in pieces:
+    for piece in blocks:
         sr = piece.sr
         block_length = max(1, round(block_s * sr))
         samples = piece.samples
