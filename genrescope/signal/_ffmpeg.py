@@ -102,10 +102,11 @@ class AvReader:
             position += len(block)
             block = next(self._native, None)
         # Decoders pad or trim an edge; a lost page or frame of consequence is longer.
-        missing = (self.n_samples or 0) - position
         if self._behind:  # FFmpeg then takes the length from the size, with what is behind
-            missing = self.sr * (self._behind > _MOST_BEHIND)
-        if missing > 0.1 * self.sr + 4096 or container_is_cut(
+            lacks = self._behind > _MOST_BEHIND
+        else:
+            lacks = (self.n_samples or 0) - position > 0.1 * self.sr + 4096
+        if lacks or container_is_cut(
             self._file, self._container.format.name, last_packet=bytes(self._last_packet)
         ):
             self.truncated = True
@@ -154,9 +155,6 @@ class AvReader:
                 if packet is None:  # also after an error of the demuxer itself
                     return
                 self.truncated |= packet.is_corrupt
-                if packet.size and not self._is_behind_the_end(packet):
-                    self.truncated |= self._behind > 0  # so it was no end
-                    self._last_packet = packet
                 frames = self._stream.decode(packet)
             except errors:
                 if packet is not None and self._is_behind_the_end(packet):
@@ -164,6 +162,10 @@ class AvReader:
                 else:
                     self.truncated = True
                 continue
+            if packet.size:
+                self._last_packet = packet
+                if self._behind and not self._is_behind_the_end(packet):
+                    self.truncated = True  # so it was no end
             for frame in frames:
                 self.truncated |= frame.is_corrupt
                 yield frame

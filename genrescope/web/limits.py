@@ -78,12 +78,14 @@ class Pool:
         if self._jobs >= self._capacity:
             raise problems.busy()
 
-    async def run(self, task: Callable[[], T], *, gone: Awaitable[None] | None = None) -> T:
+    async def run(
+        self, task: Callable[[], T], *, gone: Callable[[], Awaitable[None]] | None = None
+    ) -> T:
         """Runs ``task`` in a worker thread.
 
         Args:
             task: what to do.
-            gone: ends when nobody waits for the answer any more; what has not begun is dropped.
+            gone: ends when nobody waits for the answer any more; work not begun is dropped.
 
         Raises:
             ProblemError: 503 when the queue is full, 504 past the time limit.
@@ -95,7 +97,7 @@ class Pool:
         job = self._threads.submit(task)
         job.add_done_callback(self._leave)
         answer = asyncio.wrap_future(job)
-        leaving = asyncio.ensure_future(gone) if gone is not None else None
+        leaving = asyncio.ensure_future(gone()) if gone is not None else None
         waited_for: set[asyncio.Future[Any]] = {answer} | ({leaving} if leaving else set())
         try:
             await asyncio.wait(

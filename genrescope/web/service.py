@@ -59,7 +59,7 @@ class Service:
         """
         pool.check()
         async with self.recording(request) as upload:
-            return await pool.run(lambda: task(upload), gone=_left(request))
+            return await pool.run(lambda: task(upload), gone=lambda: _left(request))
 
     def download(self, content: bytes, *, media_type: str, headers: Mapping[str, str]) -> Response:
         """A large answer, within the same memory as the recordings."""
