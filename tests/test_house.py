@@ -25,6 +25,14 @@ MAY_IMPORT = {
     "web": GROUND | {"signal", "model"},
     "cli": GROUND | {"signal", "model", "data", "lab", "web"},
 }
+LAB_MAY_IMPORT = {
+    "classical": set(),
+    "training": set(),
+    "evaluation": {"training"},
+    "shipping": {"training"},
+    "reproduction": {"training", "classical"},
+}
+"""Besides the files of the laboratory's own ground and its nets."""
 HEAVY = {"torch", "sklearn", "matplotlib", "librosa", "onnx"}
 
 
@@ -52,6 +60,16 @@ def test_every_import_points_down(path: Path) -> None:
     assert rooms <= MAY_IMPORT[room]
     if room == "lab":
         assert {p[2] for p in inside if p[1] == "model"} <= {"bundle", "writing"}
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "lab").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT / "lab"))
+)
+def test_the_rooms_of_the_laboratory_stand_on_each_other(path: Path) -> None:
+    room = path.relative_to(ROOT / "lab").parts[0]
+    inside = [n.split(".") for n in _imports(path) if n.startswith("genrescope.lab.")]
+    rooms = {parts[2] for parts in inside if parts[2] in LAB_MAY_IMPORT} - {room}
+    assert rooms <= LAB_MAY_IMPORT.get(room, set())
 
 
 @pytest.mark.parametrize("module", ["genrescope", "genrescope.model", "genrescope.web.app"])

@@ -27,7 +27,7 @@ def test_the_readmes_figures_are_the_shipped_bundles() -> None:
 
 def test_the_shipped_recipe_is_the_one_in_the_repository() -> None:
     pytest.importorskip("torch")
-    from genrescope.lab.recipe import DEFAULT_RECIPE, Recipe
+    from genrescope.lab.training.recipe import DEFAULT_RECIPE, Recipe
 
     assert Recipe.from_dict(Bundle.load().training["recipe"]) == Recipe.load(DEFAULT_RECIPE)
 

@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from genrescope.data.track import Track
-    from genrescope.lab.degrade import Degraded
+    from genrescope.lab.evaluation.degrade import Degraded
     from genrescope.model.bundle import Bundle
 
 
@@ -20,7 +20,7 @@ def degrade(
 ) -> None:
     """Run the suite on recordings, each through the whole path, and print its table."""
     from genrescope.cli.dataset import _clips_bar
-    from genrescope.lab import degrade as lab
+    from genrescope.lab.evaluation import degrade as lab
     from genrescope.model.classifier import Classifier
 
     classifier = Classifier.load(bundle)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from genrescope.data.splits import Split
     from genrescope.data.store import FeatureStore
     from genrescope.data.track import Dataset, Track
-    from genrescope.lab.evaluate import Seen
-    from genrescope.lab.models import Model, Predict
-    from genrescope.lab.run import Run
+    from genrescope.lab.evaluation.evaluate import Seen
+    from genrescope.lab.evaluation.models import Model, Predict
+    from genrescope.lab.training.run import Run
     from genrescope.model.bundle import Bundle
 
 _PARTS = ("train", "valid", "test")
@@ -86,7 +86,7 @@ def evaluate(
         raise typer.BadParameter("--last is of runs; a bundle holds one net")
     if runs and split is not None:
         raise typer.BadParameter("a run is judged by its own split; leave --split out")
-    from genrescope.lab import evaluate as lab
+    from genrescope.lab.evaluation import evaluate as lab
 
     source = _open(data)
     if degraded:
@@ -123,7 +123,7 @@ class _Source:
 
     def predict(self, model: Model) -> Predict:
         """The model's answers for what is here."""
-        from genrescope.lab.models import audio_features, predictor, store_features
+        from genrescope.lab.evaluation.models import audio_features, predictor, store_features
 
         if self.store is not None:
             return predictor(model, store_features(self.store, model.config))
@@ -143,8 +143,8 @@ def _open(data: Path) -> _Source:
 def _of_bundle(
     path: Path | None, source: _Source, name: str | None, part: str | None, fold: int, seed: int
 ) -> Task:
-    from genrescope.lab.evaluate import questions
-    from genrescope.lab.models import from_bundle
+    from genrescope.lab.evaluation.evaluate import questions
+    from genrescope.lab.evaluation.models import from_bundle
     from genrescope.model.bundle import Bundle
 
     bundle = Bundle.load(path)
@@ -202,7 +202,7 @@ def _degrade(
 def _of_runs(paths: list[Path], source: _Source, part: str | None, *, last: bool) -> list[Task]:
     """The folds of one experiment, a task each."""
     from genrescope.errors import GenrescopeError
-    from genrescope.lab.run import Run
+    from genrescope.lab.training.run import Run
 
     runs = [Run.load(path) for path in paths]
     tasks = [_of_run(run, source, part, last=last) for run in runs]
@@ -233,8 +233,8 @@ def _of_run(run: Run, source: _Source, part: str | None, *, last: bool) -> Task:
     from genrescope.data.fold import track_of
     from genrescope.data.splits import Split
     from genrescope.errors import GenrescopeError
-    from genrescope.lab.evaluate import questions
-    from genrescope.lab.models import from_run
+    from genrescope.lab.evaluation.evaluate import questions
+    from genrescope.lab.evaluation.models import from_run
 
     model = from_run(run, last=last)
     facts = run.config["split"]
@@ -297,7 +297,7 @@ def _members(split: Split, fold: int, part: str | None) -> tuple[str, tuple[str,
 
 
 def _heard(task: Task, source: _Source) -> Seen | None:
-    from genrescope.lab.evaluate import seen
+    from genrescope.lab.evaluation.evaluate import seen
 
     if task.model.learned is None:
         return None

@@ -15,8 +15,8 @@ import typer
 if TYPE_CHECKING:
     from genrescope.data.store import FeatureStore
     from genrescope.data.track import Dataset
-    from genrescope.lab.experiment import Data
-    from genrescope.lab.plan import Cell
+    from genrescope.lab.reproduction.experiment import Data
+    from genrescope.lab.reproduction.plan import Cell
     from genrescope.signal.feature_config import FeatureConfig
 
 _QUICK_TRACKS = 8  # of a genre
@@ -62,8 +62,8 @@ def reproduce(
     from genrescope.data.splits import SPLITS
     from genrescope.data.track import fingerprint
     from genrescope.errors import GenrescopeError
-    from genrescope.lab import experiment, plan
-    from genrescope.lab.results import is_done
+    from genrescope.lab.reproduction import experiment, plan
+    from genrescope.lab.reproduction.results import is_done
     from genrescope.signal.feature_config import STORE_CONFIG
 
     given = _store(data)
@@ -169,7 +169,7 @@ def _data(
     from functools import partial
 
     from genrescope.data.folder import read_any
-    from genrescope.lab.experiment import Data
+    from genrescope.lab.reproduction.experiment import Data
     from genrescope.lab.stores import few
 
     def whole() -> FeatureStore:
@@ -250,8 +250,8 @@ def _display(
 
 def _report(out: Path, cells: Iterable[Cell], features: FeatureConfig, quick: bool) -> None:
     """Write the report of what is done of ``cells``, and say what is there of another recipe."""
-    from genrescope.lab.report import write_report
-    from genrescope.lab.results import read_results, up_to_date
+    from genrescope.lab.reproduction.report import write_report
+    from genrescope.lab.reproduction.results import read_results, up_to_date
 
     found = read_results(out)
     results = up_to_date(found, cells)

@@ -15,8 +15,8 @@ import genrescope
 if TYPE_CHECKING:
     from genrescope.data.splits import Split
     from genrescope.data.track import Track
-    from genrescope.lab.evaluate import Evaluation, Question, Seen
-    from genrescope.lab.models import Model
+    from genrescope.lab.evaluation.evaluate import Evaluation, Question, Seen
+    from genrescope.lab.evaluation.models import Model
 
 
 @dataclass

@@ -15,8 +15,8 @@ import typer
 if TYPE_CHECKING:
     from genrescope.data.splits import Split
     from genrescope.data.store import FeatureStore
-    from genrescope.lab.recipe import Recipe
-    from genrescope.lab.train import Epoch, Step, Training
+    from genrescope.lab.training.recipe import Recipe
+    from genrescope.lab.training.train import Epoch, Step, Training
 
 ALL = "all"
 
@@ -73,7 +73,7 @@ def train(
     folder holds its configuration, split, figures of each epoch and best weights; `genrescope
     export` makes a bundle of it.
     """
-    from genrescope.lab.run import begin
+    from genrescope.lab.training.run import begin
 
     how = _recipe(recipe, net=net, kind=kind, epochs=epochs)
     store, kept = open_store(data, kind, out)
@@ -140,9 +140,9 @@ def open_store(data: Path, kind: str, out: Path) -> tuple[FeatureStore, Path | N
 def _recipe(path: Path | None, *, net: str | None, kind: str, epochs: int | None) -> Recipe:
     from genrescope.errors import GenrescopeError
     from genrescope.lab.nets import NETS
-    from genrescope.lab.plan import NO_AUGMENT
-    from genrescope.lab.recipe import DEFAULT_RECIPE, Recipe
     from genrescope.lab.stores import CONFIGS
+    from genrescope.lab.training.augment import NO_AUGMENT
+    from genrescope.lab.training.recipe import DEFAULT_RECIPE, Recipe
 
     if kind not in CONFIGS:
         raise typer.BadParameter(f"there is no input {kind!r}; there are {', '.join(CONFIGS)}")
@@ -164,7 +164,7 @@ def _recipe(path: Path | None, *, net: str | None, kind: str, epochs: int | None
 def _split(store: FeatureStore, name: str | None, seed: int) -> Split:
     from genrescope.data import gtzan
     from genrescope.data.splits import split_for
-    from genrescope.lab.run import all_tracks
+    from genrescope.lab.training.run import all_tracks
 
     if name == ALL:
         return all_tracks(store, seed=seed)

@@ -32,8 +32,8 @@ def draw_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], title: str
     """Accuracy and loss of each epoch: training dashed, validation solid.
 
     Args:
-        histories: name of a net -> its epochs, with the fields of `genrescope.lab.train.Epoch`;
-            None where it was not validated.
+        histories: name of a net -> its epochs, with the fields of
+            `genrescope.lab.training.train.Epoch`; None where it was not validated.
         title: said below, such as the protocol.
     """
     figure = Figure(figsize=(9.5, 3.6), layout="constrained")

@@ -16,8 +16,8 @@ from typer.testing import CliRunner, Result
 from genrescope.cli import app
 from genrescope.data.gtzan import GENRES as GTZAN
 from genrescope.data.gtzan import by_id, fault_filtered
-from genrescope.lab import degrade
-from genrescope.lab.degrade import DEGRADATIONS
+from genrescope.lab.evaluation import degrade
+from genrescope.lab.evaluation.degrade import DEGRADATIONS
 from genrescope.model.bundle import Bundle
 
 

@@ -13,7 +13,7 @@ from lab_makers import GENRES, music_folder
 from typer.testing import CliRunner
 
 from genrescope.cli import app
-from genrescope.lab.recipe import Recipe
+from genrescope.lab.training.recipe import Recipe
 
 TUTORIAL = Path(__file__).resolve().parents[2] / "docs" / "own-music.md"
 BRIEF = """
@@ -78,8 +78,8 @@ def test_the_recipe_of_the_tutorial_is_one() -> None:
 def test_every_field_of_a_recipe_is_explained() -> None:
     from dataclasses import fields
 
-    from genrescope.lab.augment import Augment
     from genrescope.lab.nets import NETS
+    from genrescope.lab.training.augment import Augment
 
     text = (TUTORIAL.parent / "training.md").read_text(encoding="utf-8")
     defaults = Recipe()

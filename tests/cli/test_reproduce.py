@@ -10,8 +10,8 @@ from lab_makers import music_folder
 from typer.testing import CliRunner, Result
 
 from genrescope.cli import app
-from genrescope.lab import experiment
-from genrescope.lab.results import read_results
+from genrescope.lab.reproduction import experiment
+from genrescope.lab.reproduction.results import read_results
 
 
 def run(*arguments: object) -> Result:

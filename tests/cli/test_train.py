@@ -13,8 +13,8 @@ from typer.testing import CliRunner, Result
 from genrescope.cli import app
 from genrescope.data import build
 from genrescope.data.store import FeatureStore
-from genrescope.lab.run import Run
-from genrescope.lab.train import Training
+from genrescope.lab.training.run import Run
+from genrescope.lab.training.train import Training
 
 RECIPE = """
 net = "cnn"

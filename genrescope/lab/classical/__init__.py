@@ -1,0 +1,1 @@
+"""Classifiers without a net, and the vectors they learn from."""

@@ -1,0 +1,174 @@
+"""Trained models that answer for a track: a bundle or a run, on stored features or on audio."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+
+from genrescope.data.fold import track_of
+from genrescope.data.store import FeatureStore
+from genrescope.data.track import Track
+from genrescope.errors import AudioError
+from genrescope.lab.metrics import softmax
+from genrescope.lab.stores import check_front_end, kind_of
+from genrescope.lab.training.run import Run, n_frames_of
+from genrescope.model.bundle import Bundle
+from genrescope.signal.decode import decode
+from genrescope.signal.feature_config import FeatureConfig
+from genrescope.signal.features import spectrogram, standardise
+from genrescope.signal.windows import grid, place, take
+
+Array = NDArray[Any]
+
+
+class Answer(Protocol):
+    """What a model says of one clip; `genrescope.model.Prediction` is one."""
+
+    @property
+    def probs(self) -> Array:
+        """Float (n_windows, n_classes), rows summing to 1."""
+
+    @property
+    def clip_probs(self) -> Array:
+        """Float (n_classes,)."""
+
+    @property
+    def flags(self) -> Sequence[str]:
+        """What to know about the recording, as `genrescope.model.Prediction` has it."""
+
+
+Predict = Callable[[Track, "tuple[float, float] | None"], Answer]
+"""Answers for a track, or for the span (start, end) of it in s; may raise AudioError."""
+
+Features = Callable[[Track], Array]
+"""Features of a whole track in dB, float32 (n_bins, n_frames); may raise AudioError."""
+
+
+@dataclass(frozen=True)
+class WindowAnswer:
+    """Probabilities of windows, and their mean."""
+
+    probs: Array
+    flags: tuple[str, ...] = ()
+
+    @property
+    def clip_probs(self) -> Array:
+        """Mean over the windows."""
+        mean: Array = self.probs.mean(axis=0)
+        return mean
+
+
+@dataclass(frozen=True)
+class Model:
+    """A net ready to answer for features.
+
+    Attributes:
+        name: for messages.
+        labels: in the order of the logits.
+        config: the front end it needs.
+        window_length, hop_length: frames.
+        temperature: of the softmax.
+        logits: windows float32 (n, n_bins, window_length) -> (n, n_classes).
+        learned: IDs of the tracks it was trained on; None where it does not say.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    config: FeatureConfig
+    window_length: int
+    hop_length: int
+    temperature: float
+    logits: Callable[[Array], Array]
+    learned: tuple[str, ...] | None
+
+    def answer(self, features: Array, span: tuple[float, float] | None = None) -> WindowAnswer:
+        """Probabilities of the windows of a clip, standardised as a whole.
+
+        Args:
+            features: dB (n_bins, n_frames) of the whole clip.
+            span: start and end in s of the part to judge.
+        """
+        x = standardise(features)
+        if span is not None:
+            rate = self.config.frame_rate
+            n_frames = max(1, round((span[1] - span[0]) * rate))
+            x = x[:, place(x.shape[1], span[0], n_frames=n_frames, frame_rate=rate)]
+        starts = grid(x.shape[1], window_length=self.window_length, hop_length=self.hop_length)
+        windows = np.ascontiguousarray(take(x, starts, window_length=self.window_length))
+        return WindowAnswer(softmax(self.logits(windows.astype(np.float32)), self.temperature))
+
+
+def from_bundle(bundle: Bundle) -> Model:
+    """A bundle's net, run by ONNX Runtime, without the decoding before it."""
+    session = onnxruntime.InferenceSession(
+        bundle.read("model.onnx"), providers=["CPUExecutionProvider"]
+    )
+
+    def logits(windows: Array) -> Array:
+        return np.asarray(session.run(["logits"], {"log_mel": windows})[0])
+
+    tracks = bundle.training.get("tracks")
+    return Model(
+        bundle.name,
+        bundle.labels,
+        bundle.features,
+        bundle.window_length,
+        bundle.hop_frames,
+        bundle.temperature,
+        logits,
+        tuple(map(str, tracks)) if isinstance(tracks, list) else None,
+    )
+
+
+def from_run(run: Run, *, last: bool = False) -> Model:
+    """A run's best net, or that of its last epoch, uncalibrated."""
+    net = run.net(last=last)
+
+    def logits(windows: Array) -> Array:
+        with torch.inference_mode():
+            return np.asarray(net(torch.from_numpy(windows)).numpy())
+
+    length = n_frames_of(run.recipe, run.features)
+    return Model(
+        run.path.name,
+        run.labels,
+        run.features,
+        length,
+        length,
+        1.0,
+        logits,
+        tuple(dict.fromkeys(track_of(member) for member in run.fold.train)),
+    )
+
+
+def store_features(store: FeatureStore, config: FeatureConfig) -> Features:
+    """Read features from a store.
+
+    Raises:
+        GenrescopeError: the store was made by another front end than ``config``.
+    """
+    check_front_end(store, config, remedy="Build a store so, or name the folder of the audio.")
+    return lambda track: store.get(track.track_id)
+
+
+def audio_features(config: FeatureConfig) -> Features:
+    """Compute features from a track's audio file."""
+
+    def features(track: Track) -> Array:
+        if track.path is None:
+            raise AudioError(track.track_id, "no file", "Name the folder of the audio.")
+        samples = decode(track.path, sr=config.sr).samples
+        return samples[np.newaxis] if kind_of(config) == "raw" else spectrogram([samples], config)
+
+    return features
+
+
+def predictor(model: Model, features: Features) -> Predict:
+    """The model's answers for what ``features`` gives."""
+    return lambda track, span: model.answer(features(track), span)

@@ -1,0 +1,1 @@
+"""The talk's experiments: every cell of the tables, and the report."""

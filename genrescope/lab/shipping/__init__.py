@@ -1,0 +1,1 @@
+"""From finished runs to a bundle: one graph, calibrated, with its evidence."""

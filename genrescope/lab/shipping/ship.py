@@ -1,0 +1,252 @@
+"""From finished runs to a bundle: one ONNX graph, calibrated, with its evidence and catalogue."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from genrescope.data import gtzan
+from genrescope.data.fold import track_of
+from genrescope.data.store import FeatureStore
+from genrescope.errors import GenrescopeError
+from genrescope.lab.metrics import fit_temperature
+from genrescope.lab.nets import Net
+from genrescope.lab.provenance import commit
+from genrescope.lab.shipping.conformal import fit_threshold
+from genrescope.lab.shipping.evidence import Evidence, gather, metric_rows, run_examples
+from genrescope.lab.shipping.export import check_parity, to_onnx
+from genrescope.lab.shipping.novelty import fit_no_music
+from genrescope.lab.training.run import Run, n_frames_of
+from genrescope.lab.training.train import mean_probs
+from genrescope.model.bundle import Bundle
+from genrescope.model.writing import write_bundle
+
+PARITY = 1e-3
+EMBEDDING_SIZE = 64
+DOUBTFUL = 0.06
+"""Share of held-out clips that the ``uncertain`` flag may fall on; ``no music`` takes a share too,
+and one clip in ten may have either."""
+
+
+class Ensemble(Net):
+    """Nets side by side: the mean of their logits, their embeddings joined."""
+
+    def __init__(self, nets: Sequence[Net]) -> None:
+        super().__init__()
+        self.nets = nn.ModuleList(nets)
+        self.head = _MeanOfHeads(nets)
+
+    def embed(self, x: Tensor) -> Tensor:
+        nets = cast("list[Net]", list(self.nets))
+        return torch.cat([net.embed(x) for net in nets], dim=1)
+
+
+class _MeanOfHeads(nn.Module):
+    def __init__(self, nets: Sequence[Net]) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(net.head for net in nets)
+
+    def forward(self, joined: Tensor) -> Tensor:
+        sizes = [cast("nn.Linear", head).in_features for head in self.heads]
+        parts = torch.split(joined, sizes, dim=1)
+        return torch.stack([head(e) for head, e in zip(self.heads, parts, strict=True)]).mean(0)
+
+
+class Whitened(Net):
+    """A net whose embedding is small and centred, so that a cosine tells tracks apart.
+
+    The embeddings of a net's last layer all point the same way; their first principal
+    components, each scaled to unit variance, do not. Logits are the net's own.
+
+    Args:
+        net: any net.
+        embeddings: (n, d) of many windows, to fit the projection on.
+        size: numbers that are kept, at most.
+    """
+
+    def __init__(self, net: Net, embeddings: NDArray[np.float32], *, size: int) -> None:
+        super().__init__()
+        self.net = net
+        mean = embeddings.mean(axis=0, dtype=np.float64)
+        _, scale, axes = np.linalg.svd(embeddings - mean, full_matrices=False)
+        size = min(size, int((scale > scale[0] * 1e-4).sum()))
+        weight = axes[:size] / (scale[:size, None] / np.sqrt(len(embeddings)))
+        self.project = nn.Linear(len(mean), size)
+        with torch.no_grad():
+            self.project.weight.copy_(torch.from_numpy(weight))
+            self.project.bias.copy_(torch.from_numpy(-weight @ mean))
+
+    def serve(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        embedding = self.net.embed(x)
+        return self.net.head(embedding), self.project(embedding)
+
+
+def ship(
+    runs: Sequence[Run],
+    store: FeatureStore,
+    out: Path,
+    *,
+    name: str,
+    licence: str,
+    created: str,
+    command: str,
+    evidence: Sequence[Run] = (),
+    degradations: Sequence[Mapping[str, Any]] = (),
+    last: bool = False,
+) -> Bundle:
+    """Write the bundle of one run, or of several as an ensemble.
+
+    Args:
+        runs: what ships; all of the same input, window and labels.
+        store: the features they were trained on.
+        out: folder of the bundle.
+        name: of the bundle.
+        licence: of the bundle.
+        created: ISO date.
+        command: what the user typed.
+        evidence: runs of the same recipe that held clips out; the runs themselves by default.
+            They give the figures; the first one's protocol gives, by its valid part where it has
+            one, the temperature and the thresholds.
+        degradations: how a bundle of the evidence fares, see
+            `genrescope.lab.shipping.evidence.degradation_rows`.
+        last: take the last epoch of every run, not the one its valid part chose.
+
+    Raises:
+        GenrescopeError: runs that do not fit each other, a net that ONNX Runtime does not
+            compute alike, or no held-out clip anywhere.
+    """
+    first = runs[0]
+    _check_alike(runs)
+    # What held nothing out ships its last epoch, and is judged by the last of its evidence.
+    last = last or not first.fold.valid
+    judged = gather(evidence or runs, store, last=last)
+    calibration = _calibrate(evidence or runs, judged, store, last=last)
+    nets = [run.net(last=last) for run in runs]
+    net = nets[0] if len(nets) == 1 else Ensemble(nets)
+    learned = list(dict.fromkeys(track_of(m) for run in runs for m in run.fold.train))
+    served = Whitened(net, _embeddings(net, first, store, learned), size=EMBEDDING_SIZE).eval()
+    return write_bundle(
+        out,
+        onnx_bytes=_graph(served, first),
+        name=name,
+        labels=first.labels,
+        features=first.features,
+        window_s=first.recipe.window_s,
+        hop_s=first.recipe.window_s,
+        temperature=calibration.temperature,
+        thresholds=calibration.thresholds,
+        no_music=fit_no_music(store, learned),
+        training=_training(runs, learned, command),
+        metrics=metric_rows(judged, calibration.temperature, store.facts),
+        degradations=degradations,
+        licence=licence,
+        created=created,
+        catalogue=_catalogue(served, first, store, learned),
+    )
+
+
+def _check_alike(runs: Sequence[Run]) -> None:
+    first = runs[0]
+    for run in runs[1:]:
+        same = (run.features, run.labels, run.recipe.window_s)
+        if same != (first.features, first.labels, first.recipe.window_s):
+            raise GenrescopeError(f"{run.path}: has other inputs or labels than {first.path}.")
+
+
+@dataclass(frozen=True)
+class _Calibration:
+    temperature: float
+    thresholds: dict[str, float]
+
+
+def _calibrate(
+    proof: Sequence[Run], judged: Sequence[Evidence], store: FeatureStore, *, last: bool
+) -> _Calibration:
+    """From the first protocol's held-out clips: never of a test part while there is another."""
+    protocol = proof[0].config["split"]["protocol"]
+    of_one = [run for run in proof if run.config["split"]["protocol"] == protocol]
+    if any(run.fold.test for run in of_one):
+        clips = gather(of_one, store, parts=("valid", "test"), last=last)[0]
+    else:
+        clips = next(one for one in judged if one.protocol == protocol)
+    temperature = fit_temperature(clips.logits, clips.labels)
+    probs = mean_probs(clips.logits, temperature)
+    thresholds = {
+        "uncertain": float(np.quantile(probs.max(axis=1), DOUBTFUL)),
+        "set": fit_threshold(clips.labels, probs),
+    }
+    return _Calibration(temperature, thresholds)
+
+
+def _graph(served: Whitened, run: Run) -> bytes:
+    """The ONNX graph of a net, which ONNX Runtime computes as torch does."""
+    n_bins, n_frames = run.features.n_bins, n_frames_of(run.recipe, run.features)
+    onnx_bytes = to_onnx(served, n_bins=n_bins, n_frames=n_frames)
+    gap = check_parity(served, onnx_bytes, n_bins=n_bins, n_frames=n_frames)
+    if gap > PARITY:
+        raise GenrescopeError(f"ONNX Runtime differs from torch by {gap:.2g}, over {PARITY:g}.")
+    return onnx_bytes
+
+
+def _windows(run: Run, store: FeatureStore, tracks: Sequence[str]) -> Iterator[Tensor]:
+    data = run_examples(run, store, tracks)
+    for member in range(len(data)):
+        yield data.windows(member)
+
+
+@torch.inference_mode()
+def _embeddings(
+    net: Net, run: Run, store: FeatureStore, tracks: Sequence[str]
+) -> NDArray[np.float32]:
+    """Embedding of every window of the tracks, (n, d)."""
+    return np.concatenate([net.embed(x).numpy() for x in _windows(run, store, tracks)])
+
+
+@torch.inference_mode()
+def _catalogue(served: Whitened, run: Run, store: FeatureStore, tracks: Sequence[str]) -> bytes:
+    """The catalogue's npz: for each track the direction of its windows' mean embedding."""
+    facts = {track.track_id: track for track in store.facts}
+    rows = []
+    for x in _windows(run, store, tracks):
+        mean = served.serve(x)[1].mean(dim=0).numpy()
+        rows.append(mean / max(float(np.linalg.norm(mean)), 1e-12))
+    file = io.BytesIO()
+    np.savez_compressed(
+        file,
+        embedding=np.stack(rows).astype(np.float16),
+        track=np.array(tracks),
+        artist=np.array([facts[t].artist or "" for t in tracks]),
+        title=np.array([facts[t].title or "" for t in tracks]),
+        genre=np.array([facts[t].genre for t in tracks]),
+    )
+    return file.getvalue()
+
+
+def _training(runs: Sequence[Run], tracks: list[str], command: str) -> dict[str, Any]:
+    config = runs[0].config
+    return {
+        "data": f"GTZAN, {config['data']}" if gtzan.is_gtzan(tracks) else config["data"],
+        "protocol": config["split"]["protocol"],
+        "split": config["split"],
+        "net": " + ".join(
+            name + (f" x {n}" if n > 1 else "")
+            for name, n in Counter(run.recipe.net for run in runs).items()
+        ),
+        "recipe": config["recipe"],
+        "seed": [run.config["seed"] for run in runs] if len(runs) > 1 else config["seed"],
+        "tracks": tracks,
+        "command": config["command"],
+        "export": command,
+        "date": config["date"],
+        "versions": config["versions"],
+        "commit": config.get("commit") or commit(),
+    }

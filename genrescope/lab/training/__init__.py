@@ -1,0 +1,1 @@
+"""From a recipe and a feature store to a finished run."""

@@ -1,0 +1,312 @@
+"""The training loop, top to bottom: interruptible at any moment, the same for every net."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor, nn
+
+from genrescope.lab.metrics import log_loss, softmax
+from genrescope.lab.nets.base import Net
+from genrescope.lab.training.augment import augment, mix
+from genrescope.lab.training.background import Background
+from genrescope.lab.training.examples import Examples
+from genrescope.lab.training.recipe import Recipe
+from genrescope.whole import whole
+
+CONFIG, METRICS, CHECKPOINT, WEIGHTS = "config.json", "metrics.csv", "checkpoint.pt", "best.pt"
+WARM_UP = 0.1
+BRANCH_WEIGHT = 0.5
+"""Of the loss of each branch (`Net.branch_logits`) beside that of the whole net."""
+JUDGED_AT_ONCE = 64  # windows, at least; one by one they take ten times as long
+EMA_EVERY = 4  # steps; averaging each one costs more than it gives
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to; validation figures are NaN where there is no validation part."""
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    valid_loss: float
+    valid_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a training stands, for a progress display; loss and accuracy are of this epoch."""
+
+    epoch: int
+    step: int
+    n_steps: int
+    loss: float
+    accuracy: float
+
+
+def device() -> torch.device:
+    """The GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def has_bf16(where: torch.device) -> bool:
+    """Whether bfloat16 is fast there."""
+    if where.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def predict_windows(net: nn.Module, data: Examples) -> list[NDArray[np.float32]]:
+    """Logits of every window of every member, each float32 (n_windows, n_classes)."""
+    where = next(net.parameters()).device
+    was_training = net.training
+    net.eval()
+    answers: list[NDArray[np.float32]] = []
+    waiting: list[Tensor] = []
+    with torch.inference_mode(), torch.autocast(where.type, torch.bfloat16, has_bf16(where)):
+        for member in range(len(data)):
+            waiting.append(data.windows(member))
+            counts = [len(windows) for windows in waiting]
+            if sum(counts) >= JUDGED_AT_ONCE or member == len(data) - 1:
+                logits = net(torch.cat(waiting).to(where)).float().cpu()
+                answers += [some.numpy() for some in logits.split(counts)]
+                waiting = []
+    net.train(was_training)
+    return answers
+
+
+def mean_probs(logits: list[NDArray[np.float32]], temperature: float = 1.0) -> NDArray[np.float64]:
+    """Mean over a member's windows of softmax(logits / temperature): (n, n_classes)."""
+    return np.stack([softmax(some, temperature).mean(axis=0) for some in logits])
+
+
+class Training:
+    """A net being trained, with all that is needed to stop and go on.
+
+    Args:
+        net: fresh; its initialisation is the caller's, by `torch.manual_seed`.
+        recipe: how.
+        train: what to learn from.
+        valid: what to choose the best epoch on; without it the last epoch is kept.
+        n_classes: number of logits.
+        out: the run's folder.
+        seed: of order, excerpts and augmentation.
+        background: what augmentation lays under the music, if the recipe asks for it.
+    """
+
+    def __init__(
+        self,
+        net: Net,
+        recipe: Recipe,
+        train: Examples,
+        valid: Examples | None,
+        *,
+        n_classes: int,
+        out: Path,
+        seed: int,
+        background: Background | None = None,
+    ) -> None:
+        self.recipe, self.train, self.valid, self.out, self.seed = recipe, train, valid, out, seed
+        self.background = background
+        self.device = device()
+        self.net = net.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.net).eval()
+        self.optimizer = _optimizer(self.net, recipe)
+        self.n_classes = n_classes
+        per_epoch = math.ceil(len(train) * recipe.excerpts / recipe.batch_size)
+        self.n_steps = per_epoch * recipe.epochs
+        self.step = 0
+        self.history: list[Epoch] = []
+
+    def run(self, progress: Callable[[Step], None] | None = None) -> list[Epoch]:
+        """Train to the end, from wherever this training stands; returns all epochs.
+
+        A checkpoint is written after each epoch, so an interruption loses no more than one.
+        """
+        while not self.finished:
+            start = time.perf_counter()
+            loss, accuracy = self._epoch(len(self.history), progress)
+            self._judge(loss, accuracy, time.perf_counter() - start)
+            self.save()
+        return self.history
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or none was better for too long."""
+        if len(self.history) >= self.recipe.epochs:
+            return True
+        if not self.recipe.patience or not self.history:
+            return False
+        judged = sum(not math.isnan(epoch.valid_loss) for epoch in self.history[self.best + 1 :])
+        return judged >= self.recipe.patience
+
+    @property
+    def best(self) -> int:
+        """Epoch with the lowest validation loss so far; the last one without validation."""
+        if self.valid is None:
+            return len(self.history) - 1
+        losses = [epoch.valid_loss for epoch in self.history]
+        return int(np.nanargmin(losses)) if not np.isnan(losses).all() else len(losses) - 1
+
+    def _epoch(self, number: int, progress: Callable[[Step], None] | None) -> tuple[float, float]:
+        # Seeded by its number, so that a resumed run draws what the whole one would have.
+        rng = Generator().manual_seed(self.seed * 100_003 + number)
+        torch.manual_seed(self.seed * 100_003 + number)  # dropout
+        self.net.train()
+        recipe, losses, hits, seen = self.recipe, 0.0, 0, 0
+        batches = self.train.batches(
+            excerpts=recipe.excerpts,
+            batch_size=recipe.batch_size,
+            source_frames=recipe.augment.source_frames(self.train.n_frames),
+            rng=rng,
+        )
+        for x, y in batches:
+            loss, n_hits = self._step(x, y, rng)
+            losses, hits, seen = losses + loss * len(y), hits + n_hits, seen + len(y)
+            if progress is not None:
+                progress(Step(number, self.step, self.n_steps, losses / seen, hits / seen))
+        return losses / seen, hits / seen
+
+    def _step(self, x: Tensor, y: Tensor, rng: Generator) -> tuple[float, int]:
+        recipe = self.recipe
+        x = augment(
+            x,
+            recipe.augment,
+            n_frames=self.train.n_frames,
+            rng=rng,
+            background=self.background,
+        )
+        smooth = recipe.label_smoothing
+        targets = nn.functional.one_hot(y, self.n_classes) * (1 - smooth) + smooth / self.n_classes
+        x, targets = mix(x, targets, recipe.augment, rng=rng)
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.lr * _schedule(self.step / self.n_steps)
+        with torch.autocast(self.device.type, torch.bfloat16, has_bf16(self.device)):
+            embedding = self.net.embed(x.to(self.device))
+            logits = self.net.head(embedding)
+            of_branches = self.net.branch_logits(embedding)
+        targets = targets.to(self.device)
+        loss_of_whole = _cross_entropy(logits, targets)
+        loss = loss_of_whole
+        for some in of_branches:
+            loss = loss + BRANCH_WEIGHT * _cross_entropy(some, targets)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.net.parameters(), 2.0)
+        self.optimizer.step()
+        self.step += 1
+        if self.step % EMA_EVERY == 0 or self.step < EMA_EVERY or not recipe.ema:
+            self._average()
+        hits = int((logits.argmax(1).cpu() == y).sum())
+        return float(loss_of_whole.detach()), hits  # the curves of all nets are of one kind
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        decay = self.recipe.ema**EMA_EVERY
+        decay = min(decay, (1 + self.step) / (10 + self.step)) if decay else 0.0
+        pairs = zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True)
+        for kept, new in pairs:
+            if kept.is_floating_point():
+                kept.lerp_(new, 1 - decay)
+            else:
+                kept.copy_(new)
+
+    def _judge(self, loss: float, accuracy: float, seconds: float) -> None:
+        """Score the averaged weights and keep them when they are the best so far."""
+        valid_loss = valid_accuracy = math.nan
+        number = len(self.history)
+        due = (number + 1) % self.recipe.judge_every == 0 or number + 1 == self.recipe.epochs
+        if self.valid is not None and due:
+            probs = mean_probs(predict_windows(self.average, self.valid))
+            valid_loss = log_loss(self.valid.labels, probs)
+            valid_accuracy = float((probs.argmax(1) == self.valid.labels).mean())
+        self.history.append(
+            Epoch(number, loss, accuracy, valid_loss, valid_accuracy, round(seconds, 2))
+        )
+        if self.best == number:
+            with whole(self.out / WEIGHTS) as part:
+                torch.save(self.average.state_dict(), part)
+
+    def save(self) -> None:
+        """Write the checkpoint and the table of epochs, each whole or not at all."""
+        state = {
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "history": [asdict(epoch) for epoch in self.history],
+        }
+        with whole(self.out / CHECKPOINT) as part:
+            torch.save(state, part)
+        with (
+            whole(self.out / METRICS) as part,
+            part.open("w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.DictWriter(file, [f.name for f in fields(Epoch)])
+            writer.writeheader()
+            writer.writerows(asdict(epoch) for epoch in self.history)
+
+    def resume(self) -> None:
+        """Go on from the checkpoint in the run's folder, if there is one.
+
+        A run that was finished stays so without it.
+        """
+        path = self.out / CHECKPOINT
+        if not path.exists():
+            self._recall()
+            return
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.net.load_state_dict(state["net"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+        self.history = [Epoch(**epoch) for epoch in state["history"]]
+
+    def _recall(self) -> None:
+        """Take the epochs from their table if they are all and their weights are there."""
+        metrics = self.out / METRICS
+        if not (metrics.exists() and (self.out / WEIGHTS).exists()):
+            return
+        with metrics.open(newline="", encoding="utf-8") as file:
+            self.history = [
+                Epoch(int(row.pop("epoch")), **{key: float(value) for key, value in row.items()})
+                for row in csv.DictReader(file)
+            ]
+        if self.finished:
+            self.step = self.n_steps
+        else:
+            self.history = []
+
+
+def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    return -(targets * logits.float().log_softmax(1)).sum(1).mean()
+
+
+def _schedule(done: float) -> float:
+    """Learning rate over its highest: linear warm-up, then half a cosine."""
+    if done < WARM_UP:
+        return max(done / WARM_UP, 1e-3)
+    return max(0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP))), 1e-3)
+
+
+def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    weights = [p for p in net.parameters() if p.ndim > 1]
+    others = [p for p in net.parameters() if p.ndim <= 1]
+    return torch.optim.AdamW(
+        [
+            {"params": weights, "weight_decay": recipe.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ],
+        lr=recipe.lr,
+        betas=(0.9, 0.98),
+    )

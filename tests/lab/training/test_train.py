@@ -1,0 +1,243 @@
+"""The training loop: it learns, it stops and goes on, and the same seed gives the same run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from genrescope.data.splits import make_split
+from genrescope.data.store import FeatureStore
+from genrescope.data.track import Track
+from genrescope.errors import GenrescopeError
+from genrescope.lab.nets.resnet import ResNet18
+from genrescope.lab.training.augment import Augment
+from genrescope.lab.training.background import background
+from genrescope.lab.training.recipe import Recipe
+from genrescope.lab.training.run import Run, all_tracks, begin
+from genrescope.lab.training.train import Training
+from genrescope.signal.feature_config import STORE_CONFIG
+
+RECIPE = Recipe(
+    net="cnn",
+    options={"width": 8},
+    window_s=1.5,
+    epochs=8,
+    excerpts=4,
+    batch_size=16,
+    lr=5e-3,
+    ema=0.9,
+    augment=Augment(shift_bands=1.0, band_limit=0.0, reverb=0.0, noise=0.1, style=0.0, mixup=0.1),
+)
+
+
+@pytest.fixture(scope="module")
+def store() -> FeatureStore:
+    """Three genres of noise, each with its own loud band."""
+    rng = np.random.default_rng(0)
+    tracks, clips = [], []
+    for i in range(36):
+        genre = i % 3
+        clip = rng.normal(-50, 5, (128, 60)).astype(np.float32)
+        clip[40 * genre : 40 * genre + 20] += 25
+        tracks.append(Track(f"t{i}", "abc"[genre], artist=f"artist {i}", duration=4.6))
+        clips.append(clip.T.astype(np.float16))
+    return FeatureStore(STORE_CONFIG, tuple(tracks), {}, "bands", clips)
+
+
+def _training(store: FeatureStore, out: Path, recipe: Recipe = RECIPE, **kw: object) -> Training:
+    split = make_split("tracks", store.facts, seed=1, n_folds=3)
+    return begin(store, split, recipe, fold=0, seed=3, out=out, **kw)  # type: ignore[arg-type]
+
+
+def test_it_learns_bands_and_its_run_can_be_read_back(store: FeatureStore, tmp_path: Path) -> None:
+    history = _training(store, tmp_path / "run").run()
+    assert history[-1].valid_accuracy == 1.0
+    assert history[-1].train_loss < history[0].train_loss
+    run = Run.load(tmp_path / "run")
+    assert run.labels == ("a", "b", "c")
+    assert run.recipe == RECIPE
+    with torch.inference_mode():
+        assert run.net()(torch.zeros(2, 128, 20)).shape == (2, 3)
+    lines = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
+    assert len(lines) == 1 + RECIPE.epochs
+
+
+def test_a_stopped_and_resumed_run_ends_as_the_whole_one(
+    store: FeatureStore, tmp_path: Path
+) -> None:
+    whole = _training(store, tmp_path / "whole")
+    whole.run()
+
+    def stop_in_the_third_epoch(step: object) -> None:
+        if step.epoch == 2:  # type: ignore[attr-defined]
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _training(store, tmp_path / "cut").run(stop_in_the_third_epoch)
+    resumed = _training(store, tmp_path / "cut", resume=True)
+    assert len(resumed.history) == 2
+    resumed.run()
+    figures = [[(e.train_loss, e.valid_loss) for e in t.history] for t in (whole, resumed)]
+    assert figures[0] == figures[1]
+    a, b = (Run.load(tmp_path / name).net().state_dict() for name in ("whole", "cut"))
+    assert all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_a_finished_run_stays_so_without_its_checkpoint(
+    store: FeatureStore, tmp_path: Path
+) -> None:
+    recipe = replace(RECIPE, epochs=2)
+    history = _training(store, tmp_path / "run", recipe).run()
+    weights = (tmp_path / "run" / "best.pt").read_bytes()
+    (tmp_path / "run" / "checkpoint.pt").unlink()
+    again = _training(store, tmp_path / "run", recipe, resume=True)
+    assert again.finished
+    assert again.run() == history
+    assert (tmp_path / "run" / "best.pt").read_bytes() == weights
+
+
+def test_an_unfinished_run_without_its_checkpoint_starts_over(
+    store: FeatureStore, tmp_path: Path
+) -> None:
+    recipe = replace(RECIPE, epochs=2)
+    _training(store, tmp_path / "run", recipe).run()
+    (tmp_path / "run" / "checkpoint.pt").unlink()
+    table = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
+    (tmp_path / "run" / "metrics.csv").write_text("\n".join(table[:2]) + "\n")
+    assert _training(store, tmp_path / "run", recipe, resume=True).history == []
+
+
+def test_what_a_run_of_two_steps_learned_is_kept(store: FeatureStore, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, epochs=1, excerpts=1)
+    training = _training(store, tmp_path / "run", recipe)
+    before = {key: value.clone() for key, value in training.net.state_dict().items()}
+    training.run()
+    assert training.step < 4
+    kept = Run.load(tmp_path / "run").net().state_dict()
+    assert not torch.equal(kept["head.weight"], before["head.weight"])
+
+
+def test_only_a_recipe_with_voices_gets_a_background(store: FeatureStore, tmp_path: Path) -> None:
+    crowded = replace(RECIPE, epochs=1, augment=replace(RECIPE.augment, voices=1.0))
+    training = _training(store, tmp_path / "crowded", crowded)
+    assert training.background is background(STORE_CONFIG)
+    assert math.isfinite(training.run()[0].train_loss)
+    assert _training(store, tmp_path / "quiet").background is None
+
+
+def test_another_seed_gives_another_run(store: FeatureStore, tmp_path: Path) -> None:
+    split = make_split("tracks", store.facts, seed=1, n_folds=3)
+    short = replace(RECIPE, epochs=1)
+    losses = {
+        begin(store, split, short, fold=0, seed=s, out=tmp_path / str(s)).run()[0].train_loss
+        for s in (0, 1)
+    }
+    assert len(losses) == 2
+
+
+def test_patience_ends_a_run_that_gets_no_better(store: FeatureStore, tmp_path: Path) -> None:
+    # Without batch normalisation, whose statistics move though the weights stand still.
+    still = replace(
+        RECIPE,
+        net="bigru",
+        options={"hidden": 8, "n_layers": 1},
+        epochs=9,
+        patience=2,
+        lr=0.0,
+        ema=0.0,
+    )
+    assert len(_training(store, tmp_path / "run", still).run()) == 3
+
+
+def test_a_run_without_validation_keeps_its_last_epoch(store: FeatureStore, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, epochs=2)
+    training = begin(store, all_tracks(store), recipe, fold=0, seed=0, out=tmp_path / "all")
+    history = training.run()
+    assert all(math.isnan(epoch.valid_loss) for epoch in history)
+    assert training.best == 1
+    assert Run.load(tmp_path / "all").fold.train == store.tracks
+
+
+def test_windows_are_learned_without_the_rest_of_their_clip(
+    store: FeatureStore, tmp_path: Path
+) -> None:
+    split = make_split("windows", store.facts, seed=0, n_folds=3)
+    recipe = replace(RECIPE, window_s=3.0, epochs=1)
+    training = begin(store, split, recipe, fold=0, seed=0, out=tmp_path / "w")
+    assert {clip.shape[1] for clip in training.train.clips} == {training.train.n_frames}
+    training.run()
+
+
+def test_a_folder_of_another_run_is_refused(store: FeatureStore, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, epochs=1)
+    _training(store, tmp_path / "run", recipe).run()
+    with pytest.raises(GenrescopeError, match="--resume"):
+        _training(store, tmp_path / "run", recipe)
+    with pytest.raises(GenrescopeError, match="another recipe"):
+        _training(store, tmp_path / "run", RECIPE, resume=True)
+    with pytest.raises(GenrescopeError, match="no run"):
+        Run.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epoch = 3", "no epoch"),
+        ("epochs = 'many'", "epochs must be int"),
+        ("[augment]\nnois = 0.1", r"augment\.nois"),
+        ("net = ", "Invalid value"),
+    ],
+)
+def test_a_wrong_recipe_says_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+    with pytest.raises(GenrescopeError, match=message):
+        Recipe.load(path)
+
+
+def test_a_recipe_goes_through_a_dict_unchanged() -> None:
+    assert Recipe.from_dict(RECIPE.to_dict()) == RECIPE
+
+
+def test_unknown_nets_and_folds_are_refused(store: FeatureStore, tmp_path: Path) -> None:
+    with pytest.raises(GenrescopeError, match="no net"):
+        _training(store, tmp_path / "a", replace(RECIPE, net="perceptron"))
+    split = make_split("tracks", store.facts, seed=1, n_folds=3)
+    with pytest.raises(GenrescopeError, match="folds 0 to 2"):
+        begin(store, split, RECIPE, fold=3, seed=0, out=tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"net": "foo"}, "no net 'foo'"),
+        ({"options": {"width": -1}}, "width"),
+        ({"window_s": 0.5}, "window_s 0.5 is 6 frames here; cnn needs 16"),
+        ({"weights": "some.pth"}, "net cnn takes none"),
+    ],
+)
+def test_what_cannot_begin_leaves_no_run_behind(
+    store: FeatureStore, tmp_path: Path, change: dict[str, object], said: str
+) -> None:
+    with pytest.raises(GenrescopeError, match=said):
+        _training(store, tmp_path / "run", replace(RECIPE, **change))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_resnet_starts_from_image_weights(store: FeatureStore, tmp_path: Path) -> None:
+    torch.manual_seed(11)
+    images = ResNet18(1000)
+    state = images.state_dict()
+    state["conv1.weight"] = state["conv1.weight"].expand(-1, 3, -1, -1) / 3
+    torch.save(state, tmp_path / "images.pth")
+    recipe = replace(RECIPE, options={}, weights=str(tmp_path / "images.pth"))
+    for net, prefix in (("resnet18", ""), ("res-bigru", "resnet.")):
+        training = _training(store, tmp_path / net, replace(recipe, net=net))
+        ours = training.net.state_dict()
+        for key in ("conv1.weight", "layer4.1.conv2.weight"):
+            torch.testing.assert_close(ours[prefix + key], images.state_dict()[key])
