@@ -101,6 +101,10 @@ def train(
             err=True,
         )
         raise typer.Exit(130) from None
+    if training.stopped_early:
+        typer.echo(
+            f"stopped early: no lower validation loss in {how.patience} validations", err=True
+        )
     best = training.history[training.best]
     typer.echo(f"{out}: {_figures(best, how.epochs)}, the epoch that is kept")
     if kept is not None:

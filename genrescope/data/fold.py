@@ -6,7 +6,7 @@ A member of a fold is a track ID, or under the protocol ``windows`` a window suc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -56,8 +56,7 @@ def check_fold(
         fold: the round.
         known: the data set by ID.
         together: the groups of tracks, by index, that may not be parted.
-        may_lack_classes: whether its valid and test parts may lack a class, their tracks being
-            absent.
+        may_lack_classes: whether its parts may lack a class, tracks of it being absent.
 
     Raises:
         DatasetError: an unknown track, a member of two parts, a part that lacks a class, or a
@@ -71,18 +70,33 @@ def check_fold(
             if member in side:
                 raise DatasetError(f"{member} is in {side[member]} and again in {part}.")
             side[member] = part
-    classes = {track.genre for track in known.values()}
-    for part, members in fold.parts().items():
-        if may_lack_classes and part != "train":
-            continue  # the list has the class; its tracks are not here, and `absent` says so
-        missing = classes - {known[track_of(member)].genre for member in members}
-        if missing:
-            raise DatasetError(
-                f"{part} lacks {', '.join(sorted(missing))}. More tracks (or artists) of it or "
-                "another seed help."
-            )
+    if not may_lack_classes:
+        for part, members in fold.parts().items():
+            _check_classes(part, members, known, "More tracks (or artists) of it or another seed")
     if together is not None:
         _check_together(side, known, together)
+
+
+def check_learnable(fold: Fold, tracks: Iterable[Track]) -> None:
+    """Prove that a round's train part has a clip of each class, of two or more.
+
+    Raises:
+        DatasetError: it has not.
+    """
+    known = {track.track_id: track for track in tracks}
+    genres = sorted({track.genre for track in known.values()})
+    if len(genres) < 2:
+        raise DatasetError(f"{' and '.join(genres) or 'nothing'} alone: no genre to tell it from.")
+    _check_classes("train", fold.train, known, "More of its tracks")
+
+
+def _check_classes(
+    part: str, members: Iterable[str], known: Mapping[str, Track], remedy: str
+) -> None:
+    classes = {track.genre for track in known.values()}
+    missing = classes - {known[track_of(member)].genre for member in members}
+    if missing:
+        raise DatasetError(f"{part} lacks {', '.join(sorted(missing))}. {remedy} help.")
 
 
 def _check_together(

@@ -1,8 +1,9 @@
 """Scores of a classifier, at window or at track level.
 
 Conventions: ``y_true`` int (n,) class indices; ``probs`` float (n, n_classes), rows
-summing to 1. A confusion matrix has the truth in its rows. Precision and recall of a
-class with no prediction, or no example, count as 0, as in scikit-learn.
+summing to 1. A confusion matrix has the truth in its rows. Macro means are over the classes
+that have an example, so that a genre which a set lacks takes nothing away; the precision of
+one that is never predicted counts as 0.
 """
 
 from __future__ import annotations
@@ -76,20 +77,25 @@ def accuracy_of(confusion: Array) -> Array:
 def precision_of(confusion: Array) -> Array:
     """Macro precision: mean over classes of hits / predicted."""
     hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    return np.asarray(_ratio(hits, confusion.sum(axis=-2)).mean(axis=-1))
+    return _macro(_ratio(hits, confusion.sum(axis=-2)), confusion)
 
 
 def recall_of(confusion: Array) -> Array:
     """Macro recall: mean over classes of hits / true."""
     hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    return np.asarray(_ratio(hits, confusion.sum(axis=-1)).mean(axis=-1))
+    return _macro(_ratio(hits, confusion.sum(axis=-1)), confusion)
 
 
 def f1_of(confusion: Array) -> Array:
     """Macro F1: mean over classes of the harmonic mean of precision and recall."""
     hits = np.diagonal(confusion, axis1=-2, axis2=-1)
     both = confusion.sum(axis=-2) + confusion.sum(axis=-1)
-    return np.asarray(_ratio(2 * hits, both).mean(axis=-1))
+    return _macro(_ratio(2 * hits, both), confusion)
+
+
+def _macro(by_class: Array, confusion: Array) -> Array:
+    there = confusion.sum(axis=-1) > 0
+    return _ratio((by_class * there).sum(axis=-1), there.sum(axis=-1))
 
 
 def calibration_error(y_true: Array, probs: Array, *, n_bins: int = 10) -> float:

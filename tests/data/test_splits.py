@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genrescope.data import gtzan
-from genrescope.data.fold import Fold, track_of
+from genrescope.data.fold import Fold, check_learnable, track_of
 from genrescope.data.groups import artist_groups, artist_key, recording_groups
 from genrescope.data.splits import SPLITS, Split, make_split
 from genrescope.data.store import FeatureStore
@@ -253,11 +253,19 @@ def test_only_a_published_list_may_lack_what_is_absent() -> None:
     fold = Fold(("a1", "b1"), ("a2", "a3", "b2", "b3"), ())
     Split("fault-filtered", 0, (fold,), absent=("a4",)).check(TRACKS)
     without_a = replace(fold, train=("b1",))
-    with pytest.raises(DatasetError, match="train lacks a"):
-        Split("fault-filtered", 0, (without_a,), absent=("a4",)).check(TRACKS)
+    Split("fault-filtered", 0, (without_a,), absent=("a4",)).check(TRACKS)
     for protocol, absent in (("fault-filtered", ()), ("artists", ("a4",))):
         with pytest.raises(DatasetError, match="test lacks a, b"):
             Split(protocol, 0, (fold,), absent=absent).check(TRACKS)
+
+
+def test_what_is_learned_has_every_class() -> None:
+    fold = Fold(("a1", "b1"), (), ())
+    check_learnable(fold, TRACKS)
+    with pytest.raises(DatasetError, match=r"^train lacks a\. More of its tracks help"):
+        check_learnable(replace(fold, train=("b1",)), TRACKS)
+    with pytest.raises(DatasetError, match="a alone: no genre to tell it from"):
+        check_learnable(Fold(("a1",), (), ()), [t for t in TRACKS if t.genre == "a"])
 
 
 def test_check_finds_windows_that_overlap() -> None:

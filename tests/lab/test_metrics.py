@@ -33,6 +33,23 @@ def test_scores_equal_scikit_learns(seed: int) -> None:
     assert (metrics.confusion_matrix(y, pred, 4) == sk.confusion_matrix(y, pred)).all()
 
 
+def test_a_class_without_an_example_takes_nothing_from_the_macro_means() -> None:
+    y = np.array([0, 0, 0, 2, 2])
+    pred = np.array([0, 0, 1, 2, 2])  # class 1 is predicted, 1 and 3 have no example
+    scores = metrics.score(y, np.eye(4)[pred], n_boot=50)
+    args = {"average": "macro", "zero_division": 0, "labels": [0, 2]}
+    assert scores.precision.value == pytest.approx(sk.precision_score(y, pred, **args))
+    assert scores.recall.value == pytest.approx(sk.recall_score(y, pred, **args))
+    assert scores.f1.value == pytest.approx(sk.f1_score(y, pred, **args))
+
+
+def test_a_faultless_classifier_is_faultless_in_every_draw() -> None:
+    y = np.array([0, 0, 0, 0, 1, 2])  # draws without class 1 or 2 are common
+    scores = metrics.score(y, np.eye(3)[y])
+    for score in (scores.precision, scores.recall, scores.f1):
+        assert (score.value, score.low, score.high) == (1, 1, 1)
+
+
 @given(st.integers(0, 10_000))
 @settings(max_examples=25, deadline=None)
 def test_the_order_of_rows_does_not_matter(seed: int) -> None:

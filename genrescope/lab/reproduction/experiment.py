@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import genrescope
-from genrescope.data.fold import Fold, track_of
+from genrescope.data.fold import Fold, check_learnable, track_of
 from genrescope.data.splits import Split, split_for
 from genrescope.data.store import FeatureStore
 from genrescope.errors import DatasetError, GenrescopeError
@@ -158,6 +158,7 @@ def _figures(cell: Cell, data: Data, out: Path, progress: Progress) -> dict[str,
     answers = Answers([], [], [])
     of_net: dict[str, Any] = {}
     for number, fold in enumerate(folds):
+        check_learnable(fold, store.facts)
         judged = fold.test or fold.valid
         if not judged:
             raise DatasetError("no track to judge by is here")

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 import genrescope
-from genrescope.data.fold import Fold
+from genrescope.data.fold import Fold, check_learnable
 from genrescope.data.splits import Split
 from genrescope.data.store import FeatureStore
-from genrescope.errors import GenrescopeError
+from genrescope.errors import DatasetError, GenrescopeError
 from genrescope.lab.nets import NETS, Net
 from genrescope.lab.nets.resbigru import ResBiGRU
 from genrescope.lab.nets.resnet import ResNet18, load_image_weights
@@ -23,7 +23,15 @@ from genrescope.lab.provenance import commit, today
 from genrescope.lab.training.background import background
 from genrescope.lab.training.examples import Examples, examples
 from genrescope.lab.training.recipe import Recipe
-from genrescope.lab.training.train import CHECKPOINT, CONFIG, WEIGHTS, Training, device, has_bf16
+from genrescope.lab.training.train import (
+    CHECKPOINT,
+    CONFIG,
+    WEIGHTS,
+    Training,
+    device,
+    has_bf16,
+    load_state,
+)
 from genrescope.signal.feature_config import FeatureConfig
 from genrescope.whole import whole
 
@@ -99,10 +107,15 @@ def begin(
         command: what the user typed, kept with the results.
 
     Raises:
-        GenrescopeError: a fold or net that does not exist, or a folder of another run.
+        GenrescopeError: a fold or net that does not exist, a train part that lacks a genre, or a
+            folder of another run.
     """
     if not 0 <= fold < len(split.folds):
         raise GenrescopeError(f"{split.protocol} has folds 0 to {len(split.folds) - 1}.")
+    try:
+        check_learnable(split.folds[fold], store.facts)
+    except DatasetError as error:
+        raise DatasetError(f"{split.protocol}, fold {fold}: {error}") from None
     n_frames = n_frames_of(recipe, store.config)
     part = split.folds[fold]
 
@@ -158,10 +171,7 @@ class Run:
             GenrescopeError: it is none, or has no weights yet.
         """
         path = Path(path)
-        try:
-            config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            raise GenrescopeError(f"{path}: is no run of genrescope train.") from None
+        config = _read_config(path)
         if not (path / WEIGHTS).exists():
             raise GenrescopeError(f"{path}: no epoch is finished yet; resume the training.")
         return cls(path, config)
@@ -190,16 +200,24 @@ class Run:
         """The net in evaluation mode, with its best weights or those of the last epoch.
 
         Raises:
-            GenrescopeError: the last ones are asked for and the run's checkpoint is gone.
+            GenrescopeError: they are gone or damaged.
         """
         net = make_net(self.recipe, n_classes=len(self.labels), n_bins=self.features.n_bins)
         path = self.path / (CHECKPOINT if last else WEIGHTS)
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        except OSError as error:
-            raise GenrescopeError(f"{path}: cannot be read ({error.strerror}).") from None
+        state = load_state(path)
         net.load_state_dict(state["average"] if last else state)
         return net.eval()
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    try:
+        config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        missing = [key for key in ("labels", "starts", *_OF_A_RUN) if key not in config]
+    except (OSError, ValueError, TypeError):
+        missing = [CONFIG]
+    if missing:
+        raise GenrescopeError(f"{folder}: is no run of genrescope train.")
+    return config
 
 
 def _is_begun(out: Path, config: dict[str, Any], *, resume: bool) -> bool:
@@ -213,7 +231,7 @@ def _is_begun(out: Path, config: dict[str, Any], *, resume: bool) -> bool:
         return False
     if not resume:
         raise OtherRunError(f"{out}: holds a run already; add --resume, or choose another.")
-    there = json.loads(path.read_text(encoding="utf-8"))
+    there = _read_config(out)
     changed = [name for key, name in _OF_A_RUN.items() if there.get(key) != config.get(key)]
     if changed:
         raise OtherRunError(f"{out}: was begun with another {', '.join(changed)}.")

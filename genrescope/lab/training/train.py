@@ -5,16 +5,19 @@ from __future__ import annotations
 import copy
 import csv
 import math
+import pickle
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
+from genrescope.errors import GenrescopeError
 from genrescope.lab.metrics import log_loss, softmax
 from genrescope.lab.nets.base import Net
 from genrescope.lab.training.augment import augment, mix
@@ -64,6 +67,22 @@ def has_bf16(where: torch.device) -> bool:
     if where.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def load_state(path: Path, where: torch.device | str = "cpu") -> Any:
+    """What `torch.save` wrote: tensors and plain values, nothing that runs.
+
+    Raises:
+        GenrescopeError: the file is gone or damaged.
+    """
+    try:
+        return torch.load(path, map_location=where, weights_only=True)
+    except OSError as error:
+        raise GenrescopeError(f"{path}: cannot be read ({error.strerror}).") from None
+    except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
+        raise GenrescopeError(
+            f"{path}: is damaged. Delete {path.parent} and train again."
+        ) from None
 
 
 def predict_windows(net: nn.Module, data: Examples) -> list[NDArray[np.float32]]:
@@ -132,6 +151,9 @@ class Training:
         """Train to the end, from wherever this training stands; returns all epochs.
 
         A checkpoint is written after each epoch, so an interruption loses no more than one.
+
+        Raises:
+            GenrescopeError: the loss is no number any more.
         """
         while not self.finished:
             start = time.perf_counter()
@@ -143,9 +165,12 @@ class Training:
     @property
     def finished(self) -> bool:
         """Whether all epochs are done, or none was better for too long."""
-        if len(self.history) >= self.recipe.epochs:
-            return True
-        if not self.recipe.patience or not self.history:
+        return len(self.history) >= self.recipe.epochs or self.stopped_early
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether the recipe's patience is at an end before its epochs are."""
+        if not self.recipe.patience or not 0 < len(self.history) < self.recipe.epochs:
             return False
         judged = sum(not math.isnan(epoch.valid_loss) for epoch in self.history[self.best + 1 :])
         return judged >= self.recipe.patience
@@ -172,6 +197,12 @@ class Training:
         )
         for x, y in batches:
             loss, n_hits = self._step(x, y, rng)
+            if not math.isfinite(loss):
+                raise GenrescopeError(
+                    f"{self.out}: the loss of epoch {number + 1} is {loss}: the training has "
+                    f"diverged. A lower lr than {recipe.lr:g} may help; what the epochs before "
+                    "came to is kept."
+                )
             losses, hits, seen = losses + loss * len(y), hits + n_hits, seen + len(y)
             if progress is not None:
                 progress(Step(number, self.step, self.n_steps, losses / seen, hits / seen))
@@ -260,12 +291,15 @@ class Training:
         """Go on from the checkpoint in the run's folder, if there is one.
 
         A run that was finished stays so without it.
+
+        Raises:
+            GenrescopeError: the checkpoint is damaged.
         """
         path = self.out / CHECKPOINT
         if not path.exists():
             self._recall()
             return
-        state = torch.load(path, map_location=self.device, weights_only=True)
+        state = load_state(path, self.device)
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])

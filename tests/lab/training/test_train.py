@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -151,7 +152,45 @@ def test_patience_ends_a_run_that_gets_no_better(store: FeatureStore, tmp_path: 
         lr=0.0,
         ema=0.0,
     )
-    assert len(_training(store, tmp_path / "run", still).run()) == 3
+    training = _training(store, tmp_path / "run", still)
+    assert len(training.run()) == 3
+    assert training.stopped_early
+    assert not _training(store, tmp_path / "whole", replace(still, epochs=3)).stopped_early
+
+
+def test_a_training_that_diverges_is_an_error_and_keeps_what_it_had(
+    store: FeatureStore, tmp_path: Path
+) -> None:
+    _training(store, tmp_path / "run", replace(RECIPE, epochs=2)).run()
+    training = _training(store, tmp_path / "run", replace(RECIPE, epochs=2), resume=True)
+    training.recipe = replace(RECIPE, epochs=3)
+    with torch.no_grad():
+        training.net.head.weight.fill_(math.inf)
+    kept = (tmp_path / "run" / "best.pt").read_bytes()
+    with pytest.raises(GenrescopeError, match=r"loss of epoch 3 is nan: .* lower lr"):
+        training.run()
+    assert (tmp_path / "run" / "best.pt").read_bytes() == kept
+
+
+@pytest.mark.parametrize("name", ["config.json", "best.pt", "checkpoint.pt"])
+def test_a_damaged_file_of_a_run_is_named(store: FeatureStore, tmp_path: Path, name: str) -> None:
+    recipe = replace(RECIPE, epochs=2)
+    _training(store, tmp_path / "run", recipe).run()
+    path = tmp_path / "run" / name
+    path.write_bytes(path.read_bytes()[:100])
+    again: dict[str, Callable[[], object]] = {
+        "best.pt": lambda: Run.load(tmp_path / "run").net(),
+        "checkpoint.pt": lambda: _training(store, tmp_path / "run", recipe, resume=True),
+        "config.json": lambda: _training(store, tmp_path / "run", recipe, resume=True),
+    }
+    with pytest.raises(GenrescopeError, match=r"is damaged|is no run"):
+        again[name]()
+
+
+def test_a_config_of_something_else_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(GenrescopeError, match="is no run of genrescope train"):
+        Run.load(tmp_path)
 
 
 def test_a_run_without_validation_keeps_its_last_epoch(store: FeatureStore, tmp_path: Path) -> None:
