@@ -143,8 +143,10 @@ def show(
 ) -> None:
     """Draw waveform, STFT and mel of one clip of each genre, and the windows drawn from one."""
     from genrescope.data.folder import read_any
-    from genrescope.lab.plots import draw_dataset
+    from genrescope.lab.plots import FORMATS, draw_dataset
 
+    if out.suffix.lower() not in FORMATS:
+        raise typer.BadParameter(f"{out}: end it in {', '.join(FORMATS)}")
     dataset = read_any(data)
     genres = sorted({track.genre for track in dataset.tracks})
     clips = {}
@@ -160,10 +162,7 @@ def show(
         raise DatasetError(f"{data}: no clip decodes.")
     figure = draw_dataset(clips, seed=seed)
     out.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        figure.savefig(out, dpi=130)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    figure.savefig(out, dpi=130)
     typer.echo(f"{out}: {len(clips)} genres.")
 
 

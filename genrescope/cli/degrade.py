@@ -25,7 +25,7 @@ def degrade(
 
     classifier = Classifier.load(bundle)
     with _clips_bar(len(tracks) * (len(lab.DEGRADATIONS) + 1), "degrading") as report:
-        rows = lab.run_suite(
+        suite = lab.run_suite(
             tracks,
             bundle.labels,
             classifier.classify,
@@ -33,9 +33,12 @@ def degrade(
             progress=report,
         )
     if as_json:
-        typer.echo(json.dumps(about | {"degradations": [row.to_dict() for row in rows]}))
+        rows = [row.to_dict() for row in suite.rows]
+        typer.echo(json.dumps(about | {"degradations": rows, "failed": dict(suite.failed)}))
     else:
-        _print(rows, about)
+        _print(suite.rows, about)
+    for name, reason in suite.failed.items():
+        typer.echo(f"{name}: {reason}; left out", err=True)
 
 
 def _print(rows: Sequence[Degraded], about: dict[str, Any]) -> None:

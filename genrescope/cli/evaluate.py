@@ -61,8 +61,13 @@ def evaluate(
         str | None,
         typer.Option(help="train, valid or test; test if it is here.", show_default=False),
     ] = None,
-    fold: Annotated[int, typer.Option(min=0, help="Which round of the split.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Of the split.")] = 0,
+    fold: Annotated[
+        int | None,
+        typer.Option(min=0, help="Which round of the split; 0 if absent.", show_default=False),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of the split; 0 if absent.", show_default=False)
+    ] = None,
     degraded: Annotated[
         bool,
         typer.Option(
@@ -84,20 +89,21 @@ def evaluate(
         raise typer.BadParameter("choose one of --bundle and --run")
     if last and not runs:
         raise typer.BadParameter("--last is of runs; a bundle holds one net")
-    if runs and split is not None:
-        raise typer.BadParameter("a run is judged by its own split; leave --split out")
+    for option, wish in (("--split", split), ("--fold", fold), ("--seed", seed)):
+        if runs and wish is not None:
+            raise typer.BadParameter(f"a run is judged by its own split; leave {option} out")
     from genrescope.lab.evaluation import evaluate as lab
 
     source = _open(data)
     if degraded:
         if runs or source.store is not None:
             raise typer.BadParameter("--degrade needs a bundle, and music that can be disturbed")
-        _degrade(bundle, source, split, part, fold, seed, as_json=as_json)
+        _degrade(bundle, source, split, part, fold or 0, seed or 0, as_json=as_json)
         return
     if runs:
         tasks = _of_runs(runs, source, part, last=last)
     else:
-        tasks = [_of_bundle(bundle, source, split, part, fold, seed)]
+        tasks = [_of_bundle(bundle, source, split, part, fold or 0, seed or 0)]
     from genrescope.cli.dataset import _clips_bar
 
     asked = [question for task in tasks for question in task.asked]
@@ -265,12 +271,14 @@ def _split(source: _Source, name: str | None, seed: int) -> Split:
     from genrescope.data import gtzan
     from genrescope.data.check import check_dataset
     from genrescope.data.fold import Fold
-    from genrescope.data.splits import Split, split_for
+    from genrescope.data.splits import SPLITS, Split, split_for
 
     tracks = source.dataset.tracks
     ids = tuple(track.track_id for track in tracks)
     if name is None:
         name = "fault-filtered" if gtzan.is_gtzan(ids) else "all"
+    if name not in (*SPLITS, "all"):
+        raise typer.BadParameter(f"there is no split {name!r}; there are {', '.join(SPLITS)}, all")
     if name == "all":
         return Split("all", seed, (Fold((), (), ids),))
     # Windows need lengths, and what keeps tracks together the files that are the same twice.

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +15,7 @@ import typer
 
 if TYPE_CHECKING:
     from genrescope.data.store import FeatureStore
-    from genrescope.data.track import Dataset
+    from genrescope.data.track import Dataset, Track
     from genrescope.lab.reproduction.experiment import Data
     from genrescope.lab.reproduction.plan import Cell
     from genrescope.signal.feature_config import FeatureConfig
@@ -58,49 +59,43 @@ def reproduce(
     Every figure is a cell with a result of its own; stopped at any moment, the same command goes
     on where it was. The report is one HTML page, with a CSV file for each table.
     """
-    from genrescope.data.folder import read_any
     from genrescope.data.splits import SPLITS
     from genrescope.data.track import fingerprint
     from genrescope.errors import GenrescopeError
     from genrescope.lab.reproduction import experiment, plan
     from genrescope.lab.reproduction.results import is_done
-    from genrescope.signal.feature_config import STORE_CONFIG
 
-    given = _store(data)
-    sound = audio is not None or given is None
+    given = _given(data, audio)
     every = plan.quick_plan(audio=True) if quick else plan.full_plan(audio=True, effort=effort)
-    here = [c for c in every if sound or c.data != "audio"]
+    here = [c for c in every if given.sound is not None or c.data != "audio"]
     cells = tuple(c for c in here if only is None or fnmatch(c.id, only))
     if not cells:
         raise GenrescopeError(f"no cell is named like {only!r}; --list names them.")
     todo = [c for c in cells if not is_done(out, c)]
-    leaky = sorted({c.protocol for c in cells if SPLITS[c.protocol].leaky})
-    if leaky:
-        typer.echo(f"{', '.join(leaky)}: leaky, {SPLITS[leaky[0]].summary}", err=True)
+    for protocol in sorted({c.protocol for c in cells if SPLITS[c.protocol].leaky}):
+        typer.echo(f"{protocol}: {SPLITS[protocol].summary}", err=True)
     if listing:
         for cell in cells:
             typer.echo(cell.id + ("" if cell in todo else "  done"))
         return
-    features = STORE_CONFIG if given is None else given.config
     _same_plan(
         out,
         {
             "data": data.resolve().name,
-            "tracks": fingerprint(read_any(data).tracks if given is None else given.facts),
+            "tracks": fingerprint(given.tracks),
             "quick": quick,
             "effort": effort,
-            "features": features.to_dict(),
+            "features": given.features.to_dict(),
         },
     )
     typer.echo(f"{len(cells)} cells, {len(cells) - len(todo)} of them done", err=True)
-    source = _data(data, given, audio, out, quick)
     deadline = time.monotonic() + budget * 60 if budget is not None else None
-    stopped = False
+    stopped, failure = False, None
     try:
         with _display(len(cells), len(cells) - len(todo)) as (start, progress):
             experiment.run_cells(
                 cells,
-                source,
+                _data(given, out, quick),
                 out,
                 progress=progress,
                 start=start,
@@ -108,12 +103,16 @@ def reproduce(
             )
     except KeyboardInterrupt:
         stopped = True
+    except GenrescopeError as error:
+        failure = error
     left = sum(not is_done(out, c) for c in cells)
-    _report(out, every, features, quick)
+    _report(out, every, given.features, quick)
     if left:
         typer.echo(f"{left} of {len(cells)} cells are left; the same command goes on.", err=True)
     if stopped:
         raise typer.Exit(130)
+    if failure is not None:
+        raise failure
 
 
 def _same_plan(out: Path, plan: dict[str, Any]) -> None:
@@ -126,7 +125,10 @@ def _same_plan(out: Path, plan: dict[str, Any]) -> None:
     if path.exists():
         # A folder that an earlier version began does not say all: it is of the usual.
         usual = {"features": STORE_CONFIG.to_dict(), "tracks": plan["tracks"]}
-        there = usual | json.loads(path.read_text(encoding="utf-8"))
+        try:
+            there = usual | json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, TypeError):
+            raise GenrescopeError(f"{path}: is damaged; name another --out.") from None
         changed = {key for key in plan | there if there.get(key) != plan.get(key)}
         if changed == {"tracks"}:
             raise GenrescopeError(
@@ -141,47 +143,77 @@ def _same_plan(out: Path, plan: dict[str, Any]) -> None:
         part.write_text(json.dumps(plan) + "\n", encoding="utf-8")
 
 
-def _store(data: Path) -> FeatureStore | None:
-    """The feature store that ``data`` names; None for a folder of music.
+@dataclass(frozen=True)
+class _Given:
+    """What the user named: features, or music; and sound, where there is any.
+
+    Attributes:
+        store: the features, where ``--data`` is a feature store.
+        music: the music, where it is not.
+        sound: what ``--audio`` names; without it the same music.
+    """
+
+    store: FeatureStore | None
+    music: Dataset | None
+    sound: Dataset | None
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        """Those of ``--data``."""
+        if self.store is not None:
+            return self.store.facts
+        assert self.music is not None
+        return self.music.tracks
+
+    @property
+    def features(self) -> FeatureConfig:
+        """The front end of ``--data``."""
+        from genrescope.signal.feature_config import STORE_CONFIG
+
+        return STORE_CONFIG if self.store is None else self.store.config
+
+
+def _given(data: Path, audio: Path | None) -> _Given:
+    """Look at what the user named, before hours of work rest on it.
 
     Raises:
-        DatasetError: it cannot be read, or is not of mel spectrograms.
+        DatasetError: it is not there or cannot be read, or is not of mel spectrograms.
     """
+    from genrescope.data.folder import read_any
     from genrescope.data.store import FeatureStore, is_store
     from genrescope.errors import DatasetError
     from genrescope.lab.stores import kind_of
 
+    sound = None if audio is None else read_any(audio)
     if not is_store(data):
-        return None
+        music = read_any(data)
+        return _Given(None, music, sound or music)
     store = FeatureStore.load(data)
     if kind_of(store.config) != "mel":
         raise DatasetError(
             f"{data}: holds {kind_of(store.config)}, not mel; name a store that `genrescope "
             "dataset build` made without --stft, or the folder of the music."
         )
-    return store
+    return _Given(store, None, sound)
 
 
-def _data(
-    data: Path, given: FeatureStore | None, audio: Path | None, out: Path, quick: bool
-) -> Data:
-    """Where each input comes from; no music is read before a cell needs it."""
+def _data(given: _Given, out: Path, quick: bool) -> Data:
+    """Where each input comes from; nothing is heard before a cell needs it."""
     from functools import partial
 
-    from genrescope.data.folder import read_any
     from genrescope.lab.reproduction.experiment import Data
     from genrescope.lab.stores import few
 
     def whole() -> FeatureStore:
-        store = given
+        store = given.store
         if store is None:
-            store = _made(read_any(data), "mel", out / "features" / "all-mel")
+            assert given.music is not None
+            store = _made(given.music, "mel", out / "features" / "all-mel")
         return few(store, _QUICK_TRACKS) if quick else store
 
     def sound(kind: str) -> FeatureStore:
-        dataset = read_any(audio or data)
-        if quick:
-            dataset = _longest(dataset)
+        assert given.sound is not None
+        dataset = _longest(given.sound) if quick else given.sound
         return _made(dataset, kind, out / "features" / f"audio-{kind}")
 
     makers: dict[tuple[str, str], Callable[[], FeatureStore]] = {("all", "mel"): whole}
@@ -199,9 +231,6 @@ def _made(dataset: Dataset, kind: str, cache: Path) -> FeatureStore:
 
 def _longest(dataset: Dataset) -> Dataset:
     """A few of the largest files of each genre: those with most sound."""
-    from dataclasses import replace
-
-    from genrescope.data.track import Track
     from genrescope.lab.stores import few_tracks
 
     def size(track: Track) -> int:

@@ -167,9 +167,11 @@ def _recipe(path: Path | None, *, net: str | None, kind: str, epochs: int | None
 
 def _split(store: FeatureStore, name: str | None, seed: int) -> Split:
     from genrescope.data import gtzan
-    from genrescope.data.splits import split_for
+    from genrescope.data.splits import SPLITS, split_for
     from genrescope.lab.training.run import all_tracks
 
+    if name not in (None, ALL, *SPLITS):
+        raise typer.BadParameter(f"there is no split {name!r}; there are {', '.join(SPLITS)}, all")
     if name == ALL:
         return all_tracks(store, seed=seed)
     default = "fault-filtered" if gtzan.is_gtzan(store.tracks) else "tracks"

@@ -14,9 +14,10 @@ from __future__ import annotations
 import json
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
 from multiprocessing import get_context
@@ -46,6 +47,8 @@ from genrescope.whole import whole
 Progress = Callable[[int, int, str], None]
 """Called with the clips done, the clips in all and the ID of the last."""
 Row = dict[str, Any]
+_PLACE = ("offset", "n_frames", "stat")
+"""What a row of the journal says of a clip besides the facts of its track."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +100,12 @@ def build_store(
         ]
         n_done = len(dataset.tracks) - len(todo)
         failed = dict(dataset.absent)
-        with (out / JOURNAL_NAME).open("a") as journal, (out / FEATURES_NAME).open("ab") as file:
-            for i, made in enumerate(_compute(todo, config, workers), 1):
+        with (
+            (out / JOURNAL_NAME).open("a") as journal,
+            (out / FEATURES_NAME).open("ab") as file,
+            closing(_compute(todo, config, workers)) as clips,  # interrupted, it ends its workers
+        ):
+            for i, made in enumerate(clips, 1):
                 track_id = made.track.track_id
                 if made.frames is None:
                     failed[track_id] = made.reason
@@ -119,7 +126,9 @@ def build_store(
     return FeatureStore.load(out)
 
 
-def _compute(todo: Sequence[Track], config: FeatureConfig, workers: int) -> Iterator[_Made]:
+def _compute(
+    todo: Sequence[Track], config: FeatureConfig, workers: int
+) -> Generator[_Made, None, None]:
     """Features of the tracks in their order; a clip that kills its process is left out."""
     if workers == 1 or len(todo) < 2:
         yield from (_make(track, config) for track in todo)
@@ -127,16 +136,19 @@ def _compute(todo: Sequence[Track], config: FeatureConfig, workers: int) -> Iter
     left = deque(todo)
     while left:
         try:
-            for made in _in_parallel(left, config, workers):
-                left.popleft()
-                yield made
+            with closing(_in_parallel(left, config, workers)) as clips:
+                for made in clips:
+                    left.popleft()
+                    yield made
         except BrokenProcessPool:
             # One of those at work did it, or all of them together took too much memory.
             at_work = [left.popleft() for _ in range(min(len(left), 2 * workers))]
             yield from (_alone(track, config) for track in at_work)
 
 
-def _in_parallel(todo: Iterable[Track], config: FeatureConfig, workers: int) -> Iterator[_Made]:
+def _in_parallel(
+    todo: Iterable[Track], config: FeatureConfig, workers: int
+) -> Generator[_Made, None, None]:
     """A few clips ahead of the reader and no more."""
     tracks = iter(tuple(todo))
     pool = _pool(workers)
@@ -225,14 +237,16 @@ def _resume(out: Path, config: FeatureConfig) -> dict[str, Row]:
     """What an earlier build wrote, by track ID; cuts off what it left half written."""
     journal, features = out / JOURNAL_NAME, out / FEATURES_NAME
     head = {"format": FORMAT, "config": config.to_dict()}
-    lines = journal.read_text().splitlines() if journal.exists() else []
+    text = journal.read_text(encoding="utf-8", errors="replace") if journal.exists() else ""
+    lines = text.splitlines()
     rows = [row for row in map(_parse, lines) if row is not None]
     if rows and rows[0] != head:
         raise DatasetError(
             f"{out}: holds features of another configuration ({rows[0].get('config')}). Name "
             "another folder, or delete this one."
         )
-    if not rows and any(p.name not in (JOURNAL_NAME, FEATURES_NAME) for p in out.iterdir()):
+    others = [p for p in out.iterdir() if p.name not in (JOURNAL_NAME, FEATURES_NAME)]
+    if not rows and (others or len(lines) > 1):
         raise DatasetError(f"{out}: is not empty and no feature store; name another folder.")
     n_frames = features.stat().st_size // (2 * config.n_bins) if features.exists() else 0
     kept = [row for row in rows[1:] if row["offset"] + row["n_frames"] <= n_frames]
@@ -246,11 +260,13 @@ def _resume(out: Path, config: FeatureConfig) -> dict[str, Row]:
 
 
 def _parse(line: str) -> Row | None:
+    """A line of a journal; None of the one at which the earlier build was stopped."""
     try:
         row = json.loads(line)
     except ValueError:
-        return None  # the line at which the earlier build was stopped
-    return row if isinstance(row, dict) else None
+        return None
+    known = isinstance(row, dict) and ("config" in row or {"track_id", *_PLACE} <= row.keys())
+    return row if known else None
 
 
 def _write_index(out: Path, config: FeatureConfig, rows: list[Row], absent: dict[str, str]) -> None:

@@ -35,7 +35,7 @@ def download(
     """Download a file, resuming what an earlier attempt left in ``<target>.part``.
 
     Args:
-        url: where it is, http or https.
+        url: where it is: http, https, or file for an archive that is here.
         target: where it shall be; an existing file with the right checksum is taken as it is.
         size: its length in bytes, where known.
         md5: its checksum in hex, where known.
@@ -72,9 +72,11 @@ def download(
             gained = part.exists() and part.stat().st_size > before
             failures = 0 if gained else failures + 1
             if failures >= tries:
+                came = part.exists() and part.stat().st_size > 0
+                again = "What came is kept; start again to go on from there."
                 raise DatasetError(
-                    f"{url}: the connection fails ({error}). What came is kept; start again to "
-                    "go on from there."
+                    f"{url}: the connection fails ({error}). "
+                    f"{again if came else 'Start again, or give another address with --url.'}"
                 ) from error
             time.sleep(0.0 if gained else pause_s * 2 ** (failures - 1))
     if not _is_whole(part, size, md5):

@@ -27,7 +27,8 @@ def read(folder: str | Path) -> Dataset:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise DatasetError(f"{folder}: there is no such folder.")
+        what = "is a file; name a folder of music" if folder.exists() else "there is no such folder"
+        raise DatasetError(f"{folder}: {what}.")
     tracks, absent = [], {}
     for genre in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")):
         files = _audio(genre)

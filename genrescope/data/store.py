@@ -138,8 +138,11 @@ def _load_npz(path: Path) -> FeatureStore:
         *(zipfile.BadZipFile, zlib.error),
     ) as error:
         raise DatasetError(f"{path}: not a feature store ({error}).") from error
-    if not (len(track) == len(genre) == len(mel) and mel.ndim == 3 and mel.dtype == np.uint8):
+    fit = (track.ndim, genre.ndim, mel.ndim) == (1, 1, 3) and mel.dtype == np.uint8
+    if not (fit and len(track) == len(genre) == len(mel)):
         raise DatasetError(f"{path}: not a feature store (its arrays do not fit together).")
+    if 0 in mel.shape:
+        raise DatasetError(f"{path}: holds no clip, or none of any length.")
     if mel.shape[1] != STORE_CONFIG.n_bins:
         raise DatasetError(f"{path}: {mel.shape[1]} bands, not {STORE_CONFIG.n_bins}.")
     ids = [str(t) for t in track]

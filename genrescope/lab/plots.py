@@ -18,6 +18,7 @@ from genrescope.signal.features import log_mel, stft_db
 from genrescope.signal.waveform import Waveform
 from genrescope.signal.windows import random_windows
 
+FORMATS = (".png", ".svg", ".pdf")
 PAPER = "#fbfaf7"
 # One hue for each row; after ten they start again (Tableau 10, calmed).
 # fmt: off
@@ -144,7 +145,8 @@ def _draw_windows(
     extent = (0, mel.shape[1] / config.frame_rate, 0, config.n_bins)
     whole.imshow(mel, extent=extent, vmax=0.0, alpha=0.55, **SPECTRAL)
     whole.set_title(
-        f"{n_windows} random windows of {window_s:g} s, without overlap, from the {genre} clip",
+        f"{n_windows} random window{'s' * (n_windows > 1)} of {window_s:g} s, without overlap, "
+        f"from the {genre} clip",
         loc="left",
         color=INK,
         fontsize=12,

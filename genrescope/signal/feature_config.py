@@ -57,6 +57,11 @@ class FeatureConfig:
                 f"fmin and fmax must satisfy 0 <= fmin < fmax <= sr / 2, "
                 f"not fmin={self.fmin}, fmax={self.fmax}, sr={self.sr}"
             )
+        if self.n_mels is not None and self.n_mels > self.n_fft // 2 + 1:
+            raise ValueError(
+                f"n_mels must be at most the {self.n_fft // 2 + 1} bins of n_fft={self.n_fft}, "
+                f"not {self.n_mels}"
+            )
         if self.top_db <= 0:
             raise ValueError(f"top_db must be above 0, not {self.top_db}")
 

@@ -104,7 +104,7 @@ def test_another_configuration_is_an_error_in_words(music: Path, tmp_path: Path)
 @pytest.mark.parametrize("verb", ["check", "build", "show"])
 def test_missing_folder_is_an_error_in_words(verb: str, tmp_path: Path) -> None:
     result = run(
-        verb, tmp_path / "nowhere", *(["--out", tmp_path / "x"] if verb != "check" else [])
+        verb, tmp_path / "nowhere", *(["--out", tmp_path / "x.png"] if verb != "check" else [])
     )
     assert result.exit_code == 1
     assert "no such folder" in result.stderr
@@ -119,10 +119,12 @@ def test_show_draws_a_picture(music: Path, tmp_path: Path) -> None:
     assert (tmp_path / "new" / "picture.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_show_in_an_unknown_format(music: Path, tmp_path: Path) -> None:
-    result = run("show", music, "--out", tmp_path / "picture.xyz")
+@pytest.mark.parametrize("name", ["picture.xyz", "picture"])
+def test_show_in_an_unknown_format(music: Path, tmp_path: Path, name: str) -> None:
+    result = run("show", music, "--out", tmp_path / name)
     assert result.exit_code == 2
-    assert "xyz" in result.stderr
+    assert "end it in .png" in " ".join(result.stderr.replace("│", " ").split())
+    assert not list(tmp_path.glob("picture*"))
 
 
 def test_fetch_unpacks_gtzan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

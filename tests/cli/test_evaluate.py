@@ -238,6 +238,17 @@ def test_the_test_tracks_of_gtzan_are_said_to_be_absent(tmp_path: Path) -> None:
     test = run(*common, "--part", "test")
     assert test.exit_code == 1
     assert "no track of its test part is here" in test.stderr
+    # Without its train part a list can be judged by, and not learned.
+    alone = slice(len(ids) // 2, None)
+    genres = np.array([t.split(".")[0] for t in ids[alone]])
+    np.savez(store, track=np.array(ids[alone]), genre=genres, mel=mel[alone])
+    valid = run(*common)
+    assert valid.exit_code == 0, valid.output
+    assert "fault-filtered, fold 0, valid" in valid.stdout
+    options[-1] = str(tmp_path / "none")
+    untrained = CliRunner().invoke(app, ["train", *options])
+    assert untrained.exit_code == 1
+    assert "train lacks blues" in untrained.stderr
 
 
 @pytest.mark.parametrize(
@@ -247,7 +258,7 @@ def test_the_test_tracks_of_gtzan_are_said_to_be_absent(tmp_path: Path) -> None:
         (["--split", "tracks", "--fold", "9"], 2, "folds 0 to"),
         (["--run", "run0"], 2, "choose one"),
         (["--last"], 2, "--last is of runs"),
-        (["--split", "nonsense"], 1, "no protocol 'nonsense'"),
+        (["--split", "nonsense"], 2, "fault-filtered, all"),
     ],
 )
 def test_wrong_wishes_are_errors_in_words(
@@ -256,6 +267,14 @@ def test_wrong_wishes_are_errors_in_words(
     result = run("--bundle", work / "bundle", "--data", work / "store", *options)
     assert result.exit_code == code
     assert message in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--split", "--fold", "--seed"])
+def test_a_run_is_judged_by_its_own_split(work: Path, option: str) -> None:
+    wish = "tracks" if option == "--split" else 1
+    result = run("--run", work / "run0", "--data", work / "store", option, wish)
+    assert result.exit_code == 2
+    assert f"leave {option} out" in " ".join(result.stderr.replace("│", " ").split())
 
 
 def test_a_bundle_of_other_genres_is_refused(work: Path, tiny_bundle: Path) -> None:

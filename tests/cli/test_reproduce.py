@@ -10,6 +10,7 @@ from lab_makers import music_folder
 from typer.testing import CliRunner, Result
 
 from genrescope.cli import app
+from genrescope.errors import GenrescopeError
 from genrescope.lab.reproduction import experiment
 from genrescope.lab.reproduction.results import read_results
 
@@ -65,6 +66,46 @@ def test_what_is_done_is_not_done_again(
     listed = run(*common, "--list").stdout.splitlines()
     assert len(listed) == 4
     assert all(line.endswith("done") for line in listed)
+
+
+def test_a_damaged_result_is_computed_again(music: Path, tmp_path: Path) -> None:
+    common = ["--data", music, "--out", tmp_path / "out", "--quick", "--only"]
+    assert run(*common, "tracks/all-mel/knn-1[05]/*").exit_code == 0
+    cell = tmp_path / "out" / "cells" / "tracks__all-mel__knn-10__seed0.json"
+    cell.write_bytes(cell.read_bytes()[:300])
+    again = run(*common, "tracks/all-mel/knn-1[05]/*")
+    assert again.exit_code == 0, again.output
+    assert "2 cells, 1 of them done" in again.stderr
+    (tmp_path / "out" / "plan.json").write_text("{")
+    damaged = run(*common, "tracks/all-mel/knn-10/*")
+    assert damaged.exit_code == 1
+    assert "plan.json: is damaged" in damaged.stderr
+
+
+def test_sound_that_is_not_there_is_said_at_once(music: Path, tmp_path: Path) -> None:
+    common = ["--data", music, "--out", tmp_path / "out", "--quick"]
+    result = run(*common, "--audio", tmp_path / "nowhere")
+    assert result.exit_code == 1
+    assert "no such folder" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_cell_that_fails_leaves_a_report_of_the_others(
+    music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = experiment._result
+
+    def fail_at_svm(cell: object, *rest: object) -> dict[str, object]:
+        if "svm" in cell.id:  # type: ignore[attr-defined]
+            raise GenrescopeError("no room on the disk")
+        return original(cell, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(experiment, "_result", fail_at_svm)
+    common = ["--data", music, "--out", tmp_path / "out", "--quick"]
+    result = run(*common, "--only", "tracks/all-mel/[ks]*/*")
+    assert result.exit_code == 1
+    assert "no room on the disk" in result.stderr
+    assert "knn-10" in (tmp_path / "out" / "baselines.csv").read_text()
 
 
 def test_a_budget_leaves_the_rest_for_later(music: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from multiprocessing import active_children
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,19 @@ def test_interrupted_build_goes_on(music: Path, tmp_path: Path) -> None:
         np.testing.assert_array_equal(store[i], fresh[i])
 
 
+def test_an_interrupted_build_leaves_no_worker_behind(music: Path, tmp_path: Path) -> None:
+    def stop(done: int, total: int, track_id: str) -> None:
+        assert active_children()
+        raise KeyboardInterrupt
+
+    dataset = folder.read(music)
+    # The traceback holds the build's frames, and with them whatever nobody closed.
+    with pytest.raises(KeyboardInterrupt) as kept:
+        build_store(dataset, tmp_path / "store", config=MEL, workers=2, progress=stop)
+    assert kept.value is not None
+    assert active_children() == []
+
+
 class Deadly(type(Path())):  # type: ignore[misc]
     """A path that ends whichever process receives it, as a crash of a decoder does."""
 
@@ -151,6 +165,26 @@ def test_folder_of_other_things_is_left_alone(music: Path) -> None:
     with pytest.raises(DatasetError, match="not empty"):
         build_store(folder.read(music), music, config=MEL, workers=1)
     assert sorted(p.name for p in music.iterdir()) == ["fado", "polka"]
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00" * 40 + b"\n1\n", b'{"a": 1}\n{"b": 2}\n'])
+def test_a_journal_of_something_else_is_left_alone(
+    music: Path, tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "out" / "journal.jsonl"
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match="no feature store"):
+        build_store(folder.read(music), path.parent, config=MEL, workers=1)
+    assert path.read_bytes() == content
+
+
+def test_a_line_of_something_else_in_a_journal_is_passed_over(music: Path, tmp_path: Path) -> None:
+    whole = build_store(folder.read(music), tmp_path / "store", config=MEL, workers=1)
+    with (tmp_path / "store" / "journal.jsonl").open("ab") as file:
+        file.write(b'{"track_id": "polka/1.wav"}\n\xff\xfe\n')
+    again = build_store(folder.read(music), tmp_path / "store", config=MEL, workers=1)
+    assert again.facts == whole.facts
 
 
 def test_nothing_usable(tmp_path: Path) -> None:

@@ -82,6 +82,9 @@ def test_too_little_for_a_data_set(tmp_path: Path) -> None:
         folder.read(tmp_path / "nowhere")
     with pytest.raises(DatasetError, match="found none"):
         folder.read(tmp_path)
+    (tmp_path / "artists.csv").touch()
+    with pytest.raises(DatasetError, match=r"artists\.csv: is a file"):
+        folder.read(tmp_path / "artists.csv")
     (tmp_path / "fado").mkdir()
     (tmp_path / "fado" / "one.mp3").touch()
     with pytest.raises(DatasetError, match="only fado"):

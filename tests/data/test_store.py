@@ -63,6 +63,9 @@ def test_gtzan_is_known_and_what_is_absent_named(tmp_path: Path) -> None:
         {"mel": np.zeros((1, 128, 40), np.float32)},
         {"mel": np.zeros((1, 64, 40), np.uint8)},
         {"genre": ["a", "b"]},
+        {"track": np.array("x")},
+        {"track": [], "genre": [], "mel": np.zeros((0, 128, 40), np.uint8)},
+        {"mel": np.zeros((1, 128, 0), np.uint8)},
         {"track": ["x", "x"], "genre": ["a", "b"], "mel": np.zeros((2, 128, 4), np.uint8)},
     ],
 )

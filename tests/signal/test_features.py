@@ -208,6 +208,7 @@ def test_config_survives_the_trip_through_a_dictionary(config: FeatureConfig) ->
         ({"hop_length": 0}, "hop_length"),
         ({"sr": "22050"}, "sr must be a whole number"),
         ({"n_mels": True}, "n_mels"),
+        ({"n_mels": 1026}, "n_mels must be at most the 1025 bins of n_fft=2048"),
         ({"top_db": float("nan")}, "top_db must be a number"),
         ({"top_db": 10**400}, "top_db must be a number"),
         ({"top_db": -1.0}, "top_db must be above 0"),

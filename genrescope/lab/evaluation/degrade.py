@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from typing import Any, Protocol
@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from genrescope.data.track import Track
-from genrescope.errors import GenrescopeError
+from genrescope.errors import AudioError, GenrescopeError
 from genrescope.lab import sounds
 from genrescope.lab.metrics import Interval, score
+from genrescope.model.bundle import SILENT
 from genrescope.signal.decode import decode
 
 Array = NDArray[Any]
@@ -267,6 +268,19 @@ class Degraded:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Suite:
+    """What `run_suite` found.
+
+    Attributes:
+        rows: the clean clips first.
+        failed: track ID -> why it was left out of all of them.
+    """
+
+    rows: tuple[Degraded, ...]
+    failed: Mapping[str, str]
+
+
 def run_suite(
     tracks: Sequence[Track],
     labels: Sequence[str],
@@ -275,8 +289,10 @@ def run_suite(
     names: Iterable[str] = tuple(DEGRADATIONS),
     seed: int = 0,
     progress: Callable[[int, int, str], None] | None = None,
-) -> list[Degraded]:
+) -> Suite:
     """Degrade recordings and ask a classifier about each: the whole path, from a file's bytes.
+
+    A file that does not decode, or is silent, is left out and named.
 
     Args:
         tracks: with paths, of genres in ``labels``.
@@ -287,28 +303,46 @@ def run_suite(
         progress: called with the files done, the files in all, and the degradation.
 
     Raises:
-        GenrescopeError: no tracks, or one of another genre.
-        AudioError: a recording that cannot be read.
+        GenrescopeError: no tracks, none that can be judged by, or one of another genre.
     """
     order = {label: i for i, label in enumerate(labels)}
     odd = [track.track_id for track in tracks if track.genre not in order]
     if odd or not tracks:
         raise GenrescopeError(f"no genre of the model: {', '.join(odd[:3]) or 'no tracks at all'}.")
-    truth = np.array([order[track.genre] for track in tracks])
     todo = [CLEAN, *names]
     answers: dict[str, list[Answer]] = {name: [] for name in todo}
+    heard: list[Track] = []
+    failed: dict[str, str] = {}
     for i, track in enumerate(tracks):
-        wave = decode(str(track.path), sr=None)
-        for k, name in enumerate(todo):
-            rng = np.random.default_rng(
-                [seed, *(zlib.crc32(s.encode()) for s in (name, track.track_id))]
-            )
-            answers[name].append(classify(as_file(name, wave.samples, wave.sr, rng)))
-            if progress is not None:
-                progress(i * len(todo) + k + 1, len(tracks) * len(todo), name)
+        try:
+            for k, (name, answer) in enumerate(_answers(track, todo, classify, seed)):
+                if name == CLEAN and SILENT in answer.flags:
+                    failed[track.track_id] = SILENT
+                    break
+                answers[name].append(answer)
+                if progress is not None:
+                    progress(i * len(todo) + k + 1, len(tracks) * len(todo), name)
+            else:
+                heard.append(track)
+        except AudioError as error:
+            failed[track.track_id] = error.reason
+    if not heard:
+        raise GenrescopeError(f"no clip could be judged by: {next(iter(failed.values()))}.")
+    truth = np.array([order[track.genre] for track in heard])
     clean = _row(CLEAN, truth, answers[CLEAN], labels, 0.0)
     rest = [_row(name, truth, answers[name], labels, clean.accuracy.value) for name in todo[1:]]
-    return [clean, *rest]
+    return Suite((clean, *rest), failed)
+
+
+def _answers(
+    track: Track, names: Iterable[str], classify: Callable[[bytes], Answer], seed: int
+) -> Iterator[tuple[str, Answer]]:
+    wave = decode(str(track.path), sr=None)
+    for name in names:
+        rng = np.random.default_rng(
+            [seed, *(zlib.crc32(s.encode()) for s in (name, track.track_id))]
+        )
+        yield name, classify(as_file(name, wave.samples, wave.sr, rng))
 
 
 def _row(

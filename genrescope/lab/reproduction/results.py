@@ -26,14 +26,14 @@ def recipe_of(cell: Cell) -> dict[str, Any] | None:
 
 def is_done(out: Path, cell: Cell) -> bool:
     """Whether a cell's result is there, and of the recipe and the folds that the cell has now."""
-    path = result_path(out, cell)
-    return path.exists() and _is_of(_read(path), cell)
+    result = _read(result_path(out, cell))
+    return result is not None and _is_of(result, cell)
 
 
 def read_results(out: Path) -> dict[str, Result]:
     """All results in a folder, by the ID of their cell."""
     found = [_read(path) for path in (out / "cells").glob("*.json")]
-    return {result["id"]: result for result in found}
+    return {result["id"]: result for result in found if result is not None}
 
 
 def up_to_date(results: Mapping[str, Result], cells: Iterable[Cell]) -> dict[str, Result]:
@@ -59,6 +59,10 @@ def _is_of(result: Result, cell: Cell) -> bool:
     return bool(n_run == n)
 
 
-def _read(path: Path) -> Result:
-    result: Result = json.loads(path.read_text(encoding="utf-8"))
-    return result
+def _read(path: Path) -> Result | None:
+    """A result; None where there is none, or a damaged one, which is computed anew."""
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return result if isinstance(result, dict) and {"id", "recipe"} <= result.keys() else None

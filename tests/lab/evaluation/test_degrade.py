@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -194,7 +194,7 @@ def test_the_suite_measures_drop_sink_and_flags(tracks: list[Track]) -> None:
     suite = partial(
         run_suite, tracks, ["high", "low"], hears_height, names=["lowpass 4 kHz", "clipping"]
     )
-    clean, lowpass, clipped = suite(progress=lambda *step: steps.append(step))
+    clean, lowpass, clipped = suite(progress=lambda *step: steps.append(step)).rows
     assert (clean.name, clean.n, clean.accuracy.value, clean.drop) == (CLEAN, 12, 1.0, 0.0)
     assert clean.sink_share == clean.sink_truth == 0.5
     assert (lowpass.accuracy.value, lowpass.drop) == (0.5, 0.5)  # the high tones are gone
@@ -202,13 +202,13 @@ def test_the_suite_measures_drop_sink_and_flags(tracks: list[Track]) -> None:
     assert clipped.flagged["loud"] == 1.0
     assert clean.flagged.get("loud", 0.0) == 0.0
     assert steps[-1][:2] == (36, 36)
-    assert suite()[2].to_dict() == clipped.to_dict()
+    assert suite().rows[2].to_dict() == clipped.to_dict()
 
 
 def test_a_sink_is_found(tracks: list[Track]) -> None:
     deaf = run_suite(
         tracks, ["high", "low"], lambda data: Said(np.array([0.9, 0.1])), names=["hall"]
-    )
+    ).rows
     assert [row.accuracy.value for row in deaf] == [0.5, 0.5]
     assert (deaf[1].sink, deaf[1].sink_share, deaf[1].sink_truth) == ("high", 1.0, 0.5)
 
@@ -225,6 +225,25 @@ def test_codecs_are_sent_as_they_are(tracks: list[Track], monkeypatch: pytest.Mo
     monkeypatch.setitem(CODECS, "opus", ("ogg", "no_such_encoder", "flt", 48_000, 24_000))
     with pytest.raises(GenrescopeError, match="no encoder"):
         degrade.encode(np.zeros(100, np.float32), SR, "opus")
+
+
+def test_what_cannot_be_heard_is_left_out_and_named(tracks: list[Track], tmp_path: Path) -> None:
+    broken, silent = tmp_path / "broken.wav", tmp_path / "silent.wav"
+    broken.write_bytes(b"no sound at all")
+    soundfile.write(silent, np.zeros(SR), SR)
+    odd = [Track("broken", "low", path=broken), Track("silent", "low", path=silent)]
+
+    def says_silent(data: bytes) -> Said:
+        peak = np.abs(soundfile.read(io.BytesIO(data))[0]).max()
+        return replace(hears_height(data), flags=() if peak > 0 else ("silent",))
+
+    arguments = (["high", "low"], says_silent)
+    found = run_suite([odd[0], *tracks, odd[1]], *arguments, names=["clipping"])
+    assert set(found.failed) == {"broken", "silent"}
+    assert found.failed["silent"] == "silent"
+    assert found.rows == run_suite(tracks, *arguments, names=["clipping"]).rows
+    with pytest.raises(GenrescopeError, match="no clip could be judged by"):
+        run_suite(odd, *arguments)
 
 
 def test_tracks_of_other_genres_are_refused(tracks: list[Track]) -> None:
