@@ -66,7 +66,7 @@ def to_csv(found: Sequence[Difference]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["protocol", "net", "less", "accuracy", "low", "high", "n", "seeds"])
     for one in found:
-        figures = [f"{v:.4f}" for v in (one.accuracy.value, one.accuracy.low, one.accuracy.high)]
+        figures = [f"{v:.6f}" for v in (one.accuracy.value, one.accuracy.low, one.accuracy.high)]
         seeds = " and ".join(map(str, one.seeds))
         writer.writerow([one.protocol, one.ahead, one.behind, *figures, one.n, seeds])
     return out.getvalue()

@@ -59,7 +59,7 @@ TINY: Mapping[str, Mapping[str, Any]] = {
     "cspdarknet53": {"width": 2},
     "m5": {"width": 8},
 }
-PAPER_WIDTHS = {"resnet18": 64, "res-bigru": 64, "bbnn": 32, "cspdarknet53": 32, "m5": 128}
+FULL_WIDTHS = {"resnet18": 64, "res-bigru": 64, "bbnn": 32, "cspdarknet53": 32, "m5": 128}
 
 BASE = Recipe(epochs=120, excerpts=1, batch_size=32, lr=2e-3, weight_decay=0.05, ema=0.995)
 

@@ -177,7 +177,8 @@ def _cell(row: Row, protocol: str) -> str:
 
 def _basis(one: Entry) -> str:
     folds = "" if one.folds[1] == 1 else f", {one.folds[0]} of {one.folds[1]} folds"
-    return f"{one.n} {one.level}s, {one.part}{folds}"
+    lacking = f"; none of {', '.join(one.lacking)}" if one.lacking else ""
+    return escape(f"{one.n} {one.level}s, {one.part}{folds}{lacking}")
 
 
 def _details(table: Table) -> str:
@@ -195,7 +196,8 @@ def _details(table: Table) -> str:
     names = ("model", "input", "protocol", "level", "accuracy", "precision", "recall", "F1")
     heads = "".join(f'<th scope="col">{name}</th>' for name in (*names, "calibration error"))
     return (
-        "<details><summary>Precision, recall and F1 (macro means over genres)</summary>"
+        "<details><summary>Precision, recall and F1 (macro means over the genres with a clip among "
+        "those judged by)</summary>"
         f'<div class="wide"><table><tr>{heads}</tr>{"".join(lines)}</table></div></details>'
     )
 
@@ -306,12 +308,20 @@ def _picture(figure: Any, name: str, out: Path, text: str) -> str:
 
 def _footer(results: Mapping[str, Result]) -> str:
     seconds = sum(r.get("seconds", 0.0) for r in results.values())
-    dates = sorted({r["date"] for r in results.values() if r.get("date")})
-    when = "" if not dates else f" Computed {' to '.join(dict.fromkeys((dates[0], dates[-1])))}."
     commits = Counter(r["commit"] for r in results.values() if r.get("commit"))
     made_by = ", ".join(f"{name} ({n} cells)" for name, n in commits.most_common())
+    by = f" Commits: {escape(made_by)}." if made_by else ""
     return (
         f'<p class="faint">{len(results)} cells, {seconds / 60:.0f} minutes of computing on '
         f"{escape(platform.machine())}, Python {platform.python_version()}, Genrescope "
-        f"{genrescope.__version__}.{when}{f' Commits: {escape(made_by)}.' if made_by else ''}</p>"
+        f"{genrescope.__version__}.{_when(results)}{by}</p>"
     )
+
+
+def _when(results: Mapping[str, Result]) -> str:
+    dates = sorted({r["date"] for r in results.values() if r.get("date")})
+    if not dates:
+        return ""
+    undated = sum(not r.get("date") for r in results.values())
+    but = f", but for {undated} cells that carry no date" if undated else ""
+    return f" Computed {' to '.join(dict.fromkeys((dates[0], dates[-1])))}{but}."

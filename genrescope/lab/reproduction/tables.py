@@ -16,9 +16,9 @@ from genrescope.lab.metrics import score
 from genrescope.lab.reproduction.plan import (
     FIELD,
     FIELD_NETS,
+    FULL_WIDTHS,
     HUMAN,
     OWN_NETS,
-    PAPER_WIDTHS,
     PROTOCOLS,
     SUMMARY_MODELS,
     TALK,
@@ -36,6 +36,10 @@ INPUT_NAMES = {
     "summary": "summary features",
     "modulations": "temporal modulations",
 }
+OF_SOUND = (
+    "The clips that are here as sound; every input takes the same windows. Clips shorter than a "
+    "window of 3 s are left out under windows, and elsewhere repeated to fill one."
+)
 MEL_SUMMARY = "summary of the mel"
 """The summary of a feature store: without sound there is no chroma, tempo or zero crossing."""
 
@@ -54,6 +58,7 @@ class Entry:
         by_seed: accuracy of each seed.
         seconds: of one seed's cell.
         commits: of the code that computed it.
+        lacking: genres of the data without a clip among those judged by.
     """
 
     level: str
@@ -65,6 +70,7 @@ class Entry:
     by_seed: tuple[float, ...]
     seconds: float
     commits: tuple[str, ...]
+    lacking: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -172,9 +178,9 @@ def make_tables(results: Mapping[str, Result]) -> list[Table]:
             "The cited field",
             "The same tracks. Published figures are of all 1,000 tracks, each under a split of "
             f"the paper's own; {HUMAN.source}: {HUMAN.accuracy:.2f}. The sparse representations "
-            "are of modulations of the mel spectrogram, no faster than half its frames allow, "
-            "where the paper has an auditory model. Under windows few windows of a track are "
-            "judged, so that there is little to vote on.",
+            "are of modulations of the mel spectrogram, in octaves from 0.5 Hz to at most half "
+            "its frame rate, where the paper has an auditory model. Under windows few windows of "
+            "a track are judged, so that there is little to vote on.",
             [
                 *_rows(results, "all", "summary", SUMMARY_MODELS),
                 *_rows(results, "all", "modulations", ("src",)),
@@ -185,7 +191,7 @@ def make_tables(results: Mapping[str, Result]) -> list[Table]:
         Table(
             "input-baselines",
             "Baselines on waveform, STFT and mel",
-            "The clips that are here as sound; every input takes the same windows.",
+            OF_SOUND,
             [
                 *(r for k in ("raw", "stft", "mel")
                   for r in _rows(results, "audio", k, TALK_BASELINES)),
@@ -196,7 +202,7 @@ def make_tables(results: Mapping[str, Result]) -> list[Table]:
         Table(
             "input-nets",
             "Nets on waveform, STFT and mel",
-            "The clips that are here as sound; every input takes the same windows.",
+            OF_SOUND,
             [
                 *_rows(results, "audio", "raw", ("m5",)),
                 *(r for k in ("stft", "mel") for r in
@@ -248,6 +254,11 @@ def _entry(seeds: Sequence[Result], level: str | None = None) -> Entry:
         by_seed=tuple(s["accuracy"]["value"] for s in scores),
         seconds=float(np.mean([r["seconds"] for r in seeds])),
         commits=tuple(dict.fromkeys(r["commit"] for r in seeds if r.get("commit"))),
+        lacking=tuple(
+            label
+            for label, row in zip(first["labels"], first["confusion"], strict=True)
+            if not any(row)
+        ),
     )
 
 
@@ -287,9 +298,9 @@ def _settings(mine: Sequence[Result]) -> str:
     if not recipes:
         return ""
     parts = [f"{key} {value}" for key, value in recipes[0]["options"].items() if key != "dropout"]
-    paper = PAPER_WIDTHS.get(mine[0]["model"])
+    paper = FULL_WIDTHS.get(mine[0]["model"])
     if paper is not None and recipes[0]["options"].get("width", paper) != paper:
-        parts[0] += f" (paper: {paper})"
+        parts[0] += f" (full: {paper})"
     epochs = sorted({recipe["epochs"] for recipe in recipes})
     parts.append(f"{' or '.join(map(str, epochs))} epochs")
     weights = [r["weights"] for r in mine if "weights" in r]
@@ -299,4 +310,4 @@ def _settings(mine: Sequence[Result]) -> str:
 
 
 def _round(value: float) -> float:
-    return round(float(value), 4)
+    return round(float(value), 6)  # so that nobody who rounds it once more is misled
