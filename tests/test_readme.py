@@ -1,7 +1,8 @@
-"""README and model card say what the shipped bundle says."""
+"""README and model card say what the shipped bundle says, and the pages what was computed."""
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 
@@ -41,6 +42,45 @@ def test_the_page_of_degradations_has_the_shipped_bundles_figures() -> None:
         assert f"| {row['accuracy']:.3f} | {row['low']:.3f} to {row['high']:.3f} |" in line
         if row["name"] != "clean":
             assert f"| {row['drop']:+.3f} |" in line
+
+
+RESULTS = ROOT / "docs" / "results" / "reproduce"
+ROWS = {
+    "kNN, n = 10": ("baselines", "knn-10", "band statistics"),
+    "SVM": ("baselines", "svm", "mel"),
+    "CNN": ("nets", "cnn", "mel"),
+    "plain CNN": ("nets", "cnn", "mel"),
+    "Bi-GRU": ("nets", "bigru", "mel"),
+    "ResNet18": ("nets", "resnet18", "mel"),
+    "Res-BiGRU": ("nets", "res-bigru", "mel"),
+    "Compact": ("nets", "compact", "mel"),
+}
+"""First words of a line of a page -> file, model and input of the rows of its figures."""
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", RESULTS / "README.md"], ids=["short", "long"])
+def test_the_tables_of_the_talk_s_models_are_those_that_were_computed(path: Path) -> None:
+    computed = {}
+    for name in ("baselines", "nets"):
+        with (RESULTS / f"{name}.csv").open(encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                figures = (f"{float(row[k]):.3f}".lstrip("0") for k in ("accuracy", "low", "high"))
+                key = (name, row["model"], row["input"], row["protocol"])
+                computed[key] = "{} [{}, {}]".format(*figures)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    top = next(i for i, line in enumerate(lines) if "(the talk's figure)" in line)
+    protocols = [re.search("`(.+?)`", cell) for cell in lines[top].split("|")[2:-1]]
+    shown = 0
+    for line in lines[top + 2 :]:
+        if not line.startswith("|"):
+            break
+        model, *cells = (cell.strip() for cell in line.split("|")[1:-1])
+        row_of = ROWS[max((name for name in ROWS if model.startswith(name)), key=len)]
+        for protocol, cell in zip(protocols, cells, strict=True):
+            assert protocol is not None
+            assert re.sub(r"\b0\.", ".", cell) == computed[(*row_of, protocol[1])], line
+            shown += 1
+    assert shown == 7 * len(protocols)
 
 
 def test_the_model_card_is_made_from_the_bundle() -> None:

@@ -131,6 +131,9 @@ def main() -> None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
     try:
         app(prog_name="genrescope")
+    except OSError as error:  # of what is said before any verb runs, such as --version
+        typer.echo(f"genrescope: the output cannot be written: {error.strerror}", err=True)
+        os._exit(1)
     except SystemExit as stop:
         if stop.code in (None, 0):
             if "torch" in sys.modules:  # training libraries tidy up behind themselves

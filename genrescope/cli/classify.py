@@ -47,6 +47,8 @@ def classify(
     exit code is 0 if all went well, 1 if some input failed (standard error says which and why),
     2 if the command was wrong.
     """
+    if "" in paths:
+        raise typer.BadParameter("a path is empty; name a file or a folder")
     if as_json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")
     if out and not (as_json or as_csv):

@@ -49,16 +49,19 @@ def export(
     from genrescope.lab.training.run import Run
     from genrescope.model.card import protocol_of
 
+    trained = [Run.load(path) for path in runs]
+    proof = [Run.load(path) for path in evidence or ()]
+    rows = degradation_rows(degradations, proof or trained) if degradations else ()
     bundle = ship(
-        [Run.load(path) for path in runs],
+        trained,
         FeatureStore.load(data),
         out,
         name=name,
         licence=licence,
         created=today(),
         command=shlex.join(["genrescope", *sys.argv[1:]]),
-        evidence=[Run.load(path) for path in evidence or ()],
-        degradations=degradation_rows(degradations) if degradations else (),
+        evidence=proof,
+        degradations=rows,
         last=last,
     )
     for row in bundle.metrics:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from genrescope.lab.reproduction.plan import Cell
     from genrescope.signal.feature_config import FeatureConfig
 
-_QUICK_TRACKS = 8  # of a genre
+_QUICK_TRACKS = 6  # of a genre
 
 
 def reproduce(

@@ -91,4 +91,6 @@ def _checked(path: Path) -> Found:
 def _unreadable(error: OSError) -> Found:
     path = str(error.filename)
     reason = f"the folder cannot be read ({error.strerror})"
-    return Found(path, AudioError(path, reason, "Check its permissions."))
+    denied = isinstance(error, PermissionError)
+    remedy = "Check its permissions." if denied else "Check the path and the disk."
+    return Found(path, AudioError(path, reason, remedy))

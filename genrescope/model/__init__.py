@@ -9,17 +9,28 @@ if TYPE_CHECKING:
     from genrescope.model.classifier import Classifier, Clip
     from genrescope.model.prediction import Prediction, Segment
     from genrescope.model.similar import Catalogue, Match
+    from genrescope.signal.waveform import Waveform
 
-__all__ = ["Bundle", "Catalogue", "Classifier", "Clip", "Match", "Prediction", "Segment"]
+__all__ = [
+    "Bundle",
+    "Catalogue",
+    "Classifier",
+    "Clip",
+    "Match",
+    "Prediction",
+    "Segment",
+    "Waveform",
+]
 
 _HOMES = {
-    "Bundle": "bundle",
-    "Catalogue": "similar",
-    "Classifier": "classifier",
-    "Clip": "classifier",
-    "Match": "similar",
-    "Prediction": "prediction",
-    "Segment": "prediction",
+    "Bundle": "model.bundle",
+    "Catalogue": "model.similar",
+    "Classifier": "model.classifier",
+    "Clip": "model.classifier",
+    "Match": "model.similar",
+    "Prediction": "model.prediction",
+    "Segment": "model.prediction",
+    "Waveform": "signal.waveform",
 }
 
 
@@ -29,7 +40,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"genrescope.model.{_HOMES[name]}"), name)
+    return getattr(import_module(f"genrescope.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -235,7 +235,7 @@ def plain(value: Any) -> str:
     """A value in a table's cell."""
     if isinstance(value, dict):
         return ", ".join(
-            f"{key} {plain(some)}" for key, some in value.items() if some not in ({}, [])
+            f"{key} {plain(some)}" for key, some in value.items() if some not in ({}, [], "")
         )
     if isinstance(value, list):
         return ", ".join(plain(some) for some in value)

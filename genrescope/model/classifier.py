@@ -28,6 +28,7 @@ from genrescope.signal.features import spectrogram, standardise
 from genrescope.signal.waveform import Waveform
 from genrescope.signal.windows import grid, take
 
+TOO_LITTLE_S = 0.5  # no genre is told by less, whatever the net makes of it
 SILENCE_PEAK = 1e-4  # -80 dBFS: below the noise of any room, above dither
 _BATCH = 8  # windows at a time: little new memory to page in, and none that grows
 _MAX_THREADS = 4  # a net this small gains nothing beyond
@@ -56,6 +57,8 @@ class Classifier:
 
     def __init__(self, bundle: Bundle, *, threads: int | None = None) -> None:
         """As `load`, for a bundle already read."""
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads must be at least 1, not {threads}")
         self.bundle = bundle
         self._session = _session(bundle, threads or min(_MAX_THREADS, n_cores()))
 
@@ -74,6 +77,7 @@ class Classifier:
 
         Raises:
             BundleError: it is missing, damaged, or its net is not what it says.
+            ValueError: ``threads`` is below 1.
         """
         ready = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
         return cls(ready, threads=threads)
@@ -151,7 +155,8 @@ class Classifier:
 
     def _doubts(self, clip: Clip, clip_probs: NDArray[np.float64]) -> Iterator[str]:
         bundle = self.bundle
-        if clip_probs.max() < bundle.thresholds.get(UNCERTAIN, 0.0):
+        unsure = clip_probs.max() < bundle.thresholds.get(UNCERTAIN, 0.0)
+        if unsure or clip.duration_s < TOO_LITTLE_S:
             yield UNCERTAIN
         if bundle.no_music is not None:
             score = bundle.no_music.score(clip.log_mel, frame_rate=bundle.features.frame_rate)
@@ -241,6 +246,12 @@ def _softmax(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _resampled(waveform: Waveform, sr: int, name: str, max_duration_s: float | None) -> Waveform:
+    if np.asarray(waveform.samples).dtype.kind != "f":
+        raise AudioError(
+            name, "its samples are whole numbers", "Divide them, so that they lie in -1 to 1."
+        )
+    if waveform.sr <= 0:
+        raise AudioError(name, f"its sample rate is {waveform.sr} Hz", "Give the true one.")
     samples = np.asarray(waveform.samples, np.float32)
     if samples.ndim != 1 or not len(samples):
         raise AudioError(name, "it holds no samples of one channel", "Mix it down to mono.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import quote_plus
 
@@ -24,7 +23,7 @@ class Match:
 
     Attributes:
         track_id, genre: as in the catalogue.
-        artist, title: None where unknown; never both.
+        artist, title: None where unknown; never both, for what has no name is not suggested.
         similarity: cosine of the embeddings, -1 to 1.
         search_url: a web search for it.
     """
@@ -73,15 +72,12 @@ class Catalogue:
     def __len__(self) -> int:
         return len(self.track)
 
-    def nearest(
-        self, embedding: NDArray[np.floating], *, n: int = 5, exclude: Collection[str] = ()
-    ) -> list[Match]:
+    def nearest(self, embedding: NDArray[np.floating], *, n: int = 5) -> list[Match]:
         """The most similar tracks that have a name, best first, each recording once.
 
         Args:
             embedding: (d,), of any length but zero; zeros (a silent clip) match nothing.
             n: how many at most.
-            exclude: track IDs to leave out.
 
         Raises:
             ValueError: ``embedding`` is not of the catalogue's dimension.
@@ -100,7 +96,7 @@ class Catalogue:
             name = (artist.casefold(), title.casefold())
             if len(matches) >= n:
                 break
-            if self.track[i] in exclude or not (artist or title) or name in seen:
+            if not (artist or title) or name in seen:
                 continue
             seen.add(name)
             matches.append(

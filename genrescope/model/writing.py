@@ -9,12 +9,28 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from genrescope.errors import BundleError
 from genrescope.model import schema
 from genrescope.model.bundle import Bundle
 from genrescope.model.card import model_card
 from genrescope.model.novelty import NoMusic
 from genrescope.signal.feature_config import FeatureConfig
 from genrescope.whole import whole
+
+
+def check_free(folder: str | os.PathLike[str]) -> None:
+    """Refuse a folder that holds something other than a bundle, before hours rest on it.
+
+    Raises:
+        BundleError: it does, or is no folder.
+    """
+    folder = Path(folder)
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise BundleError(f"{folder}: is a file; name a folder for the bundle")
+    if any(folder.iterdir()) and not (folder / "bundle.json").exists():
+        raise BundleError(f"{folder}: holds something else; name an empty folder, or a new one")
 
 
 def write_bundle(

@@ -80,9 +80,10 @@ class Input:
         """Raise what failed in a callback: an AudioError, or the interrupt itself."""
         if isinstance(self._failure, Exception):
             detail = getattr(self._failure, "strerror", None) or str(self._failure)
-            raise AudioError(
-                self.name, f"it cannot be read ({detail})", "Check the disk, or copy it again."
-            ) from self._failure
+            remedy = "Check the disk, or copy it again."
+            if isinstance(self._failure, TypeError):
+                remedy = "Pass a file that is open in binary mode."
+            raise AudioError(self.name, f"it cannot be read ({detail})", remedy) from self._failure
         if self._failure is not None:
             raise self._failure
 

@@ -121,8 +121,8 @@ def _add_similar(routes: APIRouter, service: Service) -> None:
         "/similar",
         operation_id="similar",
         summary="Find the nearest tracks of the catalogue",
-        description="Takes the embedding of a `classify` answer as JSON, or a recording as "
-        "multipart/form-data.",
+        description="Takes the embedding of a `classify` answer as JSON, with `n` if five are not "
+        "wanted, or a recording alone as multipart/form-data.",
         response_description="the nearest tracks, nearest first; none for silence",
         responses={200: {"model": schemas.SimilarAnswer}, **_WORK_FAULTS},
         openapi_extra=_body(
@@ -194,3 +194,5 @@ def _add_facts(routes: APIRouter, service: Service) -> None:
         }
         facts = service.engine.describe()
         return JSONResponse({**facts, "limits": limits, "version": __version__})
+
+    routes.add_api_route("/bundle", bundle, methods=["HEAD"], include_in_schema=False)

@@ -18,6 +18,8 @@ from genrescope.web.gate import LOCAL_HOSTS, Gate
 from genrescope.web.limits import Limits
 from genrescope.web.service import Service
 
+LOOK = ["GET", "HEAD"]
+
 DESCRIPTION = (
     "Send a recording, get its genre: probabilities of every genre, a timeline, the nearest "
     "tracks of a catalogue, and a more beautiful version of the recording. Nothing that is sent "
@@ -89,25 +91,25 @@ def _page_router(app: FastAPI, service: Service) -> APIRouter:
     assets = pages.Assets()
     cached: list[pages.Asset] = []
 
-    @router.api_route("/", methods=["GET", "HEAD"])
+    @router.api_route("/", methods=LOOK)
     async def page(request: Request) -> Response:
         return assets.answer("index.html", request)
 
-    @router.get("/static/{path:path}")
+    @router.api_route("/static/{path:path}", methods=LOOK)
     async def static(path: str, request: Request) -> Response:
         return assets.answer(path, request)
 
-    @router.get("/favicon.ico")
+    @router.api_route("/favicon.ico", methods=LOOK)
     async def favicon(request: Request) -> Response:
         return assets.answer("favicon.svg", request)
 
-    @router.get("/api/v1/docs")
+    @router.api_route("/api/v1/docs", methods=LOOK)
     async def docs(request: Request) -> Response:
         if not cached:
             cached.append(pages.asset(pages.reference(app.openapi()), "text/html; charset=utf-8"))
         return cached[0].answer(request)
 
-    @router.get("/metrics")
+    @router.api_route("/metrics", methods=LOOK)
     async def prometheus() -> Response:
         return PlainTextResponse(service.metrics.text(), media_type=metrics.CONTENT_TYPE)
 

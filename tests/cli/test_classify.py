@@ -184,6 +184,13 @@ def test_silence_gets_no_label(run: Any, tmp_path: Path) -> None:
     assert (answer["genre"], answer["timeline"]) == (None, [])
 
 
+def test_an_empty_path_is_a_wrong_command(run: Any, music: Path, tmp_path: Path) -> None:
+    result = run("--out", tmp_path / "x.jsonl", music, "")
+    assert result.exit_code == 2
+    assert "a path is empty" in " ".join(result.stderr.replace("│", " ").split())
+    assert not (tmp_path / "x.jsonl").exists()
+
+
 def test_two_formats_at_once_are_a_wrong_command(run: Any, music: Path) -> None:
     result = run("--json", "--csv", music)
     assert result.exit_code == 2

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 import soundfile as sf
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Route,
+    expect,
+    sync_playwright,
+)
 from web.serving import Running, music, serve, wav
 
 from genrescope.web.app import create_app
@@ -187,6 +196,61 @@ def test_what_cannot_be_used_is_said_in_words(browser: Browser, server: Running)
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Start")).to_be_focused()
+    page.context.close()
+
+
+def test_what_stands_between_may_be_tried_again(browser: Browser, server: Running) -> None:
+    page, _ = opened(browser, server)
+    retry = page.get_by_role("button", name="Try again")
+    song = {"name": "a.wav", "mimeType": "audio/wav", "buffer": wav(music(4))}
+    for status in (429, 404):
+        answer = partial(Route.fulfill, status=status)
+        page.route("**/api/v1/classify", lambda route, _, answer=answer: answer(route))
+        page.set_input_files("#file", song)
+        expect(retry).to_be_visible()
+        page.unroute("**/api/v1/classify")
+        retry.click()
+        expect(page.locator("#result")).to_be_visible(timeout=RESULT_MS)
+    page.context.close()
+
+
+def test_a_server_that_falls_silent_is_given_up(browser: Browser, server: Running) -> None:
+    page = browser.new_context().new_page()
+    page.clock.install()
+    page.goto(server.url)
+    page.route("**/api/v1/classify", lambda route: None)  # no answer, ever
+    song = {"name": "a.wav", "mimeType": "audio/wav", "buffer": wav(music(4))}
+    page.set_input_files("#file", song)
+    expect(page.get_by_text("Listening to “a.wav”.").first).to_be_visible()
+    page.clock.fast_forward(121_000)
+    expect(page.get_by_role("alert")).to_contain_text("The server did not answer")
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    page.context.close()
+
+
+WORDS = """async () => {
+  const { honesty, others } = await import("/static/words.js");
+  const row = (protocol, part) =>
+    ({ protocol, part, level: "track", n: 50, accuracy: 0.7, low: 0.6, high: 0.8 });
+  const told = (...metrics) => honesty({ metrics, labels: ["a", "b", "c"] });
+  return [
+    told(row("fault-filtered", "valid"), row("artists", "test")),
+    told(row("tracks", "test")),
+    told(row("windows", "test")),
+    others(["a", "b"], [], 3),
+    others(["a", "b", "c"], [], 3),
+  ];
+}"""
+
+
+def test_its_words_say_what_the_figures_say(browser: Browser, server: Running) -> None:
+    page, _ = opened(browser, server)
+    artists, tracks, windows, some, every = page.evaluate(WORDS)
+    assert "70.0 % of 50 tracks by artists they had never heard" in artists
+    assert "they had never heard, some by artists they had" in tracks
+    assert windows == "It knows 3 genres and names one of them whatever it hears."
+    assert some == "Nine times in ten it is one of these: A or B."
+    assert every == ""
     page.context.close()
 
 

@@ -114,6 +114,10 @@ def _feature(key: str, value: Any) -> Change:
     return lambda payload: payload["features"].__setitem__(key, value)
 
 
+def _features(**values: Any) -> Change:
+    return lambda payload: payload["features"].update(values)
+
+
 def _metric(key: str, value: Any) -> Change:
     return lambda payload: payload["metrics"][0].__setitem__(key, value)
 
@@ -146,7 +150,8 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "an absurd sr": (_feature("sr", 10**12), "sr"),
     "an absurd n_fft": (_feature("n_fft", 2**40), "n_fft"),
     "a text for a number": (_feature("hop_length", "1708"), "hop_length"),
-    "bands without end": (_feature("n_mels", 60_000), "bands"),
+    "bands without end": (_features(n_fft=2**16, n_mels=None), "bands"),
+    "more bands than bins": (_feature("n_mels", 60_000), "n_mels must be at most"),
     "frames without end": (_feature("hop_length", 1), "frames per second"),
     "fmax below fmin": (_feature("fmin", 11_025.0), "fmin"),
     "a window of no length": (_set("window_s", 0), "window_s"),

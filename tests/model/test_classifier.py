@@ -125,6 +125,11 @@ def test_a_short_clip_is_repeated_and_flagged(tiny: Classifier) -> None:
     assert prediction.times.tolist() == [[0, prediction.duration_s]]
 
 
+def test_less_than_half_a_second_is_never_told_for_certain(tiny: Classifier) -> None:
+    assert "uncertain" in tiny.classify(tone("rock", seconds=0.4)).flags
+    assert "uncertain" not in tiny.classify(tone("rock", seconds=0.6)).flags
+
+
 @pytest.mark.parametrize("peak", [0.0, 5e-5])
 def test_a_silent_clip_has_no_label(tiny: Classifier, peak: float) -> None:
     prediction = tiny.classify(Waveform(noise(5 * SR, peak=peak), SR))
@@ -189,6 +194,19 @@ def test_samples_that_are_no_sound_are_refused(
 ) -> None:
     with pytest.raises(AudioError, match="my recording"):
         tiny.classify(Waveform(samples.astype(np.float32), SR), name="my recording")
+
+
+def test_a_waveform_of_whole_numbers_or_without_a_rate_is_refused(tiny: Classifier) -> None:
+    with pytest.raises(AudioError, match="whole numbers"):
+        tiny.classify(Waveform(np.full(SR, 1000, np.int16), SR))  # type: ignore[arg-type]
+    with pytest.raises(AudioError, match="sample rate is 0 Hz"):
+        tiny.classify(Waveform(np.full(SR, 0.1, np.float32), 0))
+
+
+@pytest.mark.parametrize("threads", [0, -3])
+def test_a_classifier_has_a_thread(tiny_bundle: Path, threads: int) -> None:
+    with pytest.raises(ValueError, match="threads must be at least 1"):
+        Classifier.load(tiny_bundle, threads=threads)
 
 
 def test_less_than_a_sample_is_refused(tiny: Classifier) -> None:

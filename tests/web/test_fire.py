@@ -313,6 +313,18 @@ def test_files_are_sent_once(client: httpx.Client) -> None:
     assert (again.status_code, again.content) == (304, b"")
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/static/style.css", "/favicon.ico", "/metrics",
+     *(f"/api/v1/{name}" for name in ("docs", "bundle", "healthz", "openapi.json"))],
+)  # fmt: skip
+def test_what_can_be_read_can_be_looked_at(client: httpx.Client, path: str) -> None:
+    answer = client.head(path)
+    assert answer.status_code == 200
+    assert answer.content == b""
+    assert answer.headers["content-type"] == client.get(path).headers["content-type"]
+
+
 def test_the_page_holds_nothing_inline_and_nothing_from_elsewhere(client: httpx.Client) -> None:
     static = Path(pages.__file__).parent / "static"
     for page in (client.get("/").text, client.get("/api/v1/docs").text):

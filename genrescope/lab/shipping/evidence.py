@@ -158,26 +158,50 @@ def metric_rows(
     return rows
 
 
-def degradation_rows(path: Path) -> list[dict[str, Any]]:
+def degradation_rows(path: Path, evidence: Sequence[Run]) -> list[dict[str, Any]]:
     """The rows of a bundle's degradations from what ``evaluate --degrade --json`` printed.
 
+    Args:
+        path: of the file.
+        evidence: the runs whose own bundle was degraded.
+
     Raises:
-        GenrescopeError: the file is something else.
+        GenrescopeError: the file is something else, or of other genres or another protocol than
+            the evidence.
     """
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
-        return [
+        rows = [
             {
-                **{key: row[key] for key in ("name", "n", "drop", "sink", "sink_share")},
-                "accuracy": row["accuracy"]["value"],
-                "low": row["accuracy"]["low"],
-                "high": row["accuracy"]["high"],
-                "flagged": {flag: row["flagged"].get(flag, 0.0) for flag in DOUBTS},
+                **{key: row[key] for key in ("name", "n", "sink")},
+                **{key: _share(row[key]) for key in ("drop", "sink_share")},
+                "accuracy": _share(row["accuracy"]["value"]),
+                "low": _share(row["accuracy"]["low"]),
+                "high": _share(row["accuracy"]["high"]),
+                "flagged": {flag: _share(row["flagged"].get(flag, 0.0)) for flag in DOUBTS},
             }
             for row in report["degradations"]
         ]
-    except (OSError, ValueError, KeyError, TypeError):
+        protocol = report["split"]["protocol"]
+        if not rows:
+            raise ValueError("no rows")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise GenrescopeError(f"{path}: not what evaluate --degrade --json prints.") from None
+    protocols = {run.config["split"]["protocol"] for run in evidence}
+    strange = sorted({row["sink"] for row in rows}.difference(*(run.labels for run in evidence)))
+    if strange or protocol not in protocols:
+        raise GenrescopeError(
+            f"{path}: is of {', '.join(strange) or protocol}, and the evidence of "
+            f"{', '.join(evidence[0].labels if strange else sorted(protocols))}."
+        )
+    return rows
+
+
+def _share(value: Any) -> float:
+    number = float(value)
+    if not -1 <= number <= 1:
+        raise ValueError(f"{value} is no share")
+    return number
 
 
 def _error_across(one: Evidence, folds: Sequence[int]) -> float:

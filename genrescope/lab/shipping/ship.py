@@ -6,7 +6,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 import numpy as np
@@ -28,7 +28,7 @@ from genrescope.lab.shipping.novelty import fit_no_music
 from genrescope.lab.training.run import Run, n_frames_of
 from genrescope.lab.training.train import mean_probs
 from genrescope.model.bundle import Bundle
-from genrescope.model.writing import write_bundle
+from genrescope.model.writing import check_free, write_bundle
 
 PARITY = 1e-3
 EMBEDDING_SIZE = 64
@@ -121,11 +121,14 @@ def ship(
         last: take the last epoch of every run, not the one its valid part chose.
 
     Raises:
-        GenrescopeError: runs that do not fit each other, a net that ONNX Runtime does not
-            compute alike, or no held-out clip anywhere.
+        GenrescopeError: runs that do not fit each other, evidence of another recipe, a net that
+            ONNX Runtime does not compute alike, or no held-out clip anywhere.
+        BundleError: ``out`` holds something else.
     """
     first = runs[0]
     _check_alike(runs)
+    _check_evidence(runs, evidence)
+    check_free(out)
     # What held nothing out ships its last epoch, and is judged by the last of its evidence.
     last = last or not first.fold.valid
     judged = gather(evidence or runs, store, last=last)
@@ -156,10 +159,29 @@ def ship(
 
 def _check_alike(runs: Sequence[Run]) -> None:
     first = runs[0]
-    for run in runs[1:]:
+    for i, run in enumerate(runs):
+        if run.path.resolve() in [other.path.resolve() for other in runs[:i]]:
+            raise GenrescopeError(f"{run.path}: is named twice; once it counts as much.")
         same = (run.features, run.labels, run.recipe.window_s)
         if same != (first.features, first.labels, first.recipe.window_s):
             raise GenrescopeError(f"{run.path}: has other inputs or labels than {first.path}.")
+
+
+def _check_evidence(runs: Sequence[Run], evidence: Sequence[Run]) -> None:
+    """The card calls its figures those of the same recipe; so they must be."""
+    first = runs[0]
+    recipes = [run.recipe for run in runs]
+    for run in evidence:
+        same = {
+            "genres": run.labels == first.labels,
+            "input": run.features == first.features,
+            "recipe": run.recipe in recipes,
+        }
+        if not all(same.values()):
+            what = ", ".join(name for name, is_so in same.items() if not is_so)
+            raise GenrescopeError(
+                f"{run.path}: is no evidence for {first.path}: they differ in {what}."
+            )
 
 
 @dataclass(frozen=True)
@@ -225,10 +247,15 @@ def _catalogue(served: Whitened, run: Run, store: FeatureStore, tracks: Sequence
         embedding=np.stack(rows).astype(np.float16),
         track=np.array(tracks),
         artist=np.array([facts[t].artist or "" for t in tracks]),
-        title=np.array([facts[t].title or "" for t in tracks]),
+        title=np.array([facts[t].title or _name_of(t) for t in tracks]),
         genre=np.array([facts[t].genre for t in tracks]),
     )
     return file.getvalue()
+
+
+def _name_of(track_id: str) -> str:
+    """What to call a track without a title: its file, unless that is but a number of GTZAN's."""
+    return "" if track_id in gtzan.by_id() else PurePosixPath(track_id).stem
 
 
 def _training(runs: Sequence[Run], tracks: list[str], command: str) -> dict[str, Any]:

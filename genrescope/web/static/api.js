@@ -2,6 +2,7 @@
 
 const BASE = "/api/v1/";
 const PATIENCE = 3; // how often a busy server is asked again
+const SILENCE_MS = 120_000; // without a byte sent or an answer, the server is gone
 
 export class ApiError extends Error {
   constructor(status, { code, message, remedy }) {
@@ -60,9 +61,19 @@ function exchange(path, body, { responseType, onProgress, signal }) {
     const request = new XMLHttpRequest();
     request.open("POST", BASE + path);
     request.responseType = responseType;
-    if (onProgress) {
-      request.upload.addEventListener("progress", (e) => onProgress(e.loaded / e.total));
-    }
+    let timer = 0;
+    const wait = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        reject(new ApiError(0, UNREACHABLE));
+        request.abort();
+      }, SILENCE_MS);
+    };
+    request.upload.addEventListener("progress", (e) => {
+      wait();
+      onProgress?.(e.loaded / e.total);
+    });
+    request.addEventListener("loadend", () => clearTimeout(timer));
     request.addEventListener("load", () =>
       resolve({
         status: request.status,
@@ -74,6 +85,7 @@ function exchange(path, body, { responseType, onProgress, signal }) {
     request.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")));
     signal?.addEventListener("abort", () => request.abort());
     if (typeof body === "string") request.setRequestHeader("Content-Type", "application/json");
+    wait();
     request.send(body);
   });
 }

@@ -195,7 +195,8 @@ async function listenTo(sound) {
 const again = () => listenTo(last);
 
 /** Whether the same recording may be taken another time: the fault was not the recording's. */
-const mayPass = ({ status }) => status === 0 || status === 408 || status >= 500;
+const mayPass = ({ status, code }) =>
+  code === "unreachable" || status === 408 || status === 429 || status >= 500;
 
 function showProgress(share) {
   $("progress").hidden = share >= 1 || last.blob.size < 2 ** 20;

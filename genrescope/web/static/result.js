@@ -19,7 +19,7 @@ export function showVerdict(answer) {
   $("genre").className = `genre ${silent ? "" : hue(answer.genre)}`;
   $("confidence").textContent = silent
     ? ""
-    : [confidence(ranking, answer.flags), others(answer.genres, answer.flags)]
+    : [confidence(ranking, answer.flags), others(answer.genres, answer.flags, labels.length)]
         .filter(Boolean)
         .join(" ");
   const notes = answer.flags.filter((flag) => flag in FLAGS).map((flag) => FLAGS[flag]);

@@ -29,15 +29,17 @@ export function confidence(ranking, flags) {
   if (flags.includes("uncertain")) {
     return `It is not sure: ${percent(p)}. It may as well be ${genreName(second)} (${percent(q)}), or something it has never learned, or no music at all.`;
   }
-  if (p >= 0.9) return `It has hardly a doubt: ${percent(p)}.`;
-  if (p >= 0.7) return `It is quite sure: ${percent(p)}. ${runnerUp}`;
+  const brief = flags.includes("short"); // too little to be sure by, whatever the number
+  if (p >= 0.9 && !brief) return `It has hardly a doubt: ${percent(p)}.`;
+  if (p >= 0.7 && !brief) return `It is quite sure: ${percent(p)}. ${runnerUp}`;
   if (p >= 0.5) return `Rather likely: ${percent(p)}. ${runnerUp}`;
   return `A cautious guess: ${percent(p)} for ${genreName(first)}. ${runnerUp}`;
 }
 
-/** The genres it may well be, as a sentence; none where there is one alone, or nothing to tell. */
-export function others(genres, flags) {
-  if (genres.length < 2 || genres.length > 4 || flags.includes("no music")) return "";
+/** The genres it may well be, of `total`, as a sentence; none where that would tell nothing. */
+export function others(genres, flags, total) {
+  const few = genres.length > 1 && genres.length < Math.min(total, 5);
+  if (!few || flags.includes("no music")) return "";
   const names = genres.map(genreName);
   return `Nine times in ten it is one of these: ${names.slice(0, -1).join(", ")} or ${names.at(-1)}.`;
 }
@@ -51,14 +53,24 @@ export const FLAGS = {
 /** A loudness as musicians write it. */
 export const lufs = (value) => `${String(value).replace("-", "−")} LUFS`;
 
-/** The bundle's own accuracy as a sentence, or none when it carries no figure. */
+// Whom models of the same recipe did not learn from; the most telling first.
+const UNHEARD = {
+  artists: "by artists they had never heard",
+  "fault-filtered": "by artists they had never heard",
+  tracks: "they had never heard, some by artists they had",
+};
+
+/** The bundle's own accuracy as a sentence, or none when it carries no figure that is worth one. */
 export function honesty({ metrics, labels }) {
   const knows = `It knows ${labels.length} genres and names one of them whatever it hears.`;
-  const tracks = metrics.filter((m) => m.protocol === "fault-filtered" && m.level === "track");
-  const metric = tracks.find((m) => m.part === "test") ?? tracks[0];
+  const ofTracks = metrics.filter((m) => m.level === "track");
+  const metric = Object.keys(UNHEARD)
+    .flatMap((protocol) => ["test", "valid"].map((part) => ({ protocol, part })))
+    .map((want) => ofTracks.find((m) => m.protocol === want.protocol && m.part === want.part))
+    .find(Boolean);
   if (!metric) return knows;
   const [right, low, high] = [metric.accuracy, metric.low, metric.high].map(tenth);
-  return `How honest is the number? Trained without ${metric.n} tracks by other artists, it named the right genre of ${right} % of them (95 % interval ${low} to ${high}). ${knows}`;
+  return `How honest is the number? Models of the same recipe named the right genre of ${right} % of ${metric.n} tracks ${UNHEARD[metric.protocol]} (95 % interval ${low} to ${high}). ${knows}`;
 }
 
 const tenth = (p) => (p * 100).toFixed(1);

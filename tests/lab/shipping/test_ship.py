@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import torch
 from genrescope.data.splits import make_split
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
-from genrescope.errors import GenrescopeError
+from genrescope.errors import BundleError, GenrescopeError
 from genrescope.lab.evaluation.degrade import Degraded
 from genrescope.lab.metrics import Interval, fit_temperature
 from genrescope.lab.shipping import novelty
@@ -28,7 +29,7 @@ from genrescope.lab.shipping.evidence import (
     run_examples,
 )
 from genrescope.lab.shipping.novelty import COUNTEREXAMPLES, made_clips
-from genrescope.lab.shipping.ship import ship
+from genrescope.lab.shipping.ship import Whitened, _catalogue, ship
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run, all_tracks, begin
 from genrescope.lab.training.train import mean_probs, predict_windows
@@ -196,23 +197,87 @@ def test_no_temperature_is_fitted_on_a_test_part(
     assert bundle.temperature == pytest.approx(fit_temperature(valid.logits, valid.labels))
 
 
-def test_degradations_are_read_from_what_evaluate_prints(tmp_path: Path) -> None:
-    interval = Interval(0.5, 0.4, 0.6)
-    row = Degraded("hall", 98, interval, 0.1, "jazz", 0.25, 0.2, {"uncertain": 0.1})
+HALL = Degraded("hall", 98, Interval(0.5, 0.4, 0.6), 0.1, "b", 0.25, 0.2, {"uncertain": 0.1})
+
+
+def _report(tmp_path: Path, *, protocol: str = "tracks", **changed: object) -> Path:
     file = tmp_path / "degraded.json"
-    file.write_text(json.dumps({"degradations": [row.to_dict()]}))
-    assert degradation_rows(file) == [
-        {"name": "hall", "n": 98, "drop": 0.1, "sink": "jazz", "sink_share": 0.25,
+    rows = [HALL.to_dict() | changed]
+    file.write_text(json.dumps({"split": {"protocol": protocol}, "degradations": rows}))
+    return file
+
+
+def test_degradations_are_read_from_what_evaluate_prints(
+    runs: dict[str, Run], tmp_path: Path
+) -> None:
+    assert degradation_rows(_report(tmp_path), [runs["a"]]) == [
+        {"name": "hall", "n": 98, "drop": 0.1, "sink": "b", "sink_share": 0.25,
          "accuracy": 0.5, "low": 0.4, "high": 0.6, "flagged": {"uncertain": 0.1, "no music": 0.0}}
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"degradations": [{}]}'])
-def test_what_is_no_report_of_degradations_is_refused(tmp_path: Path, text: str) -> None:
+def test_degradations_of_another_model_are_refused(runs: dict[str, Run], tmp_path: Path) -> None:
+    with pytest.raises(GenrescopeError, match=r"is of jazz, and the evidence of a, b, c"):
+        degradation_rows(_report(tmp_path, sink="jazz"), [runs["a"]])
+    with pytest.raises(GenrescopeError, match=r"is of artists, and the evidence of tracks"):
+        degradation_rows(_report(tmp_path, protocol="artists"), [runs["a"]])
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"degradations": [{}]}', '{"degradations": []}'])
+def test_what_is_no_report_of_degradations_is_refused(
+    runs: dict[str, Run], tmp_path: Path, text: str
+) -> None:
     file = tmp_path / "other.json"
     file.write_text(text)
     with pytest.raises(GenrescopeError, match=r"other\.json: not what evaluate"):
-        degradation_rows(file)
+        degradation_rows(file, [runs["a"]])
+
+
+@pytest.mark.parametrize(
+    "changed", [{"drop": float("nan")}, {"flagged": [1]}, {"accuracy": {"value": "x"}}, {"drop": 7}]
+)
+def test_damaged_degradations_are_refused(
+    runs: dict[str, Run], tmp_path: Path, changed: dict[str, object]
+) -> None:
+    with pytest.raises(GenrescopeError, match="not what evaluate"):
+        degradation_rows(_report(tmp_path, **changed), [runs["a"]])
+
+
+def test_evidence_is_of_the_same_recipe_and_each_run_counts_once(
+    store: FeatureStore, runs: dict[str, Run], tmp_path: Path
+) -> None:
+    split = make_split("tracks", store.facts, n_folds=3)
+    other = replace(RECIPE, epochs=1)
+    begin(store, split, other, fold=0, seed=0, out=tmp_path / "other").run()
+    with pytest.raises(GenrescopeError, match=r"is no evidence for .*: they differ in recipe"):
+        ship([runs["all"]], store, tmp_path / "x", evidence=[Run.load(tmp_path / "other")], **ABOUT)
+    with pytest.raises(GenrescopeError, match="is named twice"):
+        ship([runs["a"], runs["a"]], store, tmp_path / "x", **ABOUT)
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(
+    store: FeatureStore, runs: dict[str, Run], tmp_path: Path
+) -> None:
+    (tmp_path / "poem.txt").write_text("mine")
+    for out in (tmp_path, tmp_path / "poem.txt"):
+        with pytest.raises(BundleError, match=r"holds something else|is a file"):
+            ship([runs["a"]], store, out, **ABOUT)
+    assert [path.name for path in tmp_path.iterdir()] == ["poem.txt"]
+
+
+def test_a_track_without_a_title_is_called_as_its_file(
+    store: FeatureStore, runs: dict[str, Run], tmp_path: Path
+) -> None:
+    ids = [f"fado/live/{track.track_id}.mp3" for track in store.facts[:1]]
+    facts = (replace(store.facts[0], track_id=ids[0], title=None), *store.facts[1:])
+    untitled = replace(store, facts=facts)
+    bundle = ship([runs["a"]], store, tmp_path / "a", **ABOUT)
+    assert Catalogue.load(bundle).title[0].startswith("title")
+    net = Whitened(runs["a"].net(), np.eye(48, dtype=np.float32), size=4).eval()
+    raw = _catalogue(net, runs["a"], untitled, ids)
+    with np.load(io.BytesIO(raw)) as catalogue:
+        assert catalogue["title"].tolist() == ["t0"]
 
 
 def test_calibration_is_measured_by_other_artists_temperatures() -> None:
