@@ -63,6 +63,16 @@ def test_any_number_of_frames_gives_logits(name: str, factor: float) -> None:
 
 
 @every_net
+def test_a_net_works_on_the_device_it_is_put_on(name: str) -> None:
+    """The meta device computes nothing, and as a GPU does refuses what was left on another."""
+    net = _small(name).train().to("meta")
+    embedding = net.embed(_input(name, factor=2.5).to("meta"))
+    answers = (net.head(embedding), *net.branch_logits(embedding))
+    torch.stack([logits.mean() for logits in answers]).sum().backward()
+    assert {p.grad.device.type for p in net.parameters() if p.grad is not None} == {"meta"}
+
+
+@every_net
 def test_every_parameter_gets_a_gradient(name: str) -> None:
     net = _small(name).train()
     y, embedding = torch.tensor([0, 1, 2]), net.embed(_input(name, factor=2.5))
