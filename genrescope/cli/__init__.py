@@ -132,6 +132,8 @@ def main() -> None:
     try:
         app(prog_name="genrescope")
     except OSError as error:  # of what is said before any verb runs, such as --version
+        if error.errno is None:
+            raise
         typer.echo(f"genrescope: the output cannot be written: {error.strerror}", err=True)
         os._exit(1)
     except SystemExit as stop:

@@ -314,18 +314,21 @@ def run_suite(
     heard: list[Track] = []
     failed: dict[str, str] = {}
     for i, track in enumerate(tracks):
+        said: list[Answer] = []
         try:
-            for k, (name, answer) in enumerate(_answers(track, todo, classify, seed)):
+            for name, answer in _answers(track, todo, classify, seed):
                 if name == CLEAN and SILENT in answer.flags:
                     failed[track.track_id] = SILENT
                     break
-                answers[name].append(answer)
+                said.append(answer)
                 if progress is not None:
-                    progress(i * len(todo) + k + 1, len(tracks) * len(todo), name)
-            else:
-                heard.append(track)
+                    progress(i * len(todo) + len(said), len(tracks) * len(todo), name)
         except AudioError as error:
             failed[track.track_id] = error.reason
+        if len(said) == len(todo):  # all of them or none: the rows are of the same tracks
+            heard.append(track)
+            for name, answer in zip(todo, said, strict=True):
+                answers[name].append(answer)
     if not heard:
         raise GenrescopeError(f"no clip could be judged by: {next(iter(failed.values()))}.")
     truth = np.array([order[track.genre] for track in heard])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from genrescope.data.track import Track
-from genrescope.errors import GenrescopeError
+from genrescope.errors import AudioError, GenrescopeError
 from genrescope.lab import sounds
 from genrescope.lab.evaluation import degrade
 from genrescope.lab.evaluation.degrade import CLEAN, CODECS, DEGRADATIONS, as_file, run_suite
@@ -244,6 +244,23 @@ def test_what_cannot_be_heard_is_left_out_and_named(tracks: list[Track], tmp_pat
     assert found.rows == run_suite(tracks, *arguments, names=["clipping"]).rows
     with pytest.raises(GenrescopeError, match="no clip could be judged by"):
         run_suite(odd, *arguments)
+
+
+def test_a_recording_that_fails_half_way_is_in_no_row(tracks: list[Track]) -> None:
+    asked = 0
+
+    def fails_once(data: bytes) -> Said:
+        nonlocal asked
+        asked += 1
+        if asked == 2:  # the first track, degraded
+            raise AudioError("a file", "it is broken")
+        return hears_height(data)
+
+    found = run_suite(tracks, ["high", "low"], fails_once, names=["clipping"])
+    assert found.failed == {"t0": "it is broken"}
+    assert (
+        found.rows == run_suite(tracks[1:], ["high", "low"], hears_height, names=["clipping"]).rows
+    )
 
 
 def test_tracks_of_other_genres_are_refused(tracks: list[Track]) -> None:
