@@ -43,9 +43,9 @@ def classify(
 ) -> None:
     """Say which genre recordings are.
 
-    Folders are walked. Answers come in the order of the input, as soon as they are known. The
-    exit code is 0 if all went well, 1 if some input failed (standard error says which and why),
-    2 if the command was wrong.
+    Folders are walked for files with an audio file's ending. Answers come in the order of the
+    input, as soon as they are known. The exit code is 0 if all went well, 1 if some input failed
+    (standard error says which and why), 2 if the command was wrong.
     """
     if "" in paths:
         raise typer.BadParameter("a path is empty; name a file or a folder")
