@@ -27,7 +27,8 @@ def export(
         Path | None,
         typer.Option(
             metavar="FILE.json",
-            help="What evaluate --degrade --json said of the evidence's own bundle, for the card.",
+            help="What evaluate --degrade --json said, by the split of the evidence, of the "
+            "evidence's own bundle, for the card.",
         ),
     ] = None,
     last: Annotated[
