@@ -89,6 +89,10 @@ def reproduce(
         },
     )
     typer.echo(f"{len(cells)} cells, {len(cells) - len(todo)} of them done", err=True)
+    if quick:
+        import torch
+
+        torch.set_num_threads(1)  # nets this small lose time to threads
     deadline = time.monotonic() + budget * 60 if budget is not None else None
     stopped, failure = False, None
     try:

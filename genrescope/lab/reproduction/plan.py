@@ -191,7 +191,12 @@ def quick_plan(*, audio: bool) -> tuple[Cell, ...]:
             all_folds=False,
             recipe=cell.recipe
             and replace(
-                cell.recipe, options=TINY[cell.model], epochs=2, excerpts=1, batch_size=32, ema=0.9
+                cell.recipe,
+                options=TINY[cell.model],
+                epochs=1 if cell.input == "stft" else 2,
+                excerpts=1,
+                batch_size=32,
+                ema=0.9,
             ),
         )
         for cell in cells

@@ -100,7 +100,7 @@ def write_report(
     body = [f"<h1>{escape(title)}</h1>"]
     if quick:
         body.append(
-            "<p><b>A quick trial:</b> tiny nets, two epochs, few tracks. It shows that everything "
+            "<p><b>A quick trial:</b> tiny nets, an epoch or two, few tracks. It shows that everything "
             "runs; its figures mean nothing.</p>"
         )
     items = "".join(f"<li><b>{name}</b>: {escape(SPLITS[name].summary)}</li>" for name in PROTOCOLS)
