@@ -100,8 +100,8 @@ def write_report(
     body = [f"<h1>{escape(title)}</h1>"]
     if quick:
         body.append(
-            "<p><b>A quick trial:</b> tiny nets, an epoch or two, few tracks. It shows that everything "
-            "runs; its figures mean nothing.</p>"
+            "<p><b>A quick trial:</b> tiny nets, an epoch or two, few tracks. It shows that "
+            "everything runs; its figures mean nothing.</p>"
         )
     items = "".join(f"<li><b>{name}</b>: {escape(SPLITS[name].summary)}</li>" for name in PROTOCOLS)
     body.append(_ABOUT.format(protocols=items))
