@@ -246,7 +246,7 @@ WORDS = """async () => {
 def test_its_words_say_what_the_figures_say(browser: Browser, server: Running) -> None:
     page, _ = opened(browser, server)
     artists, tracks, windows, some, every = page.evaluate(WORDS)
-    assert "70.0 % of 50 tracks by artists they had never heard" in artists
+    assert "70.0\N{NO-BREAK SPACE}% of 50 tracks by artists they had never heard" in artists
     assert "they had never heard, some by artists they had" in tracks
     assert windows == "It knows 3 genres and names one of them whatever it hears."
     assert some == "Nine times in ten it is one of these: A or B."

@@ -70,7 +70,7 @@ export function honesty({ metrics, labels }) {
     .find(Boolean);
   if (!metric) return knows;
   const [right, low, high] = [metric.accuracy, metric.low, metric.high].map(tenth);
-  return `How honest is the number? Models of the same recipe named the right genre of ${right} % of ${metric.n} tracks ${UNHEARD[metric.protocol]} (95 % interval ${low} to ${high}). ${knows}`;
+  return `How honest is the number? Models of the same recipe named the right genre of ${right}\u00a0% of ${metric.n} tracks ${UNHEARD[metric.protocol]} (95\u00a0% interval ${low} to ${high}). ${knows}`;
 }
 
 const tenth = (p) => (p * 100).toFixed(1);
