@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from genrescope.signal.feature_config import FeatureConfig
 
 _QUICK_TRACKS = 6  # of a genre
+_QUICK_S = 15.0  # of each: room for five windows
 
 
 def reproduce(
@@ -206,19 +207,20 @@ def _data(given: _Given, out: Path, quick: bool) -> Data:
     from functools import partial
 
     from genrescope.lab.reproduction.experiment import Data
-    from genrescope.lab.stores import few
+    from genrescope.lab.stores import few, shortened
 
     def whole() -> FeatureStore:
         store = given.store
         if store is None:
             assert given.music is not None
             store = _made(given.music, "mel", out / "features" / "all-mel")
-        return few(store, _QUICK_TRACKS) if quick else store
+        return shortened(few(store, _QUICK_TRACKS), _QUICK_S) if quick else store
 
     def sound(kind: str) -> FeatureStore:
         assert given.sound is not None
         dataset = _longest(given.sound) if quick else given.sound
-        return _made(dataset, kind, out / "features" / f"audio-{kind}")
+        store = _made(dataset, kind, out / "features" / f"audio-{kind}")
+        return shortened(store, _QUICK_S) if quick else store
 
     makers: dict[tuple[str, str], Callable[[], FeatureStore]] = {("all", "mel"): whole}
     makers |= {("audio", kind): partial(sound, kind) for kind in ("raw", "stft", "mel")}
