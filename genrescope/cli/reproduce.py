@@ -95,7 +95,7 @@ def reproduce(
 
         torch.set_num_threads(1)  # nets this small lose time to threads
     deadline = time.monotonic() + budget * 60 if budget is not None else None
-    stopped, failure = False, None
+    ended: Exception | None = None
     try:
         with _display(len(cells), len(cells) - len(todo)) as (start, progress):
             experiment.run_cells(
@@ -107,17 +107,15 @@ def reproduce(
                 stop=lambda: deadline is not None and time.monotonic() > deadline,
             )
     except KeyboardInterrupt:
-        stopped = True
+        ended = typer.Exit(130)
     except GenrescopeError as error:
-        failure = error
+        ended = error
     left = sum(not is_done(out, c) for c in cells)
     _report(out, every, given.features, quick)
     if left:
         typer.echo(f"{left} of {len(cells)} cells are left; the same command goes on.", err=True)
-    if stopped:
-        raise typer.Exit(130)
-    if failure is not None:
-        raise failure
+    if ended is not None:
+        raise ended
 
 
 def _same_plan(out: Path, plan: dict[str, Any]) -> None:
