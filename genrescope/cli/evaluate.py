@@ -10,6 +10,7 @@ import typer
 
 from genrescope.cli import scores
 from genrescope.cli.scores import Task
+from genrescope.cli.splits import ALL, known_split
 
 if TYPE_CHECKING:
     from genrescope.data.splits import Split
@@ -55,6 +56,7 @@ def evaluate(
             help="windows (leaky), tracks, artists, fault-filtered, or all; fault-filtered for "
             "GTZAN and all for other music if absent.",
             show_default=False,
+            callback=known_split,
         ),
     ] = None,
     part: Annotated[
@@ -215,15 +217,13 @@ def _of_runs(paths: list[Path], source: _Source, part: str | None, *, last: bool
     of_fold: dict[int, Path] = {}
     for run, task in zip(runs, tasks, strict=True):
         same = {
-            "genres": run.labels == runs[0].labels,
             "protocol": task.split.protocol == tasks[0].split.protocol,
             "seed of the split": task.split.seed == tasks[0].split.seed,
             "part": task.part == tasks[0].part,
-            "recipe": run.recipe == runs[0].recipe,
-            "input": run.features == runs[0].features,
         }
-        if not all(same.values()):
-            what = ", ".join(name for name, is_so in same.items() if not is_so)
+        unlike = [*(name for name, is_so in same.items() if not is_so), *run.unlike(runs[0])]
+        if unlike:
+            what = ", ".join(unlike)
             raise GenrescopeError(
                 f"{runs[0].path} and {run.path} differ in {what}; name the folds of one experiment."
             )
@@ -271,16 +271,14 @@ def _split(source: _Source, name: str | None, seed: int) -> Split:
     from genrescope.data import gtzan
     from genrescope.data.check import check_dataset
     from genrescope.data.fold import Fold
-    from genrescope.data.splits import SPLITS, Split, split_for
+    from genrescope.data.splits import Split, split_for
 
     tracks = source.dataset.tracks
     ids = tuple(track.track_id for track in tracks)
     if name is None:
-        name = "fault-filtered" if gtzan.is_gtzan(ids) else "all"
-    if name not in (*SPLITS, "all"):
-        raise typer.BadParameter(f"there is no split {name!r}; there are {', '.join(SPLITS)}, all")
-    if name == "all":
-        return Split("all", seed, (Fold((), (), ids),))
+        name = "fault-filtered" if gtzan.is_gtzan(ids) else ALL
+    if name == ALL:
+        return Split(ALL, seed, (Fold((), (), ids),))
     # Windows need lengths, and what keeps tracks together the files that are the same twice.
     if name != "fault-filtered" and source.store is None:
         with _clips_bar(len(tracks), "measuring") as report:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from genrescope.cli.splits import ALL, known_split
+
 if TYPE_CHECKING:
     from genrescope.data.splits import Split
     from genrescope.data.store import FeatureStore
     from genrescope.lab.training.recipe import Recipe
     from genrescope.lab.training.train import Epoch, Step, Training
-
-ALL = "all"
 
 
 def train(
@@ -48,6 +48,7 @@ def train(
             help="windows (leaky), tracks, artists, fault-filtered, or all to hold nothing back. "
             "If absent: fault-filtered for GTZAN, tracks for other music.",
             show_default=False,
+            callback=known_split,
         ),
     ] = None,
     fold: Annotated[int, typer.Option(min=0, help="Which round of the split.")] = 0,
@@ -167,11 +168,9 @@ def _recipe(path: Path | None, *, net: str | None, kind: str, epochs: int | None
 
 def _split(store: FeatureStore, name: str | None, seed: int) -> Split:
     from genrescope.data import gtzan
-    from genrescope.data.splits import SPLITS, split_for
+    from genrescope.data.splits import split_for
     from genrescope.lab.training.run import all_tracks
 
-    if name not in (None, ALL, *SPLITS):
-        raise typer.BadParameter(f"there is no split {name!r}; there are {', '.join(SPLITS)}, all")
     if name == ALL:
         return all_tracks(store, seed=seed)
     default = "fault-filtered" if gtzan.is_gtzan(store.tracks) else "tracks"

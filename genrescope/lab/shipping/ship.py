@@ -169,18 +169,13 @@ def _check_alike(runs: Sequence[Run]) -> None:
 
 def _check_evidence(runs: Sequence[Run], evidence: Sequence[Run]) -> None:
     """The card calls its figures those of the same recipe; so they must be."""
-    first = runs[0]
-    recipes = [run.recipe for run in runs]
     for run in evidence:
-        same = {
-            "genres": run.labels == first.labels,
-            "input": run.features == first.features,
-            "recipe": run.recipe in recipes,
-        }
-        if not all(same.values()):
-            what = ", ".join(name for name, is_so in same.items() if not is_so)
+        unlike = [run.unlike(shipped) for shipped in runs]
+        if all(unlike):
+            fewest = sorted(unlike, key=len)[0]
+            what = ", ".join(fewest)
             raise GenrescopeError(
-                f"{run.path}: is no evidence for {first.path}: they differ in {what}."
+                f"{run.path}: is no evidence for {runs[0].path}: they differ in {what}."
             )
 
 

@@ -196,6 +196,15 @@ class Run:
         """The tracks or windows it was trained, chosen and is to be tested on."""
         return Fold(**{part: tuple(ids) for part, ids in self.config["fold_members"].items()})
 
+    def unlike(self, other: Run) -> list[str]:
+        """What another run has otherwise: genres, recipe or input."""
+        same = {
+            "genres": self.labels == other.labels,
+            "recipe": self.recipe == other.recipe,
+            "input": self.features == other.features,
+        }
+        return [name for name, is_so in same.items() if not is_so]
+
     def net(self, *, last: bool = False) -> Net:
         """The net in evaluation mode, with its best weights or those of the last epoch.
 
