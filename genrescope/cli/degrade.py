@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from genrescope.data.track import Track
-    from genrescope.lab.evaluation.degrade import Degraded
+    from genrescope.lab.evaluation.suite import Degraded
     from genrescope.model.bundle import Bundle
 
 
@@ -21,11 +21,12 @@ def degrade(
     """Run the suite on recordings, each through the whole path, and print its table."""
     from genrescope.cli.dataset import _clips_bar
     from genrescope.lab.evaluation import degrade as lab
+    from genrescope.lab.evaluation.suite import run_suite
     from genrescope.model.classifier import Classifier
 
     classifier = Classifier.load(bundle)
     with _clips_bar(len(tracks) * (len(lab.DEGRADATIONS) + 1), "degrading") as report:
-        suite = lab.run_suite(
+        suite = run_suite(
             tracks,
             bundle.labels,
             classifier.classify,

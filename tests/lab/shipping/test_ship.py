@@ -17,7 +17,7 @@ from genrescope.data.splits import make_split
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import BundleError, GenrescopeError
-from genrescope.lab.evaluation.degrade import Degraded
+from genrescope.lab.evaluation.suite import Degraded
 from genrescope.lab.metrics import Interval, fit_temperature
 from genrescope.lab.shipping import novelty
 from genrescope.lab.shipping.conformal import measure
