@@ -19,19 +19,12 @@ from genrescope.lab.nets.bbnn import BBNN
 from genrescope.lab.nets.resbigru import ResBiGRU
 from genrescope.lab.nets.resnet import ResNet18, load_image_weights
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 N_CLASSES = 5
 SMALL = {"bigru": {"hidden": 8}, "res-bigru": {"width": 8, "hidden": 8}}
 
 every_net = pytest.mark.parametrize("name", NETS)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Nets this small lose time to threads, the more the busier the machine."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 def _bins(name: str) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import onnx
 import pytest
 import torch
@@ -11,16 +9,9 @@ import torch
 from genrescope.lab.nets import NETS, Net
 from genrescope.lab.shipping.export import check_parity, to_onnx
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SMALL = {"bigru": {"hidden": 8}, "res-bigru": {"width": 8, "hidden": 8}}
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Nets this small lose time to threads, the more the busier the machine."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 def _small(name: str) -> tuple[Net, int]:
