@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -28,7 +27,7 @@ from genrescope.lab.reproduction.results import is_done, recipe_of, write_result
 from genrescope.lab.stores import kind_of
 from genrescope.lab.training.examples import Examples, examples
 from genrescope.lab.training.recipe import Recipe
-from genrescope.lab.training.run import OtherRunError, Run, begin, n_frames_of
+from genrescope.lab.training.run import OtherRunError, Run, begin, n_frames_of, read_config
 from genrescope.lab.training.train import CHECKPOINT, CONFIG, Step, predict_windows
 from genrescope.signal.windows import place, random_windows, take
 
@@ -284,11 +283,7 @@ def _runs_of(out: Path, cell: Cell) -> Path:
 
 def _drop_other(folder: Path, recipe: Recipe) -> None:
     """Remove a run that was begun with another recipe; it can neither go on nor be judged."""
-    config = folder / CONFIG
-    if not config.exists():
-        return
-    begun = json.loads(config.read_text(encoding="utf-8"))
-    if begun["recipe"] != recipe.to_dict():
+    if (folder / CONFIG).exists() and read_config(folder)["recipe"] != recipe.to_dict():
         shutil.rmtree(folder)
 
 

@@ -171,7 +171,7 @@ class Run:
             GenrescopeError: it is none, or has no weights yet.
         """
         path = Path(path)
-        config = _read_config(path)
+        config = read_config(path)
         if not (path / WEIGHTS).exists():
             raise GenrescopeError(f"{path}: no epoch is finished yet; resume the training.")
         return cls(path, config)
@@ -218,7 +218,12 @@ class Run:
         return net.eval()
 
 
-def _read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> dict[str, Any]:
+    """What a run's folder says of it.
+
+    Raises:
+        GenrescopeError: it is no run's, or damaged.
+    """
     try:
         config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         missing = [key for key in ("labels", "starts", *_OF_A_RUN) if key not in config]
@@ -240,7 +245,7 @@ def _is_begun(out: Path, config: dict[str, Any], *, resume: bool) -> bool:
         return False
     if not resume:
         raise OtherRunError(f"{out}: holds a run already; add --resume, or choose another.")
-    there = _read_config(out)
+    there = read_config(out)
     changed = [name for key, name in _OF_A_RUN.items() if there.get(key) != config.get(key)]
     if changed:
         raise OtherRunError(f"{out}: was begun with another {', '.join(changed)}.")
