@@ -238,7 +238,8 @@ def plain(value: Any) -> str:
             f"{key} {plain(some)}" for key, some in value.items() if some not in ({}, [], "")
         )
     if isinstance(value, list):
-        return ", ".join(plain(some) for some in value)
+        between = "; " if any(isinstance(some, dict) for some in value) else ", "
+        return between.join(plain(some) for some in value)
     if isinstance(value, float):
         return f"{value:.4g}"
     return str(value).replace("|", "\\|").replace("\n", " ")

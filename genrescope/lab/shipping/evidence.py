@@ -66,6 +66,19 @@ def run_examples(run: Run, store: FeatureStore, members: Sequence[str]) -> Examp
     )
 
 
+def held_out(run: Run, parts: Sequence[str] = ("test", "valid")) -> tuple[str, tuple[str, ...]]:
+    """The first of these parts that a run has, and its members.
+
+    Raises:
+        GenrescopeError: it has none of them.
+    """
+    members = run.fold.parts()
+    for part in parts:
+        if members[part]:
+            return part, members[part]
+    raise GenrescopeError(f"{run.path}: held nothing out, so it is no evidence.")
+
+
 def gather(
     runs: Sequence[Run],
     store: FeatureStore,
@@ -75,7 +88,8 @@ def gather(
 ) -> list[Evidence]:
     """What runs say of the clips they did not learn.
 
-    Folds of one protocol are joined; runs over the same clips (other seeds) are averaged.
+    Folds of one protocol are joined; runs over the same clips are averaged, as the nets of an
+    ensemble are.
 
     Args:
         runs: trainings with a held-out part.
@@ -90,11 +104,8 @@ def gather(
     sources: dict[tuple[str, str], list[Run]] = {}
     classes: dict[str, int] = {}
     for run in runs:
-        members = run.fold.parts()
-        part = next((p for p in parts if members[p]), None)
-        if part is None:
-            raise GenrescopeError(f"{run.path}: held nothing out, so it is no evidence.")
-        data = run_examples(run, store, members[part])
+        part, members = held_out(run, parts)
+        data = run_examples(run, store, members)
         logits = predict_windows(run.net(last=last), data)
         key = (run.config["split"]["protocol"], part)
         sources.setdefault(key, []).append(run)

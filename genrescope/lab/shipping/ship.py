@@ -22,7 +22,13 @@ from genrescope.lab.metrics import fit_temperature
 from genrescope.lab.nets import Net
 from genrescope.lab.provenance import commit
 from genrescope.lab.shipping.conformal import fit_threshold
-from genrescope.lab.shipping.evidence import Evidence, gather, metric_rows, run_examples
+from genrescope.lab.shipping.evidence import (
+    Evidence,
+    gather,
+    held_out,
+    metric_rows,
+    run_examples,
+)
 from genrescope.lab.shipping.export import check_parity, to_onnx
 from genrescope.lab.shipping.novelty import fit_no_music
 from genrescope.lab.training.run import Run, n_frames_of
@@ -113,16 +119,16 @@ def ship(
         licence: of the bundle.
         created: ISO date.
         command: what the user typed.
-        evidence: runs of the same recipe that held clips out; the runs themselves by default.
-            They give the figures; the first one's protocol gives, by its valid part where it has
-            one, the temperature and the thresholds.
+        evidence: runs of the same recipes that held clips out, for each clip as many as ship;
+            the runs themselves by default. They give the figures; the first one's protocol gives,
+            by its valid part where it has one, the temperature and the thresholds.
         degradations: how a bundle of the evidence fares, see
             `genrescope.lab.shipping.evidence.degradation_rows`.
         last: take the last epoch of every run, not the one its valid part chose.
 
     Raises:
-        GenrescopeError: runs that do not fit each other, evidence of another recipe, a net that
-            ONNX Runtime does not compute alike, or no held-out clip anywhere.
+        GenrescopeError: runs that do not fit each other, evidence of another recipe or of more or
+            fewer nets, a net that ONNX Runtime does not compute alike, or no held-out clip.
         BundleError: ``out`` holds something else.
     """
     first = runs[0]
@@ -159,16 +165,22 @@ def ship(
 
 def _check_alike(runs: Sequence[Run]) -> None:
     first = runs[0]
-    for i, run in enumerate(runs):
-        if run.path.resolve() in [other.path.resolve() for other in runs[:i]]:
-            raise GenrescopeError(f"{run.path}: is named twice; once it counts as much.")
+    _check_once(runs)
+    for run in runs:
         same = (run.features, run.labels, run.recipe.window_s)
         if same != (first.features, first.labels, first.recipe.window_s):
             raise GenrescopeError(f"{run.path}: has other inputs or labels than {first.path}.")
 
 
+def _check_once(runs: Sequence[Run]) -> None:
+    for i, run in enumerate(runs):
+        if run.path.resolve() in [other.path.resolve() for other in runs[:i]]:
+            raise GenrescopeError(f"{run.path}: is named twice; once it counts as much.")
+
+
 def _check_evidence(runs: Sequence[Run], evidence: Sequence[Run]) -> None:
-    """The card calls its figures those of the same recipe; so they must be."""
+    """The card calls its figures those of what ships: the same recipes, and as many nets."""
+    _check_once(evidence)
     for run in evidence:
         unlike = [run.unlike(shipped) for shipped in runs]
         if all(unlike):
@@ -176,6 +188,19 @@ def _check_evidence(runs: Sequence[Run], evidence: Sequence[Run]) -> None:
             what = ", ".join(fewest)
             raise GenrescopeError(
                 f"{run.path}: is no evidence for {runs[0].path}: they differ in {what}."
+            )
+    recipes = [run.recipe for run in runs]
+    shipped = sorted(recipes.index(recipe) for recipe in recipes)
+    judges: dict[tuple[str, str], list[int]] = {}
+    for run in evidence:
+        for member in held_out(run)[1]:
+            key = (run.config["split"]["protocol"], member)
+            judges.setdefault(key, []).append(recipes.index(run.recipe))
+    for (protocol, member), some in judges.items():
+        if sorted(some) != shipped:
+            raise GenrescopeError(
+                f"evidence by {protocol}: {len(some)} judge {member}, and {len(runs)} ship. "
+                "Name for each fold as many runs of each recipe as ship."
             )
 
 
@@ -255,6 +280,7 @@ def _name_of(track_id: str) -> str:
 
 def _training(runs: Sequence[Run], tracks: list[str], command: str) -> dict[str, Any]:
     config = runs[0].config
+    recipes = [run.config["recipe"] for run in runs]
     return {
         "data": f"GTZAN, {config['data']}" if gtzan.is_gtzan(tracks) else config["data"],
         "protocol": config["split"]["protocol"],
@@ -263,12 +289,17 @@ def _training(runs: Sequence[Run], tracks: list[str], command: str) -> dict[str,
             name + (f" x {n}" if n > 1 else "")
             for name, n in Counter(run.recipe.net for run in runs).items()
         ),
-        "recipe": config["recipe"],
-        "seed": [run.config["seed"] for run in runs] if len(runs) > 1 else config["seed"],
+        "recipe": _one_or_all([r for i, r in enumerate(recipes) if r not in recipes[:i]]),
+        "seed": _one_or_all([run.config["seed"] for run in runs]),
         "tracks": tracks,
-        "command": config["command"],
+        "command": "; ".join(run.config["command"] for run in runs),
         "export": command,
-        "date": config["date"],
+        "date": max(run.config["date"] for run in runs),
         "versions": config["versions"],
-        "commit": config.get("commit") or commit(),
+        "commit": ", ".join(dict.fromkeys(run.config.get("commit") or commit() for run in runs)),
     }
+
+
+def _one_or_all(values: Sequence[Any]) -> Any:
+    """What all runs share stands alone."""
+    return list(values) if len(values) > 1 else values[0]

@@ -143,6 +143,7 @@ def test_nets_of_two_kinds_ship_together(
     chosen = [runs["a"], Run.load(tmp_path / "run")]
     bundle = ship(chosen, store, tmp_path / "bundle", **ABOUT)
     assert bundle.training["net"] == "compact + cnn"
+    assert [one["net"] for one in bundle.training["recipe"]] == ["compact", "cnn"]
     data = gather(chosen, store)[0]
     probs = mean_probs(data.logits, bundle.temperature)
     for member, expected in zip(data.members, probs, strict=True):
@@ -254,6 +255,23 @@ def test_evidence_is_of_the_same_recipe_and_each_run_counts_once(
     with pytest.raises(GenrescopeError, match="is named twice"):
         ship([runs["a"], runs["a"]], store, tmp_path / "x", **ABOUT)
     assert not (tmp_path / "x").exists()
+
+
+def test_evidence_judges_as_many_nets_as_ship(
+    store: FeatureStore, runs: dict[str, Run], tmp_path: Path
+) -> None:
+    a, b, c, everything = runs["a"], runs["b"], runs["c"], runs["all"]
+    with pytest.raises(GenrescopeError, match=r"2 judge t\d+, and 1 ship"):
+        ship([everything], store, tmp_path / "x", evidence=[a, b, c], **ABOUT)
+    begin(store, all_tracks(store), RECIPE, fold=0, seed=1, out=tmp_path / "all1").run()
+    both = [everything, Run.load(tmp_path / "all1")]
+    with pytest.raises(GenrescopeError, match=r"1 judge t\d+, and 2 ship"):
+        ship(both, store, tmp_path / "x", evidence=[a, b, c], **ABOUT)
+    with pytest.raises(GenrescopeError, match="is named twice"):
+        ship(both, store, tmp_path / "x", evidence=[a, a], **ABOUT)
+    bundle = ship(both, store, tmp_path / "x", evidence=[a, b], **ABOUT)
+    assert bundle.training["command"].count("; ") == 1
+    assert bundle.training["recipe"] == everything.config["recipe"]
 
 
 def test_a_folder_of_something_else_is_left_alone(
