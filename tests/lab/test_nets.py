@@ -16,7 +16,6 @@ from torch import nn
 from genrescope.errors import GenrescopeError
 from genrescope.lab.nets import NETS, Net
 from genrescope.lab.nets.bbnn import BBNN
-from genrescope.lab.nets.compact import SubBandNorm
 from genrescope.lab.nets.resbigru import ResBiGRU
 from genrescope.lab.nets.resnet import ResNet18, load_image_weights
 
@@ -293,23 +292,3 @@ def test_compact_hears_as_much_of_a_bands_colour_as_it_is_told() -> None:
     hearing = NETS["compact"](N_CLASSES, 64, width=8, band_share=0.0).eval()
     assert torch.allclose(deaf(x), deaf(coloured), atol=1e-6)
     assert not torch.allclose(hearing(x), hearing(coloured), atol=1e-4)
-
-
-def test_sub_bands_are_normalised_as_if_each_stood_alone() -> None:
-    generator = torch.Generator().manual_seed(1)
-    x = torch.randn(3, 4, 8, 5, generator=generator) * torch.linspace(0.2, 3, 8)[:, None]
-    norm = SubBandNorm(4, 2).train()
-    whole = norm(x)
-    for rows in (slice(0, 4), slice(4, 8)):
-        torch.testing.assert_close(whole[:, :, rows], nn.BatchNorm2d(4).train()(x[:, :, rows]))
-    assert not torch.allclose(whole, nn.BatchNorm2d(4).train()(x), atol=0.1)
-
-
-def test_compact_normalises_the_bands_in_parts_if_told() -> None:
-    parts = NETS["compact"](N_CLASSES, 128, width=8, sub_bands=4)
-    assert [m.n_parts for m in parts.modules() if isinstance(m, SubBandNorm)] == [4] * 4
-    x = torch.randn(2, 128, 39)
-    assert parts.eval()(x).shape == (2, N_CLASSES)
-    assert not any(isinstance(m, SubBandNorm) for m in NETS["compact"](N_CLASSES, 128).modules())
-    with pytest.raises(ValueError, match="25 rows of bands do not make 4 equal sub_bands"):
-        NETS["compact"](N_CLASSES, 100, sub_bands=4)

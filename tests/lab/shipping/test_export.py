@@ -57,12 +57,3 @@ def test_a_gru_stays_one_node_a_layer() -> None:
     net, n_bins = _small("bigru")
     model = onnx.load_from_string(to_onnx(net, n_bins=n_bins, n_frames=39))
     assert [n.op_type for n in model.graph.node].count("GRU") == 2
-
-
-def test_sub_bands_take_any_batch_and_number_of_frames() -> None:
-    torch.manual_seed(0)
-    net = NETS["compact"](5, 64, width=8, sub_bands=2)
-    net.train()(torch.randn(4, 64, 39))
-    content = to_onnx(net, n_bins=64, n_frames=39)
-    assert check_parity(net, content, n_bins=64, n_frames=39) < 1e-3
-    assert check_parity(net, content, n_bins=64, n_frames=52) < 1e-3
