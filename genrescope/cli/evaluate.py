@@ -42,8 +42,8 @@ def evaluate(
         typer.Option(
             "--run",
             metavar="FOLDER",
-            help="A run of train instead, judged by its own split. Given several times, for "
-            "each fold, their answers are put together.",
+            help="A run of train instead, judged by its own split. Given several times, the "
+            "answers of folds are put together, and runs of one fold are an ensemble.",
         ),
     ] = None,
     last: Annotated[
@@ -208,58 +208,65 @@ def _degrade(
 
 
 def _of_runs(paths: list[Path], source: _Source, part: str | None, *, last: bool) -> list[Task]:
-    """The folds of one experiment, a task each."""
+    """The folds of one experiment, a task each; several runs of a fold are an ensemble."""
     from genrescope.errors import GenrescopeError
-    from genrescope.lab.training.run import Run
+    from genrescope.lab.training.run import Run, check_once
 
     runs = [Run.load(path) for path in paths]
-    tasks = [_of_run(run, source, part, last=last) for run in runs]
-    of_fold: dict[int, Path] = {}
-    for run, task in zip(runs, tasks, strict=True):
-        same = {
-            "protocol": task.split.protocol == tasks[0].split.protocol,
-            "seed of the split": task.split.seed == tasks[0].split.seed,
-            "part": task.part == tasks[0].part,
-        }
-        unlike = [*(name for name, is_so in same.items() if not is_so), *run.unlike(runs[0])]
-        if unlike:
-            what = ", ".join(unlike)
+    check_once(runs)
+    of_fold: dict[int, list[Run]] = {}
+    for run in runs:
+        of_fold.setdefault(run.config["split"]["fold"], []).append(run)
+    tasks = [_of_fold(some, source, part, last=last) for some in of_fold.values()]
+    for some, task in zip(of_fold.values(), tasks, strict=True):
+        for run in some:
+            facts = run.config["split"]
+            same = {
+                "protocol": facts["protocol"] == tasks[0].split.protocol,
+                "seed of the split": facts["seed"] == tasks[0].split.seed,
+                "part": task.part == tasks[0].part,
+                "tracks": run.fold.parts()[task.part] == some[0].fold.parts()[task.part],
+            }
+            unlike = [name for name, is_so in same.items() if not is_so] + run.unlike(runs[0])
+            if unlike:
+                raise GenrescopeError(
+                    f"{runs[0].path} and {run.path} differ in {', '.join(unlike)}; name the folds "
+                    "of one experiment."
+                )
+        if len(some) != len(of_fold[tasks[0].fold]):
             raise GenrescopeError(
-                f"{runs[0].path} and {run.path} differ in {what}; name the folds of one experiment."
+                f"fold {tasks[0].fold} has {len(of_fold[tasks[0].fold])} runs and fold {task.fold} "
+                f"{len(some)}; name as many for each."
             )
-        if task.fold in of_fold:
-            raise GenrescopeError(
-                f"{of_fold[task.fold]} and {run.path} are of the same fold; name each fold once."
-            )
-        of_fold[task.fold] = run.path
     return tasks
 
 
-def _of_run(run: Run, source: _Source, part: str | None, *, last: bool) -> Task:
+def _of_fold(runs: list[Run], source: _Source, part: str | None, *, last: bool) -> Task:
     from genrescope.data.fold import track_of
     from genrescope.data.splits import Split
     from genrescope.errors import GenrescopeError
     from genrescope.lab.evaluation.evaluate import questions
-    from genrescope.lab.evaluation.models import from_run
+    from genrescope.lab.evaluation.models import from_runs
 
-    model = from_run(run, last=last)
-    facts = run.config["split"]
+    config = runs[0].config
+    facts = config["split"]
     split = Split(
         facts["protocol"],
         facts["seed"],
-        (run.fold,),
-        starts=run.config["starts"],
-        excluded=run.config.get("excluded", {}),
-        absent=tuple(run.config.get("absent", ())),
+        (runs[0].fold,),
+        starts=config["starts"],
+        excluded=config.get("excluded", {}),
+        absent=tuple(config.get("absent", ())),
     )
     part, members = _members(split, 0, part)
     here = {track.track_id for track in source.dataset.tracks}
     missing = [m for m in members if track_of(m) not in here]
     if missing:
         raise GenrescopeError(
-            f"{run.path}: {len(missing)} of its {part} tracks are not in {source.dataset.name}, "
-            f"such as {track_of(missing[0])}."
+            f"{runs[0].path}: {len(missing)} of its {part} tracks are not in "
+            f"{source.dataset.name}, such as {track_of(missing[0])}."
         )
+    model = from_runs(runs, last=last)
     asked = questions(split, members, source.dataset.tracks, source.predict(model))
     return Task(model, split, facts["fold"], part, asked)
 

@@ -140,7 +140,7 @@ def test_a_bundle_names_the_artists_it_learned_whatever_the_folder(
     [
         ({"split": {"protocol": "artists", "seed": 0, "fold": 1}}, "differ in protocol"),
         ({"split": {"protocol": "tracks", "seed": 1, "fold": 1}}, "differ in seed of the split"),
-        ({"split": {"protocol": "tracks", "seed": 0, "fold": 0}}, "are of the same fold"),
+        ({"split": {"protocol": "tracks", "seed": 0, "fold": 0}}, "differ in tracks"),
         ({"labels": ["fado", "polka", "rumba"]}, "differ in genres"),
     ],
 )
@@ -167,6 +167,24 @@ def test_runs_of_several_folds_are_put_together(work: Path) -> None:
     assert len({row["track"] for row in both["tracks"]}) == both["track"]["n"]
     assert both["seen"] is not None
     assert not set(both["seen"]["tracks"]) & {row["track"] for row in alone["tracks"]}
+
+
+def test_runs_of_a_fold_are_an_ensemble_and_each_fold_has_as_many(
+    work: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(work / "run0", tmp_path / "again")
+    alone = json.loads(run("--run", work / "run0", "--data", work / "store", "--json").stdout)
+    runs = ["--run", work / "run0", "--run", tmp_path / "again"]
+    both = json.loads(run(*runs, "--data", work / "store", "--json").stdout)
+    assert both["model"] == "run0 + again"
+    assert both["split"] == alone["split"]
+    assert both["track"]["log_loss"] == pytest.approx(alone["track"]["log_loss"])
+    result = run(*runs, "--run", work / "run1", "--data", work / "store")
+    assert result.exit_code == 1
+    assert "fold 0 has 2 runs and fold 1 1; name as many for each" in result.stderr
+    result = run(*runs[:2], *runs[:2], "--data", work / "store")
+    assert result.exit_code == 1
+    assert "is named twice" in result.stderr
 
 
 def test_the_last_epoch_of_a_run_is_judged_on_request(work: Path, tmp_path: Path) -> None:

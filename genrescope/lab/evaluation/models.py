@@ -126,24 +126,31 @@ def from_bundle(bundle: Bundle) -> Model:
     )
 
 
-def from_run(run: Run, *, last: bool = False) -> Model:
-    """A run's best net, or that of its last epoch, uncalibrated."""
-    net = run.net(last=last)
+def from_runs(runs: Sequence[Run], *, last: bool = False) -> Model:
+    """Runs' best nets, or those of their last epochs, uncalibrated: the mean of their logits.
+
+    Args:
+        runs: one, or several of the same input, window and labels.
+        last: take the last epochs.
+    """
+    nets = [run.net(last=last) for run in runs]
+    first = runs[0]
 
     def logits(windows: Array) -> Array:
+        x = torch.from_numpy(windows)
         with torch.inference_mode():
-            return np.asarray(net(torch.from_numpy(windows)).numpy())
+            return np.asarray(torch.stack([net(x) for net in nets]).mean(dim=0).numpy())
 
-    length = n_frames_of(run.recipe, run.features)
+    length = n_frames_of(first.recipe, first.features)
     return Model(
-        run.path.name,
-        run.labels,
-        run.features,
+        " + ".join(run.path.name for run in runs),
+        first.labels,
+        first.features,
         length,
         length,
         1.0,
         logits,
-        tuple(dict.fromkeys(track_of(member) for member in run.fold.train)),
+        tuple(dict.fromkeys(track_of(member) for run in runs for member in run.fold.train)),
     )
 
 

@@ -31,7 +31,7 @@ from genrescope.lab.shipping.evidence import (
 )
 from genrescope.lab.shipping.export import check_parity, to_onnx
 from genrescope.lab.shipping.novelty import fit_no_music
-from genrescope.lab.training.run import Run, n_frames_of
+from genrescope.lab.training.run import Run, check_once, n_frames_of
 from genrescope.lab.training.train import mean_probs
 from genrescope.model.bundle import Bundle
 from genrescope.model.writing import check_free, write_bundle
@@ -165,22 +165,16 @@ def ship(
 
 def _check_alike(runs: Sequence[Run]) -> None:
     first = runs[0]
-    _check_once(runs)
+    check_once(runs)
     for run in runs:
         same = (run.features, run.labels, run.recipe.window_s)
         if same != (first.features, first.labels, first.recipe.window_s):
             raise GenrescopeError(f"{run.path}: has other inputs or labels than {first.path}.")
 
 
-def _check_once(runs: Sequence[Run]) -> None:
-    for i, run in enumerate(runs):
-        if run.path.resolve() in [other.path.resolve() for other in runs[:i]]:
-            raise GenrescopeError(f"{run.path}: is named twice; once it counts as much.")
-
-
 def _check_evidence(runs: Sequence[Run], evidence: Sequence[Run]) -> None:
     """The card calls its figures those of what ships: the same recipes, and as many nets."""
-    _check_once(evidence)
+    check_once(evidence)
     for run in evidence:
         unlike = [run.unlike(shipped) for shipped in runs]
         if all(unlike):

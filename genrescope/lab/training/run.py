@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,17 @@ class Run:
         state = load_state(path)
         net.load_state_dict(state["average"] if last else state)
         return net.eval()
+
+
+def check_once(runs: Sequence[Run]) -> None:
+    """Refuse a run that is named twice.
+
+    Raises:
+        GenrescopeError: one is.
+    """
+    for i, run in enumerate(runs):
+        if run.path.resolve() in [other.path.resolve() for other in runs[:i]]:
+            raise GenrescopeError(f"{run.path}: is named twice; once it counts as much.")
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from genrescope.lab.evaluation.evaluate import evaluate, questions, seen
 from genrescope.lab.evaluation.models import (
     Predict,
     WindowAnswer,
-    from_run,
+    from_runs,
     predictor,
     store_features,
 )
@@ -156,7 +156,7 @@ def test_a_run_is_judged_as_its_training_judged_it(tmp_path: Path) -> None:
     recipe = Recipe(net="cnn", options={"width": 4}, window_s=1.5, epochs=2, batch_size=16, ema=0.9)
     training = begin(store, split, recipe, fold=1, seed=0, out=tmp_path / "run")
     training.run()
-    model = from_run(Run.load(tmp_path / "run"))
+    model = from_runs([Run.load(tmp_path / "run")])
     predict = predictor(model, store_features(store, model.config))
     members = split.folds[1].valid
     found = evaluate(questions(split, members, store.facts, predict), model.labels)
@@ -167,3 +167,19 @@ def test_a_run_is_judged_as_its_training_judged_it(tmp_path: Path) -> None:
     assert set(model.learned) == set(split.folds[1].train)
     with pytest.raises(GenrescopeError, match="the model needs"):
         store_features(store, FeatureConfig())
+
+
+def test_runs_of_one_fold_answer_together(tmp_path: Path) -> None:
+    store = bands_store()
+    split = make_split("tracks", store.facts, n_folds=3)
+    recipe = Recipe(net="cnn", options={"width": 4}, window_s=1.5, epochs=1, batch_size=16)
+    for seed in (0, 1):
+        begin(store, split, recipe, fold=0, seed=seed, out=tmp_path / str(seed)).run()
+    runs = [Run.load(tmp_path / str(seed)) for seed in (0, 1)]
+    both, first, second = from_runs(runs), from_runs(runs[:1]), from_runs(runs[1:])
+    rng = np.random.default_rng(0)
+    windows = rng.normal(size=(3, first.config.n_bins, first.window_length)).astype(np.float32)
+    mean = (first.logits(windows) + second.logits(windows)) / 2
+    assert both.logits(windows) == pytest.approx(mean, abs=1e-5)
+    assert not np.allclose(first.logits(windows), second.logits(windows))
+    assert both.name == "0 + 1"
