@@ -274,7 +274,8 @@ def _name_of(track_id: str) -> str:
 
 def _training(runs: Sequence[Run], tracks: list[str], command: str) -> dict[str, Any]:
     config = runs[0].config
-    recipes = [run.config["recipe"] for run in runs]
+    recipes = [run.recipe.to_dict() for run in runs]
+    commits = dict.fromkeys(run.config["commit"] for run in runs if run.config.get("commit"))
     return {
         "data": f"GTZAN, {config['data']}" if gtzan.is_gtzan(tracks) else config["data"],
         "protocol": config["split"]["protocol"],
@@ -290,7 +291,7 @@ def _training(runs: Sequence[Run], tracks: list[str], command: str) -> dict[str,
         "export": command,
         "date": max(run.config["date"] for run in runs),
         "versions": config["versions"],
-        "commit": ", ".join(dict.fromkeys(run.config.get("commit") or commit() for run in runs)),
+        "commit": ", ".join(commits) or commit(),
     }
 
 
