@@ -217,8 +217,9 @@ def _of_runs(paths: list[Path], source: _Source, part: str | None, *, last: bool
     of_fold: dict[int, list[Run]] = {}
     for run in runs:
         of_fold.setdefault(run.config["split"]["fold"], []).append(run)
-    tasks = [_of_fold(some, source, part, last=last) for some in of_fold.values()]
-    for some, task in zip(of_fold.values(), tasks, strict=True):
+    folds = list(of_fold.values())
+    tasks = [_of_fold(some, source, part, last=last) for some in folds]
+    for some, task in zip(folds, tasks, strict=True):
         for run in some:
             facts = run.config["split"]
             same = {
@@ -233,10 +234,10 @@ def _of_runs(paths: list[Path], source: _Source, part: str | None, *, last: bool
                     f"{runs[0].path} and {run.path} differ in {', '.join(unlike)}; name the folds "
                     "of one experiment."
                 )
-        if len(some) != len(of_fold[tasks[0].fold]):
+        if len(some) != len(folds[0]):
             raise GenrescopeError(
-                f"fold {tasks[0].fold} has {len(of_fold[tasks[0].fold])} runs and fold {task.fold} "
-                f"{len(some)}; name as many for each."
+                f"fold {tasks[0].fold} has {len(folds[0])} runs and fold {task.fold} {len(some)}; "
+                "name as many for each."
             )
     return tasks
 

@@ -16,6 +16,7 @@ from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import AudioError
 from genrescope.lab.metrics import softmax
+from genrescope.lab.nets.ensemble import together
 from genrescope.lab.stores import check_front_end, kind_of
 from genrescope.lab.training.run import Run, n_frames_of
 from genrescope.model.bundle import Bundle
@@ -133,13 +134,11 @@ def from_runs(runs: Sequence[Run], *, last: bool = False) -> Model:
         runs: one, or several of the same input, window and labels.
         last: take the last epochs.
     """
-    nets = [run.net(last=last) for run in runs]
-    first = runs[0]
+    first, net = runs[0], together([run.net(last=last) for run in runs])
 
     def logits(windows: Array) -> Array:
-        x = torch.from_numpy(windows)
         with torch.inference_mode():
-            return np.asarray(torch.stack([net(x) for net in nets]).mean(dim=0).numpy())
+            return np.asarray(net(torch.from_numpy(windows)).numpy())
 
     length = n_frames_of(first.recipe, first.features)
     return Model(

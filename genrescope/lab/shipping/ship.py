@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from genrescope.data.store import FeatureStore
 from genrescope.errors import GenrescopeError
 from genrescope.lab.metrics import fit_temperature
 from genrescope.lab.nets import Net
+from genrescope.lab.nets.ensemble import together
 from genrescope.lab.provenance import commit
 from genrescope.lab.shipping.conformal import fit_threshold
 from genrescope.lab.shipping.evidence import (
@@ -41,30 +42,6 @@ EMBEDDING_SIZE = 64
 DOUBTFUL = 0.06
 """Share of held-out clips that the ``uncertain`` flag may fall on; ``no music`` takes a share too,
 and one clip in ten may have either."""
-
-
-class Ensemble(Net):
-    """Nets side by side: the mean of their logits, their embeddings joined."""
-
-    def __init__(self, nets: Sequence[Net]) -> None:
-        super().__init__()
-        self.nets = nn.ModuleList(nets)
-        self.head = _MeanOfHeads(nets)
-
-    def embed(self, x: Tensor) -> Tensor:
-        nets = cast("list[Net]", list(self.nets))
-        return torch.cat([net.embed(x) for net in nets], dim=1)
-
-
-class _MeanOfHeads(nn.Module):
-    def __init__(self, nets: Sequence[Net]) -> None:
-        super().__init__()
-        self.heads = nn.ModuleList(net.head for net in nets)
-
-    def forward(self, joined: Tensor) -> Tensor:
-        sizes = [cast("nn.Linear", head).in_features for head in self.heads]
-        parts = torch.split(joined, sizes, dim=1)
-        return torch.stack([head(e) for head, e in zip(self.heads, parts, strict=True)]).mean(0)
 
 
 class Whitened(Net):
@@ -139,8 +116,7 @@ def ship(
     last = last or not first.fold.valid
     judged = gather(evidence or runs, store, last=last)
     calibration = _calibrate(evidence or runs, judged, store, last=last)
-    nets = [run.net(last=last) for run in runs]
-    net = nets[0] if len(nets) == 1 else Ensemble(nets)
+    net = together([run.net(last=last) for run in runs])
     learned = list(dict.fromkeys(track_of(m) for run in runs for m in run.fold.train))
     served = Whitened(net, _embeddings(net, first, store, learned), size=EMBEDDING_SIZE).eval()
     return write_bundle(
@@ -178,7 +154,7 @@ def _check_evidence(runs: Sequence[Run], evidence: Sequence[Run]) -> None:
     for run in evidence:
         unlike = [run.unlike(shipped) for shipped in runs]
         if all(unlike):
-            fewest = sorted(unlike, key=len)[0]
+            fewest = min(unlike, key=len)
             what = ", ".join(fewest)
             raise GenrescopeError(
                 f"{run.path}: is no evidence for {runs[0].path}: they differ in {what}."
@@ -187,9 +163,9 @@ def _check_evidence(runs: Sequence[Run], evidence: Sequence[Run]) -> None:
     shipped = sorted(recipes.index(recipe) for recipe in recipes)
     judges: dict[tuple[str, str], list[int]] = {}
     for run in evidence:
+        protocol, recipe = run.config["split"]["protocol"], recipes.index(run.recipe)
         for member in held_out(run)[1]:
-            key = (run.config["split"]["protocol"], member)
-            judges.setdefault(key, []).append(recipes.index(run.recipe))
+            judges.setdefault((protocol, member), []).append(recipe)
     for (protocol, member), some in judges.items():
         if sorted(some) != shipped:
             raise GenrescopeError(
@@ -296,5 +272,5 @@ def _training(runs: Sequence[Run], tracks: list[str], command: str) -> dict[str,
 
 
 def _one_or_all(values: Sequence[Any]) -> Any:
-    """What all runs share stands alone."""
+    """A list, but of one value the value."""
     return list(values) if len(values) > 1 else values[0]

@@ -1,0 +1,40 @@
+"""Several nets that answer as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from genrescope.lab.nets.base import Net
+
+
+class Ensemble(Net):
+    """Nets side by side: the mean of their logits, their embeddings joined."""
+
+    def __init__(self, nets: Sequence[Net]) -> None:
+        super().__init__()
+        self.nets = nn.ModuleList(nets)
+        self.head = _MeanOfHeads(nets)
+
+    def embed(self, x: Tensor) -> Tensor:
+        nets = cast("list[Net]", list(self.nets))
+        return torch.cat([net.embed(x) for net in nets], dim=1)
+
+
+class _MeanOfHeads(nn.Module):
+    def __init__(self, nets: Sequence[Net]) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(net.head for net in nets)
+
+    def forward(self, joined: Tensor) -> Tensor:
+        sizes = [cast("nn.Linear", head).in_features for head in self.heads]
+        parts = torch.split(joined, sizes, dim=1)
+        return torch.stack([head(e) for head, e in zip(self.heads, parts, strict=True)]).mean(0)
+
+
+def together(nets: Sequence[Net]) -> Net:
+    """The ensemble of several nets; one by itself."""
+    return nets[0] if len(nets) == 1 else Ensemble(nets)
