@@ -66,6 +66,20 @@ def train(
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Instead of the recipe's.", show_default=False)
     ] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN",
+            help="A run whose answers are learned in place of the genres; several teach their "
+            "mean. It must have learned nothing that this run does not.",
+        ),
+    ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN", help="A run of the same net to start from.", show_default=False
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
 ) -> None:
     """Train a net; stopped at any moment, it goes on with --resume.
@@ -74,7 +88,8 @@ def train(
     folder holds its configuration, split, figures of each epoch and best weights; `genrescope
     export` makes a bundle of it.
     """
-    from genrescope.lab.training.run import begin
+    from genrescope.lab.training.begin import begin
+    from genrescope.lab.training.run import Run
 
     how = _recipe(recipe, net=net, kind=kind, epochs=epochs)
     store, kept = open_store(data, kind, out)
@@ -90,6 +105,8 @@ def train(
         out=out,
         resume=resume,
         command=shlex.join(["genrescope", *sys.argv[1:]]),
+        teachers=[Run.load(path) for path in teacher or ()],
+        start=Run.load(start) if start else None,
     )
     _announce(training, how, plan, fold, store)
     try:
@@ -169,7 +186,7 @@ def _recipe(path: Path | None, *, net: str | None, kind: str, epochs: int | None
 def _split(store: FeatureStore, name: str | None, seed: int) -> Split:
     from genrescope.data import gtzan
     from genrescope.data.splits import split_for
-    from genrescope.lab.training.run import all_tracks
+    from genrescope.lab.training.begin import all_tracks
 
     if name == ALL:
         return all_tracks(store, seed=seed)
@@ -193,6 +210,8 @@ def _announce(
         f"{len(store.genres)} genres",
         err=True,
     )
+    if training.teachers:
+        typer.echo(f"taught by {len(training.teachers)} runs, not by the genres", err=True)
     if split.leaky:
         typer.echo("windows is leaky: clips are on both sides, and figures flatter.", err=True)
     if split.absent:

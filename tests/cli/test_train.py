@@ -106,6 +106,27 @@ def test_the_valid_part_can_be_learned_as_well(work: Path, tmp_path: Path) -> No
     assert "another set of clips" in mixed.stderr
 
 
+def test_runs_teach_another(work: Path, tmp_path: Path) -> None:
+    common = ["--data", work / "store", "--recipe", work / "recipe.toml", "--epochs", 1]
+    for seed in (0, 1):
+        assert run(*common, "--seed", seed, "--out", tmp_path / str(seed)).exit_code == 0
+    learned_from = ["--teacher", tmp_path / "0", "--teacher", tmp_path / "1"]
+    learned_from += ["--start", tmp_path / "1"]
+    result = run(*common, *learned_from, "--out", tmp_path / "taught")
+    assert result.exit_code == 0, result.output
+    assert "taught by 2 runs" in result.stderr
+    config = Run.load(tmp_path / "taught").config
+    assert [one["seed"] for one in config["teachers"]] == [0, 1]
+    assert config["start"] == config["teachers"][1]
+    other = run(*common, *learned_from, "--fold", 1, "--out", tmp_path / "other")
+    assert other.exit_code == 1
+    assert str(tmp_path / "0") in other.stderr
+    assert "same split and fold" in other.stderr
+    missing = run(*common, "--teacher", tmp_path / "2", "--out", tmp_path / "other")
+    assert missing.exit_code == 1
+    assert "is no run of genrescope train" in missing.stderr
+
+
 def test_a_folder_of_music_is_prepared_once(
     work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

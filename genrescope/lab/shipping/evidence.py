@@ -20,6 +20,7 @@ from genrescope.lab.metrics import by_track, calibration_error, fit_temperature,
 from genrescope.lab.shipping.conformal import artist_folds, measure_grouped
 from genrescope.lab.stores import check_front_end
 from genrescope.lab.training.examples import Examples, examples
+from genrescope.lab.training.lineage import ancestry
 from genrescope.lab.training.run import Run, n_frames_of
 from genrescope.lab.training.train import mean_probs, predict_windows
 from genrescope.model.bundle import DOUBTS
@@ -35,7 +36,7 @@ class Evidence:
         members: IDs (n,).
         labels: int64 (n,).
         logits: of each member's windows, (n_windows, n_classes).
-        commands: that trained the runs.
+        commands: that trained the runs and those they learned from.
         date: of the last of them.
     """
 
@@ -120,7 +121,7 @@ def gather(
             tuple(there),
             np.array([classes[m] for m in there]),
             [np.mean(np.stack(some), axis=0) for some in there.values()],
-            tuple(run.config["command"] for run in sources[protocol, part]),
+            tuple(one["command"] for one in ancestry(r.config for r in sources[protocol, part])),
             max(run.config["date"] for run in sources[protocol, part]),
         )
         for (protocol, part), there in joined.items()

@@ -32,6 +32,7 @@ from genrescope.lab.shipping.evidence import (
 )
 from genrescope.lab.shipping.export import check_parity, to_onnx
 from genrescope.lab.shipping.novelty import fit_no_music
+from genrescope.lab.training.lineage import ancestry
 from genrescope.lab.training.run import Run, check_once, n_frames_of
 from genrescope.lab.training.train import mean_probs
 from genrescope.model.bundle import Bundle
@@ -159,13 +160,13 @@ def _check_evidence(runs: Sequence[Run], evidence: Sequence[Run]) -> None:
             raise GenrescopeError(
                 f"{run.path}: is no evidence for {runs[0].path}: they differ in {what}."
             )
-    recipes = [run.recipe for run in runs]
-    shipped = sorted(recipes.index(recipe) for recipe in recipes)
+    methods = [run.method for run in runs]
+    shipped = sorted(methods.index(method) for method in methods)
     judges: dict[tuple[str, str], list[int]] = {}
     for run in evidence:
-        protocol, recipe = run.config["split"]["protocol"], recipes.index(run.recipe)
+        protocol, method = run.config["split"]["protocol"], methods.index(run.method)
         for member in held_out(run)[1]:
-            judges.setdefault((protocol, member), []).append(recipe)
+            judges.setdefault((protocol, member), []).append(method)
     for (protocol, member), some in judges.items():
         if sorted(some) != shipped:
             raise GenrescopeError(
@@ -251,7 +252,8 @@ def _name_of(track_id: str) -> str:
 def _training(runs: Sequence[Run], tracks: list[str], command: str) -> dict[str, Any]:
     config = runs[0].config
     recipes = [run.recipe.to_dict() for run in runs]
-    commits = dict.fromkeys(run.config["commit"] for run in runs if run.config.get("commit"))
+    records = ancestry(run.config for run in runs)
+    commits = dict.fromkeys(one["commit"] for one in records if one["commit"])
     return {
         "data": f"GTZAN, {config['data']}" if gtzan.is_gtzan(tracks) else config["data"],
         "protocol": config["split"]["protocol"],
@@ -263,7 +265,7 @@ def _training(runs: Sequence[Run], tracks: list[str], command: str) -> dict[str,
         "recipe": _one_or_all([r for i, r in enumerate(recipes) if r not in recipes[:i]]),
         "seed": _one_or_all([run.config["seed"] for run in runs]),
         "tracks": tracks,
-        "command": "; ".join(run.config["command"] for run in runs),
+        "command": "; ".join(one["command"] for one in records),
         "export": command,
         "date": max(run.config["date"] for run in runs),
         "versions": config["versions"],

@@ -7,7 +7,7 @@ import csv
 import math
 import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -121,6 +121,8 @@ class Training:
         out: the run's folder.
         seed: of order, excerpts and augmentation.
         background: what augmentation lays under the music, if the recipe asks for it.
+        teachers: nets whose mean answer for each disturbed excerpt is the target, in place of its
+            smoothed genre (function matching: Beyer et al. 2022).
     """
 
     def __init__(
@@ -134,11 +136,13 @@ class Training:
         out: Path,
         seed: int,
         background: Background | None = None,
+        teachers: Sequence[Net] = (),
     ) -> None:
         self.recipe, self.train, self.valid, self.out, self.seed = recipe, train, valid, out, seed
         self.background = background
         self.device = device()
-        self.net = net.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net = self._placed(net)
+        self.teachers = [self._placed(one).eval() for one in teachers]
         self.average = copy.deepcopy(self.net).eval()
         self.optimizer = _optimizer(self.net, recipe)
         self.n_classes = n_classes
@@ -146,6 +150,10 @@ class Training:
         self.n_steps = per_epoch * recipe.epochs
         self.step = 0
         self.history: list[Epoch] = []
+
+    def _placed(self, net: Net) -> Net:
+        placed: Net = net.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return placed
 
     def run(self, progress: Callable[[Step], None] | None = None) -> list[Epoch]:
         """Train to the end, from wherever this training stands; returns all epochs.
@@ -220,13 +228,14 @@ class Training:
         smooth = recipe.label_smoothing
         targets = nn.functional.one_hot(y, self.n_classes) * (1 - smooth) + smooth / self.n_classes
         x, targets = mix(x, targets, recipe.augment, rng=rng)
+        x = x.to(self.device)
+        targets = self._taught(x) if self.teachers else targets.to(self.device)
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.lr * _schedule(self.step / self.n_steps)
         with torch.autocast(self.device.type, torch.bfloat16, has_bf16(self.device)):
-            embedding = self.net.embed(x.to(self.device))
+            embedding = self.net.embed(x)
             logits = self.net.head(embedding)
             of_branches = self.net.branch_logits(embedding)
-        targets = targets.to(self.device)
         loss_of_whole = _cross_entropy(logits, targets)
         loss = loss_of_whole
         for some in of_branches:
@@ -240,6 +249,13 @@ class Training:
             self._average()
         hits = int((logits.argmax(1).cpu() == y).sum())
         return float(loss_of_whole.detach()), hits  # the curves of all nets are of one kind
+
+    @torch.no_grad()
+    def _taught(self, x: Tensor) -> Tensor:
+        """The teachers' mean answer, (batch, n_classes)."""
+        with torch.autocast(self.device.type, torch.bfloat16, has_bf16(self.device)):
+            logits = torch.stack([teacher(x) for teacher in self.teachers])
+        return logits.float().softmax(2).mean(0)
 
     @torch.no_grad()
     def _average(self) -> None:

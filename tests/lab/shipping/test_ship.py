@@ -30,8 +30,9 @@ from genrescope.lab.shipping.evidence import (
 )
 from genrescope.lab.shipping.novelty import COUNTEREXAMPLES, made_clips
 from genrescope.lab.shipping.ship import Whitened, _catalogue, ship
+from genrescope.lab.training.begin import all_tracks, begin
 from genrescope.lab.training.recipe import Recipe
-from genrescope.lab.training.run import Run, all_tracks, begin
+from genrescope.lab.training.run import Run
 from genrescope.lab.training.train import mean_probs, predict_windows
 from genrescope.model.classifier import Classifier, Clip
 from genrescope.model.similar import Catalogue
@@ -86,8 +87,8 @@ def runs(store: FeatureStore, tmp_path_factory: pytest.TempPathFactory) -> dict[
     for name, fold in (("d", 0), ("e", 1)):
         begin(store, settled, RECIPE, fold=fold, seed=0, out=folder / name).run()
     for name, fold, seed in (("a", 0, 0), ("b", 0, 1), ("c", 1, 0)):
-        begin(store, split, RECIPE, fold=fold, seed=seed, out=folder / name).run()
-    begin(store, all_tracks(store), RECIPE, fold=0, seed=0, out=folder / "all").run()
+        begin(store, split, RECIPE, fold=fold, seed=seed, out=folder / name, command=name).run()
+    begin(store, all_tracks(store), RECIPE, fold=0, seed=0, out=folder / "all", command="all").run()
     return {name: Run.load(folder / name) for name in ("a", "b", "c", "d", "e", "all")}
 
 
@@ -272,6 +273,24 @@ def test_evidence_judges_as_many_nets_as_ship(
     bundle = ship(both, store, tmp_path / "x", evidence=[a, b], **ABOUT)
     assert bundle.training["command"].count("; ") == 1
     assert bundle.training["recipe"] == everything.config["recipe"]
+
+
+def test_what_was_taught_is_shown_by_what_was_taught_alike(
+    store: FeatureStore, runs: dict[str, Run], tmp_path: Path
+) -> None:
+    splits = {"all": all_tracks(store), "a": make_split("tracks", store.facts, n_folds=3)}
+    recipe = replace(RECIPE, epochs=1)
+    for name, split in splits.items():
+        begin(
+            store, split, recipe, fold=0, seed=0, out=tmp_path / name,
+            command=f"taught {name}", teachers=[runs[name]],
+        ).run()  # fmt: skip
+    ships, shows = (Run.load(tmp_path / name) for name in splits)
+    with pytest.raises(GenrescopeError, match="differ in recipe, teachers"):
+        ship([ships], store, tmp_path / "x", evidence=[runs["a"]], **ABOUT)
+    bundle = ship([ships], store, tmp_path / "x", evidence=[shows], **ABOUT)
+    assert bundle.training["command"] == f"{runs['all'].config['command']}; taught all"
+    assert bundle.metrics[0]["command"] == f"{runs['a'].config['command']}; taught a"
 
 
 def test_a_folder_of_something_else_is_left_alone(

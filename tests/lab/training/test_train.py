@@ -18,8 +18,9 @@ from genrescope.errors import GenrescopeError
 from genrescope.lab.nets.resnet import ResNet18
 from genrescope.lab.training.augment import Augment
 from genrescope.lab.training.background import background
+from genrescope.lab.training.begin import all_tracks, begin
 from genrescope.lab.training.recipe import Recipe
-from genrescope.lab.training.run import Run, all_tracks, begin
+from genrescope.lab.training.run import Run
 from genrescope.lab.training.train import Training
 from genrescope.signal.feature_config import STORE_CONFIG
 
