@@ -44,6 +44,7 @@ class FeatureStore:
             bytes are marked as repeats.
         absent: track ID -> why its features are not here.
         name: where the store was read from, for messages.
+        _clips: (n_frames, n_bins) each, float16 dB or uint8 levels of an ``.npz``.
     """
 
     config: FeatureConfig
@@ -69,10 +70,10 @@ class FeatureStore:
 
     def __getitem__(self, index: int) -> NDArray[np.float32]:
         """Features of one clip in dB, float32 (n_bins, n_frames)."""
-        clip = self._clips[index]
+        clip = self._clips[index].T
         if clip.dtype == np.uint8:
             return _decibels(clip)
-        return np.ascontiguousarray(clip.T, dtype=np.float32)
+        return np.ascontiguousarray(clip, dtype=np.float32)
 
     def get(self, track_id: str) -> NDArray[np.float32]:
         """Features of one track in dB, float32 (n_bins, n_frames).
@@ -155,7 +156,7 @@ def _load_npz(path: Path) -> FeatureStore:
         for t, g in zip(ids, genre, strict=True)
     )
     absent = {t: "not in this file" for t in known if t not in set(ids)}
-    return FeatureStore(STORE_CONFIG, facts, absent, str(path), tuple(mel))
+    return FeatureStore(STORE_CONFIG, facts, absent, str(path), tuple(mel.swapaxes(1, 2)))
 
 
 def _load_folder(path: Path) -> FeatureStore:

@@ -121,9 +121,7 @@ def few(store: FeatureStore, per_genre: int) -> FeatureStore:
 def shortened(store: FeatureStore, seconds: float) -> FeatureStore:
     """The beginnings of the clips, ``seconds`` of each that is longer."""
     n_frames = max(1, round(seconds * store.config.frame_rate))
-    clips = tuple(
-        clip[:, :n_frames] if clip.dtype == np.uint8 else clip[:n_frames] for clip in store._clips
-    )
+    clips = tuple(clip[:n_frames] for clip in store._clips)
     facts = tuple(
         replace(track, duration=None if track.duration is None else min(track.duration, seconds))
         for track in store.facts
