@@ -50,6 +50,15 @@ def evaluate(
         bool,
         typer.Option("--last", help="Of a run the last epoch, not the one its valid part chose."),
     ] = False,
+    window: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0.1,
+            help="Length of the windows that a run judges clips by; as in training if absent.",
+            show_default=False,
+        ),
+    ] = None,
     split: Annotated[
         str | None,
         typer.Option(
@@ -91,6 +100,8 @@ def evaluate(
         raise typer.BadParameter("choose one of --bundle and --run")
     if last and not runs:
         raise typer.BadParameter("--last is of runs; a bundle holds one net")
+    if window is not None and not runs:
+        raise typer.BadParameter("--window is of runs; a bundle has its own")
     for option, wish in (("--split", split), ("--fold", fold), ("--seed", seed)):
         if runs and wish is not None:
             raise typer.BadParameter(f"a run is judged by its own split; leave {option} out")
@@ -103,7 +114,7 @@ def evaluate(
         _degrade(bundle, source, split, part, fold or 0, seed or 0, as_json=as_json)
         return
     if runs:
-        tasks = _of_runs(runs, source, part, last=last)
+        tasks = _of_runs(runs, source, part, last=last, window_s=window)
     else:
         tasks = [_of_bundle(bundle, source, split, part, fold or 0, seed or 0)]
     from genrescope.cli.dataset import _clips_bar
@@ -207,7 +218,9 @@ def _degrade(
     scores.warn(task, _heard(task, source))
 
 
-def _of_runs(paths: list[Path], source: _Source, part: str | None, *, last: bool) -> list[Task]:
+def _of_runs(
+    paths: list[Path], source: _Source, part: str | None, *, last: bool, window_s: float | None
+) -> list[Task]:
     """The folds of one experiment, a task each; several runs of a fold are an ensemble."""
     from genrescope.errors import GenrescopeError
     from genrescope.lab.training.run import Run, check_once
@@ -218,7 +231,7 @@ def _of_runs(paths: list[Path], source: _Source, part: str | None, *, last: bool
     for run in runs:
         of_fold.setdefault(run.config["split"]["fold"], []).append(run)
     folds = list(of_fold.values())
-    tasks = [_of_fold(some, source, part, last=last) for some in folds]
+    tasks = [_of_fold(some, source, part, last=last, window_s=window_s) for some in folds]
     for some, task in zip(folds, tasks, strict=True):
         for run in some:
             facts = run.config["split"]
@@ -242,7 +255,9 @@ def _of_runs(paths: list[Path], source: _Source, part: str | None, *, last: bool
     return tasks
 
 
-def _of_fold(runs: list[Run], source: _Source, part: str | None, *, last: bool) -> Task:
+def _of_fold(
+    runs: list[Run], source: _Source, part: str | None, *, last: bool, window_s: float | None
+) -> Task:
     from genrescope.data.fold import track_of
     from genrescope.data.splits import Split
     from genrescope.errors import GenrescopeError
@@ -267,7 +282,7 @@ def _of_fold(runs: list[Run], source: _Source, part: str | None, *, last: bool) 
             f"{runs[0].path}: {len(missing)} of its {part} tracks are not in "
             f"{source.dataset.name}, such as {track_of(missing[0])}."
         )
-    model = from_runs(runs, last=last)
+    model = from_runs(runs, last=last, window_s=window_s)
     asked = questions(split, members, source.dataset.tracks, source.predict(model))
     return Task(model, split, facts["fold"], part, asked)
 

@@ -39,6 +39,15 @@ def export(
             "held nothing out, as by --split all, and its evidence always do.",
         ),
     ] = False,
+    window: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0.1,
+            help="Length of the windows that clips are judged by; as in training if absent.",
+            show_default=False,
+        ),
+    ] = None,
     name: Annotated[str, typer.Option(help="What to call the bundle.")] = "my-genres",
     licence: Annotated[str, typer.Option(help="Its licence.")] = "Apache-2.0",
 ) -> None:
@@ -64,6 +73,7 @@ def export(
         evidence=proof,
         degradations=rows,
         last=last,
+        window_s=window,
     )
     for row in bundle.metrics:
         typer.echo(

@@ -1,4 +1,4 @@
-"""Where in a clip a classifier looks: random windows to learn from, a grid to answer with.
+"""Where in a clip a classifier looks: random windows to learn from, even ones to answer with.
 
 Lengths and starts count columns of a spectrogram, or samples; the functions do not care.
 """
@@ -65,6 +65,37 @@ def grid(length: int, *, window_length: int, hop_length: int) -> NDArray[np.int6
     last = max(0, length - window_length)
     starts = np.arange(0, last + 1, hop_length, dtype=np.int64)
     return starts if starts[-1] == last else np.append(starts, last)
+
+
+def spread(length: int, *, window_length: int, hop_length: int) -> tuple[NDArray[np.int64], int]:
+    """Windows that fill a clip: as many as fit into it, stretched alike until they do.
+
+    No part of a clip is then missed, or counts twice because a last window had to be moved.
+
+    Args:
+        length: of the clip.
+        window_length: of a window before it is stretched; a shorter clip has one of this length.
+        hop_length: from one start to the next, before; at most ``window_length``.
+
+    Returns:
+        Starts, int64 (n_windows,), from 0 on; and the length of every window, less than twice
+        ``window_length``. The last window ends where the clip does.
+
+    Raises:
+        ValueError: a length is not positive, or the hop leaves gaps.
+    """
+    if min(length, window_length, hop_length) < 1 or hop_length > window_length:
+        raise ValueError(
+            f"lengths must be positive and hops no longer than windows: clip {length}, "
+            f"window {window_length}, hop {hop_length}"
+        )
+    if length <= window_length:
+        return np.zeros(1, np.int64), window_length
+    n_windows = (length - window_length) // hop_length + 1
+    filled = window_length + (n_windows - 1) * hop_length
+    stretched = -(-window_length * length // filled)
+    starts = np.linspace(0, length - stretched, n_windows).round().astype(np.int64)
+    return starts, stretched
 
 
 def take(

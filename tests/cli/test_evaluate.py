@@ -169,6 +169,15 @@ def test_runs_of_several_folds_are_put_together(work: Path) -> None:
     assert not set(both["seen"]["tracks"]) & {row["track"] for row in alone["tracks"]}
 
 
+def test_a_run_is_judged_by_windows_of_any_length(work: Path) -> None:
+    usual, others = (
+        json.loads(run("--run", work / "run0", "--data", work / "store", "--json", *more).stdout)
+        for more in ((), ("--window", 1.5))
+    )
+    assert usual["window"]["n"] == usual["track"]["n"] == others["track"]["n"]
+    assert others["window"]["n"] == 2 * usual["window"]["n"]
+
+
 def test_runs_of_a_fold_are_an_ensemble_and_each_fold_has_as_many(
     work: Path, tmp_path: Path
 ) -> None:
@@ -276,6 +285,7 @@ def test_the_test_tracks_of_gtzan_are_said_to_be_absent(tmp_path: Path) -> None:
         (["--split", "tracks", "--fold", "9"], 2, "folds 0 to"),
         (["--run", "run0"], 2, "choose one"),
         (["--last"], 2, "--last is of runs"),
+        (["--window", "3"], 2, "--window is of runs"),
         (["--split", "nonsense"], 2, "fault-filtered, all"),
     ],
 )

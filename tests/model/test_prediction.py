@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from genrescope.model import Prediction
 from genrescope.signal.feature_config import STORE_CONFIG
-from genrescope.signal.windows import grid
+from genrescope.signal.windows import spread
 
 LABELS = ("blues", "jazz", "rock")
 
@@ -33,15 +33,15 @@ def make(
 
 @st.composite
 def predictions(draw: st.DrawFn) -> Prediction:
-    """Predictions on the grids of real clips, from one sample to two minutes."""
+    """Predictions on the windows of real clips, from one sample to two minutes."""
     n_samples = draw(st.integers(1, 120 * STORE_CONFIG.sr))
     window = draw(st.integers(2, 80))
     hop = draw(st.integers(1, window))
-    starts = grid(STORE_CONFIG.frames(n_samples), window_length=window, hop_length=hop)
+    starts, length = spread(STORE_CONFIG.frames(n_samples), window_length=window, hop_length=hop)
     duration_s = n_samples / STORE_CONFIG.sr
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     probs = (0.1 + 0.7 * np.eye(3)[rng.integers(3, size=len(starts))]).tolist()
-    times = np.stack([starts, starts + window], axis=1) / STORE_CONFIG.frame_rate
+    times = np.stack([starts, starts + length], axis=1) / STORE_CONFIG.frame_rate
     return make(probs, times=np.minimum(times, duration_s).tolist(), duration_s=duration_s)
 
 

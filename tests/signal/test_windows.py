@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from genrescope.signal.windows import grid, place, random_windows, take
+from genrescope.signal.windows import grid, place, random_windows, spread, take
 
 
 @settings(deadline=None)
@@ -99,6 +99,41 @@ def test_grid_of_nothing_is_refused(lengths: tuple[int, int, int]) -> None:
     length, window_length, hop_length = lengths
     with pytest.raises(ValueError, match="positive"):
         grid(length, window_length=window_length, hop_length=hop_length)
+
+
+@settings(deadline=None)
+@example(length=388, window_length=129, hop_length=129)
+@given(st.integers(1, 2_000), st.integers(1, 130), st.integers(1, 130))
+def test_spread_windows_fill_the_clip_evenly(
+    length: int, window_length: int, hop_length: int
+) -> None:
+    hop_length = min(hop_length, window_length)
+    starts, stretched = spread(length, window_length=window_length, hop_length=hop_length)
+    assert starts.dtype == np.int64
+    assert starts[0] == 0
+    assert window_length <= stretched < 2 * window_length or stretched == window_length == 1
+    if length <= window_length:
+        assert (starts.tolist(), stretched) == ([0], window_length)
+        return
+    assert len(starts) == (length - window_length) // hop_length + 1
+    assert starts[-1] + stretched == length
+    steps = np.diff(starts)
+    assert (steps <= stretched).all()
+    assert steps.max(initial=0) - steps.min(initial=length) <= 1
+    if hop_length == window_length:
+        assert stretched - steps.min(initial=stretched) <= 1 + len(steps) // len(starts)
+
+
+def test_half_a_minute_is_three_windows_of_ten_seconds() -> None:
+    starts, length = spread(388, window_length=129, hop_length=129)
+    assert (starts.tolist(), length) == ([0, 129, 258], 130)
+
+
+@pytest.mark.parametrize("lengths", [(0, 3, 1), (5, 0, 1), (5, 3, 0), (9, 3, 4)])
+def test_spreading_nothing_or_with_gaps_is_refused(lengths: tuple[int, int, int]) -> None:
+    length, window_length, hop_length = lengths
+    with pytest.raises(ValueError, match="positive"):
+        spread(length, window_length=window_length, hop_length=hop_length)
 
 
 @settings(deadline=None)

@@ -18,12 +18,12 @@ from genrescope.errors import AudioError
 from genrescope.lab.metrics import softmax
 from genrescope.lab.nets.ensemble import together
 from genrescope.lab.stores import check_front_end, kind_of
-from genrescope.lab.training.run import Run, n_frames_of
+from genrescope.lab.training.run import Run
 from genrescope.model.bundle import Bundle
 from genrescope.signal.decode import decode
 from genrescope.signal.feature_config import FeatureConfig
 from genrescope.signal.features import spectrogram, standardise
-from genrescope.signal.windows import grid, place, take
+from genrescope.signal.windows import place, spread, take
 
 Array = NDArray[Any]
 
@@ -100,8 +100,10 @@ class Model:
             rate = self.config.frame_rate
             n_frames = max(1, round((span[1] - span[0]) * rate))
             x = x[:, place(x.shape[1], span[0], n_frames=n_frames, frame_rate=rate)]
-        starts = grid(x.shape[1], window_length=self.window_length, hop_length=self.hop_length)
-        windows = np.ascontiguousarray(take(x, starts, window_length=self.window_length))
+        starts, length = spread(
+            x.shape[1], window_length=self.window_length, hop_length=self.hop_length
+        )
+        windows = np.ascontiguousarray(take(x, starts, window_length=length))
         return WindowAnswer(softmax(self.logits(windows.astype(np.float32)), self.temperature))
 
 
@@ -127,12 +129,13 @@ def from_bundle(bundle: Bundle) -> Model:
     )
 
 
-def from_runs(runs: Sequence[Run], *, last: bool = False) -> Model:
+def from_runs(runs: Sequence[Run], *, last: bool = False, window_s: float | None = None) -> Model:
     """Runs' best nets, or those of their last epochs, uncalibrated: the mean of their logits.
 
     Args:
         runs: one, or several of the same input, window and labels.
         last: take the last epochs.
+        window_s: of the windows to judge by; as in training by default.
     """
     first, net = runs[0], together([run.net(last=last) for run in runs])
 
@@ -140,7 +143,7 @@ def from_runs(runs: Sequence[Run], *, last: bool = False) -> Model:
         with torch.inference_mode():
             return np.asarray(net(torch.from_numpy(windows)).numpy())
 
-    length = n_frames_of(first.recipe, first.features)
+    length = first.judged_by(window_s)
     return Model(
         " + ".join(run.path.name for run in runs),
         first.labels,

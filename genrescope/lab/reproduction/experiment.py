@@ -265,7 +265,7 @@ def _judge_net(
     some = examples(
         store,
         judged,
-        n_frames=n_frames_of(cell.recipe, store.config),
+        n_frames=n_frames_of(cell.recipe.window_s, store.config),
         starts=split.starts,
     )
     logits = predict_windows(run.net(), some)

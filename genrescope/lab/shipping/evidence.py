@@ -21,7 +21,7 @@ from genrescope.lab.shipping.conformal import artist_folds, measure_grouped
 from genrescope.lab.stores import check_front_end
 from genrescope.lab.training.examples import Examples, examples
 from genrescope.lab.training.lineage import ancestry
-from genrescope.lab.training.run import Run, n_frames_of
+from genrescope.lab.training.run import Run
 from genrescope.lab.training.train import mean_probs, predict_windows
 from genrescope.model.bundle import DOUBTS
 
@@ -49,21 +49,26 @@ class Evidence:
     date: str
 
 
-def run_examples(run: Run, store: FeatureStore, members: Sequence[str]) -> Examples:
-    """Members of a store, prepared as the run's net is used to.
+def run_examples(
+    run: Run, store: FeatureStore, members: Sequence[str], *, window_s: float | None = None
+) -> Examples:
+    """Members of a store, prepared as the run's net is used to, and to be judged as a bundle does.
+
+    Args:
+        window_s: of the windows to judge by; as in training by default.
 
     Raises:
         GenrescopeError: the store was made by another front end than the run's.
     """
     remedy = f"Name the store that it was trained on, see {run.path}."
     check_front_end(store, run.features, remedy=remedy)
-    recipe = run.recipe
     return examples(
         store,
         members,
-        n_frames=n_frames_of(recipe, run.features),
+        n_frames=run.judged_by(window_s),
         starts=run.config["starts"],
         labels=run.labels,
+        stretched=True,
     )
 
 
@@ -86,6 +91,7 @@ def gather(
     *,
     parts: Sequence[str] = ("test", "valid"),
     last: bool = False,
+    window_s: float | None = None,
 ) -> list[Evidence]:
     """What runs say of the clips they did not learn.
 
@@ -97,6 +103,7 @@ def gather(
         store: the features they were trained on.
         parts: of each run the first of these that holds clips.
         last: judge the last epoch, not the one that the valid part chose.
+        window_s: of the windows to judge by; as in training by default.
 
     Raises:
         GenrescopeError: a run that held nothing out.
@@ -106,7 +113,7 @@ def gather(
     classes: dict[str, int] = {}
     for run in runs:
         part, members = held_out(run, parts)
-        data = run_examples(run, store, members)
+        data = run_examples(run, store, members, window_s=window_s)
         logits = predict_windows(run.net(last=last), data)
         key = (run.config["split"]["protocol"], part)
         sources.setdefault(key, []).append(run)

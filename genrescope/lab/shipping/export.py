@@ -70,8 +70,9 @@ def to_onnx(net: Net, *, n_bins: int, n_frames: int) -> bytes:
 def check_parity(
     net: Net, onnx_bytes: bytes, *, n_bins: int, n_frames: int, seed: int = 0
 ) -> float:
-    """Largest absolute difference between torch and onnxruntime over both outputs.
+    """Largest difference between torch and onnxruntime over both outputs.
 
+    It is a share of the number where that is above 1: whitening makes some large.
     Tried on standard normal input in several batch sizes, at n_frames and at about twice as
     many.
 
@@ -91,5 +92,6 @@ def check_parity(
         with torch.inference_mode():
             expected = served(torch.from_numpy(x))
         for want, got in zip(expected, session.run(list(OUTPUTS), {INPUT: x}), strict=True):
-            worst = max(worst, float(np.abs(want.numpy() - got).max()))
+            gap = np.abs(want.numpy() - got) / np.maximum(np.abs(want.numpy()), 1)
+            worst = max(worst, float(gap.max()))
     return worst

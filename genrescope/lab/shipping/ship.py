@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from genrescope.data import gtzan
 from genrescope.data.fold import track_of
 from genrescope.data.store import FeatureStore
+from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
 from genrescope.lab.metrics import fit_temperature
 from genrescope.lab.nets import Net
@@ -32,8 +33,9 @@ from genrescope.lab.shipping.evidence import (
 )
 from genrescope.lab.shipping.export import check_parity, to_onnx
 from genrescope.lab.shipping.novelty import fit_no_music
+from genrescope.lab.training.examples import Examples
 from genrescope.lab.training.lineage import ancestry
-from genrescope.lab.training.run import Run, check_once, n_frames_of
+from genrescope.lab.training.run import Run, check_once
 from genrescope.lab.training.train import mean_probs
 from genrescope.model.bundle import Bundle
 from genrescope.model.writing import check_free, write_bundle
@@ -86,6 +88,7 @@ def ship(
     evidence: Sequence[Run] = (),
     degradations: Sequence[Mapping[str, Any]] = (),
     last: bool = False,
+    window_s: float | None = None,
 ) -> Bundle:
     """Write the bundle of one run, or of several as an ensemble.
 
@@ -103,6 +106,7 @@ def ship(
         degradations: how a bundle of the evidence fares, see
             `genrescope.lab.shipping.evidence.degradation_rows`.
         last: take the last epoch of every run, not the one its valid part chose.
+        window_s: of the windows that clips are judged by, side by side; as in training by default.
 
     Raises:
         GenrescopeError: runs that do not fit each other, evidence of another recipe or of more or
@@ -115,19 +119,22 @@ def ship(
     check_free(out)
     # What held nothing out ships its last epoch, and is judged by the last of its evidence.
     last = last or not first.fold.valid
-    judged = gather(evidence or runs, store, last=last)
-    calibration = _calibrate(evidence or runs, judged, store, last=last)
+    window_s = window_s or first.recipe.window_s
+    proof = evidence or runs
+    judged = gather(proof, store, last=last, window_s=window_s)
+    calibration = _calibrate(proof, judged, store, last=last, window_s=window_s)
     net = together([run.net(last=last) for run in runs])
     learned = list(dict.fromkeys(track_of(m) for run in runs for m in run.fold.train))
-    served = Whitened(net, _embeddings(net, first, store, learned), size=EMBEDDING_SIZE).eval()
+    data = run_examples(first, store, learned, window_s=window_s)
+    served = Whitened(net, _embeddings(net, data), size=EMBEDDING_SIZE).eval()
     return write_bundle(
         out,
-        onnx_bytes=_graph(served, first),
+        onnx_bytes=_graph(served, n_bins=first.features.n_bins, n_frames=data.n_frames),
         name=name,
         labels=first.labels,
         features=first.features,
-        window_s=first.recipe.window_s,
-        hop_s=first.recipe.window_s,
+        window_s=window_s,
+        hop_s=window_s,
         temperature=calibration.temperature,
         thresholds=calibration.thresholds,
         no_music=fit_no_music(store, learned),
@@ -136,7 +143,7 @@ def ship(
         degradations=degradations,
         licence=licence,
         created=created,
-        catalogue=_catalogue(served, first, store, learned),
+        catalogue=_catalogue(served, data, store.facts),
     )
 
 
@@ -182,13 +189,18 @@ class _Calibration:
 
 
 def _calibrate(
-    proof: Sequence[Run], judged: Sequence[Evidence], store: FeatureStore, *, last: bool
+    proof: Sequence[Run],
+    judged: Sequence[Evidence],
+    store: FeatureStore,
+    *,
+    last: bool,
+    window_s: float,
 ) -> _Calibration:
     """From the first protocol's held-out clips: never of a test part while there is another."""
     protocol = proof[0].config["split"]["protocol"]
     of_one = [run for run in proof if run.config["split"]["protocol"] == protocol]
     if any(run.fold.test for run in of_one):
-        clips = gather(of_one, store, parts=("valid", "test"), last=last)[0]
+        clips = gather(of_one, store, parts=("valid", "test"), last=last, window_s=window_s)[0]
     else:
         clips = next(one for one in judged if one.protocol == protocol)
     temperature = fit_temperature(clips.logits, clips.labels)
@@ -200,9 +212,8 @@ def _calibrate(
     return _Calibration(temperature, thresholds)
 
 
-def _graph(served: Whitened, run: Run) -> bytes:
+def _graph(served: Whitened, *, n_bins: int, n_frames: int) -> bytes:
     """The ONNX graph of a net, which ONNX Runtime computes as torch does."""
-    n_bins, n_frames = run.features.n_bins, n_frames_of(run.recipe, run.features)
     onnx_bytes = to_onnx(served, n_bins=n_bins, n_frames=n_frames)
     gap = check_parity(served, onnx_bytes, n_bins=n_bins, n_frames=n_frames)
     if gap > PARITY:
@@ -210,36 +221,33 @@ def _graph(served: Whitened, run: Run) -> bytes:
     return onnx_bytes
 
 
-def _windows(run: Run, store: FeatureStore, tracks: Sequence[str]) -> Iterator[Tensor]:
-    data = run_examples(run, store, tracks)
-    for member in range(len(data)):
-        yield data.windows(member)
+def _windows(data: Examples) -> Iterator[Tensor]:
+    return (data.windows(member) for member in range(len(data)))
 
 
 @torch.inference_mode()
-def _embeddings(
-    net: Net, run: Run, store: FeatureStore, tracks: Sequence[str]
-) -> NDArray[np.float32]:
-    """Embedding of every window of the tracks, (n, d)."""
-    return np.concatenate([net.embed(x).numpy() for x in _windows(run, store, tracks)])
+def _embeddings(net: Net, data: Examples) -> NDArray[np.float32]:
+    """Embedding of every window of the clips, (n, d)."""
+    return np.concatenate([net.embed(x).numpy() for x in _windows(data)])
 
 
 @torch.inference_mode()
-def _catalogue(served: Whitened, run: Run, store: FeatureStore, tracks: Sequence[str]) -> bytes:
-    """The catalogue's npz: for each track the direction of its windows' mean embedding."""
-    facts = {track.track_id: track for track in store.facts}
+def _catalogue(served: Whitened, data: Examples, facts: Sequence[Track]) -> bytes:
+    """The catalogue's npz: for each clip the direction of its windows' mean embedding."""
+    known = {track.track_id: track for track in facts}
+    tracks = [known[member] for member in data.members]
     rows = []
-    for x in _windows(run, store, tracks):
+    for x in _windows(data):
         mean = served.serve(x)[1].mean(dim=0).numpy()
         rows.append(mean / max(float(np.linalg.norm(mean)), 1e-12))
     file = io.BytesIO()
     np.savez_compressed(
         file,
         embedding=np.stack(rows).astype(np.float16),
-        track=np.array(tracks),
-        artist=np.array([facts[t].artist or "" for t in tracks]),
-        title=np.array([facts[t].title or _name_of(t) for t in tracks]),
-        genre=np.array([facts[t].genre for t in tracks]),
+        track=np.array([track.track_id for track in tracks]),
+        artist=np.array([track.artist or "" for track in tracks]),
+        title=np.array([track.title or _name_of(track.track_id) for track in tracks]),
+        genre=np.array([track.genre for track in tracks]),
     )
     return file.getvalue()
 

@@ -78,7 +78,7 @@ def begin(
         check_learnable(split.folds[fold], store.facts)
     except DatasetError as error:
         raise DatasetError(f"{split.protocol}, fold {fold}: {error}") from None
-    n_frames = n_frames_of(recipe, store.config)
+    n_frames = n_frames_of(recipe.window_s, store.config)
     part = split.folds[fold]
 
     def load(members: tuple[str, ...]) -> Examples:

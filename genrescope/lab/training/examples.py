@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 from genrescope.data.fold import track_of
 from genrescope.data.store import FeatureStore
 from genrescope.signal.features import standardise
-from genrescope.signal.windows import grid, place, take
+from genrescope.signal.windows import grid, place, spread, take
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +26,15 @@ class Examples:
             member holds its own frames alone, so that nothing else of its clip is learned.
         labels: int64 (n,).
         n_frames: length of an excerpt.
+        stretched: whether windows are stretched to fill a clip, as those of a bundle are; else all
+            have ``n_frames``, and a last one may overlap.
     """
 
     members: tuple[str, ...]
     clips: tuple[Tensor, ...]
     labels: NDArray[np.int64]
     n_frames: int
+    stretched: bool = False
 
     def __len__(self) -> int:
         return len(self.members)
@@ -58,14 +61,17 @@ class Examples:
             yield torch.stack(cut).float(), labels[chosen]
 
     def windows(self, member: int) -> Tensor:
-        """The windows a member is judged by, side by side; the last may overlap.
+        """The windows a member is judged by, side by side.
 
         Returns:
-            float32 (n_windows, n_bins, n_frames).
+            float32 (n_windows, n_bins, n_frames), or more frames if stretched.
         """
         clip = self.clips[member].numpy()
-        starts = grid(clip.shape[1], window_length=self.n_frames, hop_length=self.n_frames)
-        cut = take(clip, starts, window_length=self.n_frames)
+        n = self.n_frames
+        starts, length = grid(clip.shape[1], window_length=n, hop_length=n), n
+        if self.stretched:
+            starts, length = spread(clip.shape[1], window_length=n, hop_length=n)
+        cut = take(clip, starts, window_length=length)
         return torch.from_numpy(np.ascontiguousarray(cut)).float()
 
 
@@ -85,6 +91,7 @@ def examples(
     n_frames: int,
     starts: Mapping[str, float] | None = None,
     labels: Sequence[str] | None = None,
+    stretched: bool = False,
 ) -> Examples:
     """Read members of a fold from a store.
 
@@ -94,6 +101,7 @@ def examples(
         n_frames: length of an excerpt.
         starts: `Split.starts`, in s, for window members.
         labels: the classes in the order of the logits, the store's by default.
+        stretched: whether windows are stretched, see `Examples`.
 
     Raises:
         DatasetError: a member is not in the store.
@@ -113,5 +121,5 @@ def examples(
             here = place(clip.shape[1], starts[member], n_frames=n_frames, frame_rate=rate)
             clip = clip[:, here]
         clips.append(clip)
-    classes = [order[genre_of[track_of(member)]] for member in members]
-    return Examples(tuple(members), tuple(clips), np.array(classes, dtype=np.int64), n_frames)
+    classes = np.array([order[genre_of[track_of(member)]] for member in members], dtype=np.int64)
+    return Examples(tuple(members), tuple(clips), classes, n_frames, stretched)

@@ -28,9 +28,9 @@ OF_A_RUN = {
 """What makes two runs the same, in a config and in words."""
 
 
-def n_frames_of(recipe: Recipe, config: FeatureConfig) -> int:
-    """Frames of an excerpt, at least one."""
-    return max(1, round(recipe.window_s * config.frame_rate))
+def n_frames_of(window_s: float, config: FeatureConfig) -> int:
+    """Frames of an excerpt or a window, at least one."""
+    return max(1, round(window_s * config.frame_rate))
 
 
 def make_net(recipe: Recipe, *, n_classes: int, n_bins: int) -> Net:
@@ -100,6 +100,21 @@ class Run:
             **{name: how == other.method[name] for name, how in self.method.items()},
         }
         return [name for name, is_so in same.items() if not is_so]
+
+    def judged_by(self, window_s: float | None) -> int:
+        """Frames of the windows that the net is to judge clips by: the recipe's if None.
+
+        Raises:
+            GenrescopeError: too few for the net.
+        """
+        window_s = self.recipe.window_s if window_s is None else window_s
+        n_frames, least = n_frames_of(window_s, self.features), NETS[self.recipe.net].min_frames
+        if n_frames < least:
+            raise GenrescopeError(
+                f"{self.path}: windows of {window_s:g} s are {n_frames} frames here; "
+                f"{self.recipe.net} needs {least}."
+            )
+        return n_frames
 
     def net(self, *, last: bool = False) -> Net:
         """The net in evaluation mode, with its best weights or those of the last epoch.

@@ -92,14 +92,22 @@ def predict_windows(net: nn.Module, data: Examples) -> list[NDArray[np.float32]]
     net.eval()
     answers: list[NDArray[np.float32]] = []
     waiting: list[Tensor] = []
+
+    def judge() -> None:
+        logits = net(torch.cat(waiting).to(where)).float().cpu()
+        answers.extend(some.numpy() for some in logits.split([len(x) for x in waiting]))
+        waiting.clear()
+
     with torch.inference_mode(), torch.autocast(where.type, torch.bfloat16, has_bf16(where)):
         for member in range(len(data)):
-            waiting.append(data.windows(member))
-            counts = [len(windows) for windows in waiting]
-            if sum(counts) >= JUDGED_AT_ONCE or member == len(data) - 1:
-                logits = net(torch.cat(waiting).to(where)).float().cpu()
-                answers += [some.numpy() for some in logits.split(counts)]
-                waiting = []
+            windows = data.windows(member)
+            if waiting and waiting[0].shape[1:] != windows.shape[1:]:
+                judge()
+            waiting.append(windows)
+            if sum(map(len, waiting)) >= JUDGED_AT_ONCE:
+                judge()
+        if waiting:
+            judge()
     net.train(was_training)
     return answers
 

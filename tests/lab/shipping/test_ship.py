@@ -110,6 +110,28 @@ def test_the_bundle_answers_as_the_nets_do(
     assert bundle.no_music.figures["music"] <= 0.1
 
 
+def test_clips_are_judged_by_longer_windows_than_were_learned(
+    store: FeatureStore, runs: dict[str, Run], tmp_path: Path
+) -> None:
+    bundle = ship([runs["a"]], store, tmp_path / "x", window_s=3.0, **ABOUT)
+    assert (bundle.window_s, bundle.hop_s) == (3.0, 3.0)
+    data = gather([runs["a"]], store, window_s=3.0)[0]
+    assert {len(some) for some in data.logits} == {2}  # of 80 frames at 12.9 a second
+    probs = mean_probs(data.logits, bundle.temperature)
+    classifier = Classifier(bundle)
+    for member, expected in zip(data.members, probs, strict=True):
+        said = classifier.classify_features(Clip(store.get(member), 6.0, ()))
+        assert said.clip_probs == pytest.approx(expected, abs=0.03)
+    valid = gather([runs["a"]], store, parts=("valid",), window_s=3.0)[0]
+    assert bundle.temperature == pytest.approx(fit_temperature(valid.logits, valid.labels))
+    usual = ship([runs["a"]], store, tmp_path / "y", **ABOUT)
+    assert usual.window_s == RECIPE.window_s
+    assert usual.temperature != bundle.temperature
+    with pytest.raises(GenrescopeError, match=r"windows of 0.5 s are 6 frames here; compact needs"):
+        ship([runs["a"]], store, tmp_path / "z", window_s=0.5, **ABOUT)
+    assert not (tmp_path / "z").exists()
+
+
 def test_a_run_on_everything_needs_evidence_from_others(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
@@ -312,7 +334,7 @@ def test_a_track_without_a_title_is_called_as_its_file(
     bundle = ship([runs["a"]], store, tmp_path / "a", **ABOUT)
     assert Catalogue.load(bundle).title[0].startswith("title")
     net = Whitened(runs["a"].net(), np.eye(48, dtype=np.float32), size=4).eval()
-    raw = _catalogue(net, runs["a"], untitled, ids)
+    raw = _catalogue(net, run_examples(runs["a"], untitled, ids), untitled.facts)
     with np.load(io.BytesIO(raw)) as catalogue:
         assert catalogue["title"].tolist() == ["t0"]
 
