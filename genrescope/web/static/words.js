@@ -46,7 +46,7 @@ export function others(genres, flags, total) {
 
 export const FLAGS = {
   silent: "The recording is silent, so there is nothing to name.",
-  short: "This was very short; with ten seconds or more it hears much better.",
+  short: "This was short; with ten seconds or more it hears better.",
   truncated: "Part of the file was damaged; what could be read was used.",
 };
 
