@@ -61,8 +61,8 @@ def _head(bundle: Bundle) -> str:
         "Input": f"{_input(bundle)}, n_fft {config.n_fft}, hop {config.hop_length} samples "
         f"({config.frame_rate:.1f} frames/s), {config.top_db:g} dB range, "
         "each clip standardised by its own mean and deviation",
-        "Window": f"{bundle.window_s:g} s, one every {bundle.hop_s:g} s; the probabilities of a "
-        "clip are the mean over its windows",
+        "Window": f"{bundle.window_s:g} s, one every {bundle.hop_s:g} s, stretched to fill the "
+        "clip; the probabilities of a clip are the mean over its windows",
         "Output": "probabilities per window and per clip, and an embedding",
         "Created": bundle.created,
     }
