@@ -19,9 +19,10 @@ from genrescope.lab.nets.resnet import ResNet18
 from genrescope.lab.training.augment import Augment
 from genrescope.lab.training.background import background
 from genrescope.lab.training.begin import all_tracks, begin
+from genrescope.lab.training.examples import Examples
 from genrescope.lab.training.recipe import Recipe
-from genrescope.lab.training.run import Run
-from genrescope.lab.training.train import Training
+from genrescope.lab.training.run import Run, make_net
+from genrescope.lab.training.train import Training, predict_windows
 from genrescope.signal.feature_config import STORE_CONFIG
 
 RECIPE = Recipe(
@@ -211,6 +212,30 @@ def test_windows_are_learned_without_the_rest_of_their_clip(
     training = begin(store, split, recipe, fold=0, seed=0, out=tmp_path / "w")
     assert {clip.shape[1] for clip in training.train.clips} == {training.train.n_frames}
     training.run()
+
+
+def test_clips_of_any_length_are_judged_together_as_alone() -> None:
+    rng = np.random.default_rng(0)
+    lengths = (40, 40, 55, 40, 9, 200)
+    clips = tuple(torch.from_numpy(rng.normal(size=(128, n)).astype(np.float16)) for n in lengths)
+    labels = np.zeros(len(clips), np.int64)
+    torch.manual_seed(0)
+    net = make_net(RECIPE, n_classes=3, n_bins=128).eval()
+
+    def judged(chosen: list[int], *, stretched: bool) -> list[np.ndarray]:
+        some = Examples(
+            tuple(str(i) for i in chosen), tuple(clips[i] for i in chosen), labels, 19, stretched
+        )
+        return predict_windows(net, some)
+
+    for stretched in (False, True):
+        together = judged(list(range(len(clips))), stretched=stretched)
+        for i, logits in enumerate(together):
+            np.testing.assert_allclose(
+                logits, judged([i], stretched=stretched)[0], atol=0.02, rtol=0
+            )
+    assert [len(logits) for logits in together] == [2, 2, 2, 2, 1, 10]
+    assert [len(logits) for logits in judged([2], stretched=False)] == [3]
 
 
 def test_a_folder_of_another_run_is_refused(store: FeatureStore, tmp_path: Path) -> None:
