@@ -55,6 +55,7 @@ def evaluate(
         typer.Option(
             metavar="SECONDS",
             min=0.1,
+            max=600,
             help="Length of the windows that a run judges clips by; as in training if absent.",
             show_default=False,
         ),

@@ -44,6 +44,7 @@ def export(
         typer.Option(
             metavar="SECONDS",
             min=0.1,
+            max=600,
             help="Length of the windows that clips are judged by; as in training if absent.",
             show_default=False,
         ),
