@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genrescope.cli import scores
+from genrescope.cli.options import ALL, Window, known_split
 from genrescope.cli.scores import Task
-from genrescope.cli.splits import ALL, known_split
 
 if TYPE_CHECKING:
     from genrescope.data.splits import Split
@@ -50,16 +50,7 @@ def evaluate(
         bool,
         typer.Option("--last", help="Of a run the last epoch, not the one its valid part chose."),
     ] = False,
-    window: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SECONDS",
-            min=0.1,
-            max=600,
-            help="Length of the windows that a run judges clips by; as in training if absent.",
-            show_default=False,
-        ),
-    ] = None,
+    window: Window = None,
     split: Annotated[
         str | None,
         typer.Option(

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from genrescope.cli.options import Window
+
 
 def export(
     runs: Annotated[
@@ -39,16 +41,7 @@ def export(
             "held nothing out, as by --split all, and its evidence always do.",
         ),
     ] = False,
-    window: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SECONDS",
-            min=0.1,
-            max=600,
-            help="Length of the windows that clips are judged by; as in training if absent.",
-            show_default=False,
-        ),
-    ] = None,
+    window: Window = None,
     name: Annotated[str, typer.Option(help="What to call the bundle.")] = "my-genres",
     licence: Annotated[str, typer.Option(help="Its licence.")] = "Apache-2.0",
 ) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genrescope.cli.splits import ALL, known_split
+from genrescope.cli.options import ALL, known_split
 
 if TYPE_CHECKING:
     from genrescope.data.splits import Split

@@ -1,11 +1,24 @@
-"""Names of splits, as options of verbs take them."""
+"""Options that several verbs take alike."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 import typer
 
 ALL = "all"
 """No split: every track in one part."""
+
+Window = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        min=0.1,
+        max=600,
+        help="Length of the windows that a run judges clips by; as in training if absent.",
+        show_default=False,
+    ),
+]
 
 
 def known_split(name: str | None) -> str | None:
