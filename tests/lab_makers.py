@@ -9,9 +9,23 @@ import soundfile as sf
 
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
+from genrescope.lab.training.augment import Augment
+from genrescope.lab.training.recipe import Recipe
 from genrescope.signal.feature_config import STORE_CONFIG
 
 GENRES = ("fado", "polka", "tango")
+
+SMALL_CNN = Recipe(
+    net="cnn",
+    options={"width": 8},
+    window_s=1.5,
+    epochs=8,
+    excerpts=4,
+    batch_size=16,
+    lr=5e-3,
+    ema=0.9,
+    augment=Augment(shift_bands=1.0, band_limit=0.0, reverb=0.0, noise=0.1, style=0.0, mixup=0.1),
+)
 
 
 def bands_store(n_per_genre: int = 10, *, n_frames: int = 80, seed: int = 0) -> FeatureStore:

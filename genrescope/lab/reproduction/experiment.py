@@ -27,9 +27,10 @@ from genrescope.lab.reproduction.results import is_done, recipe_of, write_result
 from genrescope.lab.stores import kind_of
 from genrescope.lab.training.begin import OtherRunError, begin
 from genrescope.lab.training.examples import Examples, examples
+from genrescope.lab.training.judge import predict_windows
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run, n_frames_of, read_config
-from genrescope.lab.training.train import CHECKPOINT, CONFIG, Step, predict_windows
+from genrescope.lab.training.train import CHECKPOINT, CONFIG, Step
 from genrescope.signal.windows import place, random_windows, take
 
 Array = NDArray[Any]

@@ -20,9 +20,9 @@ from genrescope.lab.metrics import by_track, calibration_error, fit_temperature,
 from genrescope.lab.shipping.conformal import artist_folds, measure_grouped
 from genrescope.lab.stores import check_front_end
 from genrescope.lab.training.examples import Examples, examples
+from genrescope.lab.training.judge import mean_probs, predict_windows
 from genrescope.lab.training.lineage import ancestry
 from genrescope.lab.training.run import Run
-from genrescope.lab.training.train import mean_probs, predict_windows
 from genrescope.model.bundle import DOUBTS
 
 

@@ -34,9 +34,9 @@ from genrescope.lab.shipping.evidence import (
 from genrescope.lab.shipping.export import check_parity, to_onnx
 from genrescope.lab.shipping.novelty import fit_no_music
 from genrescope.lab.training.examples import Examples
+from genrescope.lab.training.judge import mean_probs
 from genrescope.lab.training.lineage import ancestry
 from genrescope.lab.training.run import Run, check_once
-from genrescope.lab.training.train import mean_probs
 from genrescope.model.bundle import Bundle
 from genrescope.model.writing import check_free, write_bundle
 

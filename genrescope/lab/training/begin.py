@@ -22,6 +22,7 @@ from genrescope.lab.nets.resnet import ResNet18, load_image_weights
 from genrescope.lab.provenance import commit, today
 from genrescope.lab.training.background import background
 from genrescope.lab.training.examples import Examples, examples
+from genrescope.lab.training.judge import device, has_bf16
 from genrescope.lab.training.lineage import record
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import (
@@ -32,7 +33,7 @@ from genrescope.lab.training.run import (
     n_frames_of,
     read_config,
 )
-from genrescope.lab.training.train import CHECKPOINT, CONFIG, Training, device, has_bf16
+from genrescope.lab.training.train import CHECKPOINT, CONFIG, Training
 from genrescope.whole import whole
 
 
@@ -94,16 +95,20 @@ def begin(
     check_once(teachers)
     for parent in (*teachers, *([start] if start else [])):
         _check_parent(parent, store, split, part)
+        parent.judged_by(recipe.window_s)
     config = _config(store, split, recipe, fold=fold, seed=seed, command=command)
-    config["teachers"] = [record(run.config) for run in teachers]
-    config["start"] = record(start.config) if start else None
+    config |= {
+        "teachers": [record(run.config) for run in teachers],
+        "start": record(start.config) if start else None,
+    }
     begun = _is_begun(out, config, resume=resume)
     if not (begun and (out / CHECKPOINT).exists()):
         if start is not None:
             start_from_run(net, recipe, start)
         elif recipe.weights:
             start_from_images(net, recipe)
-    taught_by = _nets(teachers, n_frames)
+    # Of their last epochs: no held-out clip chose those.
+    nets_of_teachers = [run.net(last=True) for run in teachers]
     # After what may refuse, so that nothing is left behind, and before what takes its time.
     if not begun:
         _start_run(out, config)
@@ -116,7 +121,7 @@ def begin(
         out=out,
         seed=seed,
         background=background(store.config) if recipe.augment.needs_background else None,
-        teachers=taught_by,
+        teachers=nets_of_teachers,
     )
     if resume:
         training.resume()
@@ -173,19 +178,6 @@ def _check_parent(run: Run, store: FeatureStore, split: Split, fold: Fold) -> No
             f"{run.path}: learned {some} that this run does not, so nothing that it teaches could "
             "be judged honestly. Name a run of the same split and fold."
         )
-
-
-def _nets(teachers: Sequence[Run], n_frames: int) -> list[Net]:
-    """The nets of teachers, of their last epochs: no held-out clip chose those.
-
-    Raises:
-        GenrescopeError: one needs longer excerpts.
-    """
-    nets = [run.net(last=True) for run in teachers]
-    for run, net in zip(teachers, nets, strict=True):
-        if n_frames < net.min_frames:
-            raise GenrescopeError(f"{run.path}: needs {net.min_frames} frames, not {n_frames}.")
-    return nets
 
 
 def _is_begun(out: Path, config: dict[str, Any], *, resume: bool) -> bool:

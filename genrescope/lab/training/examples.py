@@ -67,11 +67,12 @@ class Examples:
             float32 (n_windows, n_bins, n_frames), or more frames if stretched.
         """
         clip = self.clips[member].numpy()
-        n = self.n_frames
-        starts, length = grid(clip.shape[1], window_length=n, hop_length=n), n
+        length, n = clip.shape[1], self.n_frames
         if self.stretched:
-            starts, length = spread(clip.shape[1], window_length=n, hop_length=n)
-        cut = take(clip, starts, window_length=length)
+            starts, n = spread(length, window_length=n, hop_length=n)
+        else:
+            starts = grid(length, window_length=n, hop_length=n)
+        cut = take(clip, starts, window_length=n)
         return torch.from_numpy(np.ascontiguousarray(cut)).float()
 
 

@@ -94,10 +94,11 @@ class Run:
 
     def unlike(self, other: Run) -> list[str]:
         """What another run has otherwise: genres, input, recipe, teachers or start."""
+        others = other.method
         same = {
             "genres": self.labels == other.labels,
             "input": self.features == other.features,
-            **{name: how == other.method[name] for name, how in self.method.items()},
+            **{name: how == others[name] for name, how in self.method.items()},
         }
         return [name for name, is_so in same.items() if not is_so]
 

@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
 from genrescope.errors import GenrescopeError
-from genrescope.lab.metrics import log_loss, softmax
+from genrescope.lab.metrics import log_loss
 from genrescope.lab.nets.base import Net
 from genrescope.lab.training.augment import augment, mix
 from genrescope.lab.training.background import Background
 from genrescope.lab.training.examples import Examples
+from genrescope.lab.training.judge import device, has_bf16, mean_probs, predict_windows
 from genrescope.lab.training.recipe import Recipe
 from genrescope.whole import whole
 
@@ -30,7 +30,6 @@ CONFIG, METRICS, CHECKPOINT, WEIGHTS = "config.json", "metrics.csv", "checkpoint
 WARM_UP = 0.1
 BRANCH_WEIGHT = 0.5
 """Of the loss of each branch (`Net.branch_logits`) beside that of the whole net."""
-JUDGED_AT_ONCE = 64  # windows, at least; one by one they take ten times as long
 EMA_EVERY = 4  # steps; averaging each one costs more than it gives
 
 
@@ -57,18 +56,6 @@ class Step:
     accuracy: float
 
 
-def device() -> torch.device:
-    """The GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def has_bf16(where: torch.device) -> bool:
-    """Whether bfloat16 is fast there."""
-    if where.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu._is_avx512_bf16_supported())
-
-
 def load_state(path: Path, where: torch.device | str = "cpu") -> Any:
     """What `torch.save` wrote: tensors and plain values, nothing that runs.
 
@@ -83,38 +70,6 @@ def load_state(path: Path, where: torch.device | str = "cpu") -> Any:
         raise GenrescopeError(
             f"{path}: is damaged. Delete {path.parent} and train again."
         ) from None
-
-
-def predict_windows(net: nn.Module, data: Examples) -> list[NDArray[np.float32]]:
-    """Logits of every window of every member, each float32 (n_windows, n_classes)."""
-    where = next(net.parameters()).device
-    was_training = net.training
-    net.eval()
-    answers: list[NDArray[np.float32]] = []
-    waiting: list[Tensor] = []
-
-    def judge() -> None:
-        logits = net(torch.cat(waiting).to(where)).float().cpu()
-        answers.extend(some.numpy() for some in logits.split([len(x) for x in waiting]))
-        waiting.clear()
-
-    with torch.inference_mode(), torch.autocast(where.type, torch.bfloat16, has_bf16(where)):
-        for member in range(len(data)):
-            windows = data.windows(member)
-            if waiting and waiting[0].shape[1:] != windows.shape[1:]:
-                judge()
-            waiting.append(windows)
-            if sum(map(len, waiting)) >= JUDGED_AT_ONCE:
-                judge()
-        if waiting:
-            judge()
-    net.train(was_training)
-    return answers
-
-
-def mean_probs(logits: list[NDArray[np.float32]], temperature: float = 1.0) -> NDArray[np.float64]:
-    """Mean over a member's windows of softmax(logits / temperature): (n, n_classes)."""
-    return np.stack([softmax(some, temperature).mean(axis=0) for some in logits])
 
 
 class Training:

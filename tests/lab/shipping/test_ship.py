@@ -29,11 +29,11 @@ from genrescope.lab.shipping.evidence import (
     run_examples,
 )
 from genrescope.lab.shipping.novelty import COUNTEREXAMPLES, made_clips
-from genrescope.lab.shipping.ship import Whitened, _catalogue, ship
+from genrescope.lab.shipping.ship import DOUBTFUL, Whitened, _catalogue, ship
 from genrescope.lab.training.begin import all_tracks, begin
+from genrescope.lab.training.judge import mean_probs, predict_windows
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run
-from genrescope.lab.training.train import mean_probs, predict_windows
 from genrescope.model.classifier import Classifier, Clip
 from genrescope.model.similar import Catalogue
 from genrescope.signal.feature_config import STORE_CONFIG
@@ -124,9 +124,14 @@ def test_clips_are_judged_by_longer_windows_than_were_learned(
         assert said.clip_probs == pytest.approx(expected, abs=0.03)
     valid = gather([runs["a"]], store, parts=("valid",), window_s=3.0)[0]
     assert bundle.temperature == pytest.approx(fit_temperature(valid.logits, valid.labels))
+    surest = mean_probs(valid.logits, bundle.temperature).max(axis=1)
+    assert bundle.thresholds["uncertain"] == pytest.approx(np.quantile(surest, DOUBTFUL))
+    clip = Clip(store.get(data.members[0]), 6.0, ())
     usual = ship([runs["a"]], store, tmp_path / "y", **ABOUT)
     assert usual.window_s == RECIPE.window_s
-    assert usual.temperature != bundle.temperature
+    # Not the temperature: that of so short a training may stand at its bound for both.
+    assert usual.thresholds["uncertain"] != bundle.thresholds["uncertain"]
+    assert [len(Classifier(one).classify_features(clip).times) for one in (usual, bundle)] == [3, 2]
     with pytest.raises(GenrescopeError, match=r"windows of 0.5 s are 6 frames here; compact needs"):
         ship([runs["a"]], store, tmp_path / "z", window_s=0.5, **ABOUT)
     assert not (tmp_path / "z").exists()

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from lab_makers import bands_store
+from lab_makers import SMALL_CNN, bands_store
 
 from genrescope.data.splits import make_split
 from genrescope.data.store import FeatureStore
 from genrescope.errors import GenrescopeError
-from genrescope.lab.training.augment import Augment
 from genrescope.lab.training.begin import all_tracks, begin
 from genrescope.lab.training.lineage import ancestry
 from genrescope.lab.training.recipe import Recipe
@@ -20,17 +19,7 @@ from genrescope.lab.training.run import Run
 from genrescope.lab.training.train import CHECKPOINT, Training
 from genrescope.signal.feature_config import FeatureConfig
 
-RECIPE = Recipe(
-    net="cnn",
-    options={"width": 8},
-    window_s=1.5,
-    epochs=6,
-    excerpts=4,
-    batch_size=16,
-    lr=5e-3,
-    ema=0.9,
-    augment=Augment(shift_bands=1.0, band_limit=0.0, reverb=0.0, noise=0.1, style=0.0, mixup=0.1),
-)
+RECIPE = replace(SMALL_CNN, epochs=6)
 
 
 @pytest.fixture(scope="module")

@@ -10,32 +10,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lab_makers import SMALL_CNN as RECIPE
 
 from genrescope.data.splits import make_split
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
 from genrescope.lab.nets.resnet import ResNet18
-from genrescope.lab.training.augment import Augment
 from genrescope.lab.training.background import background
 from genrescope.lab.training.begin import all_tracks, begin
 from genrescope.lab.training.examples import Examples
+from genrescope.lab.training.judge import predict_windows
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run, make_net
-from genrescope.lab.training.train import Training, predict_windows
+from genrescope.lab.training.train import Training
 from genrescope.signal.feature_config import STORE_CONFIG
-
-RECIPE = Recipe(
-    net="cnn",
-    options={"width": 8},
-    window_s=1.5,
-    epochs=8,
-    excerpts=4,
-    batch_size=16,
-    lr=5e-3,
-    ema=0.9,
-    augment=Augment(shift_bands=1.0, band_limit=0.0, reverb=0.0, noise=0.1, style=0.0, mixup=0.1),
-)
 
 
 @pytest.fixture(scope="module")
