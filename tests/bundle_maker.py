@@ -32,29 +32,54 @@ def band_weights(n_classes: int, *, n_bins: int = N_BINS) -> NDArray[np.float32]
 
 
 def tiny_onnx(
-    *, n_classes: int = len(LABELS), n_bins: int = N_BINS, logits: str = "logits", gain: float = 4
+    *,
+    n_classes: int = len(LABELS),
+    n_bins: int = N_BINS,
+    logits: str = "logits",
+    gain: float = 4,
+    n_steps: int = 0,
 ) -> bytes:
-    """A net of the bundle's contract: mean over time, then one linear layer for each output."""
+    """A net of the bundle's contract: mean over time, then one linear layer for each output.
+
+    Without ``n_steps`` it tells nothing of the parts of a window.
+    """
     shape = ["batch", n_bins, "n_frames"]
-    graph = helper.make_graph(
-        [
-            helper.make_node("ReduceMean", ["log_mel"], ["pooled"], axes=[2], keepdims=0),
-            helper.make_node("MatMul", ["pooled", "head"], [logits]),
-            helper.make_node("MatMul", ["pooled", "body"], ["embedding"]),
-        ],
-        "tiny",
-        [helper.make_tensor_value_info("log_mel", TensorProto.FLOAT, shape)],
-        [
-            helper.make_tensor_value_info(logits, TensorProto.FLOAT, ["batch", n_classes]),
-            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", 16]),
-        ],
-        [
-            numpy_helper.from_array(
-                np.float32(gain) * band_weights(n_classes, n_bins=n_bins), "head"
-            ),
-            numpy_helper.from_array(band_weights(16, n_bins=n_bins), "body"),
-        ],
-    )
+    nodes = [
+        helper.make_node("ReduceMean", ["log_mel"], ["pooled"], axes=[2], keepdims=0),
+        helper.make_node("MatMul", ["pooled", "head"], [logits]),
+        helper.make_node("MatMul", ["pooled", "body"], ["embedding"]),
+    ]
+    outputs = [
+        helper.make_tensor_value_info(logits, TensorProto.FLOAT, ["batch", n_classes]),
+        helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", 16]),
+    ]
+    weights = [
+        numpy_helper.from_array(np.float32(gain) * band_weights(n_classes, n_bins=n_bins), "head"),
+        numpy_helper.from_array(band_weights(16, n_bins=n_bins), "body"),
+    ]
+    if n_steps:
+        numbers = {"two": 2, "n_steps": n_steps, **{f"at{i}": i for i in range(n_steps + 1)}}
+        weights += [numpy_helper.from_array(np.array([n]), name) for name, n in numbers.items()]
+        nodes.append(helper.make_node("Shape", ["log_mel"], ["frames"], start=2))
+        for i in range(n_steps + 1):
+            nodes += [
+                helper.make_node("Mul", ["frames", f"at{i}"], [f"times{i}"]),
+                helper.make_node("Div", [f"times{i}", "n_steps"], [f"edge{i}"]),
+            ]
+        for i in range(n_steps):
+            part = ["log_mel", f"edge{i}", f"edge{i + 1}", "two"]
+            nodes += [
+                helper.make_node("Slice", part, [f"part{i}"]),
+                helper.make_node("ReduceMean", [f"part{i}"], [f"mean{i}"], axes=[2], keepdims=0),
+                helper.make_node("MatMul", [f"mean{i}", "head"], [f"flat{i}"]),
+                helper.make_node("Unsqueeze", [f"flat{i}", "at1"], [f"step{i}"]),
+            ]
+        each = [f"step{i}" for i in range(n_steps)]
+        nodes.append(helper.make_node("Concat", each, ["steps"], axis=1))
+        dims = ["batch", n_steps, n_classes]
+        outputs.append(helper.make_tensor_value_info("steps", TensorProto.FLOAT, dims))
+    entry = helper.make_tensor_value_info("log_mel", TensorProto.FLOAT, shape)
+    graph = helper.make_graph(nodes, "tiny", [entry], outputs, weights)
     model = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9, producer_name="tests"
     )

@@ -1,7 +1,8 @@
 """The artifact a training leaves and a classifier runs: one folder, every file hashed.
 
 ``model.onnx`` takes ``log_mel`` float32 (batch, n_bins, n_frames), each clip standardised, and
-gives ``logits`` (batch, n_classes) and ``embedding`` (batch, d). ``bundle.json`` says the rest,
+gives ``logits`` (batch, n_classes), ``embedding`` (batch, d) and, if it can, ``steps`` (batch,
+n_steps, n_classes), the logits of equal parts of a window. ``bundle.json`` says the rest,
 ``MODEL_CARD.md`` says it to people, ``catalogue.npz`` (optional) holds tracks to suggest.
 """
 

@@ -49,6 +49,21 @@ class Clip:
     flags: tuple[str, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class _Heard:
+    """What a net says of a clip.
+
+    Attributes:
+        logits: (n_windows, n_classes).
+        steps: (n_windows, n_steps, n_classes).
+        embedding: (d,), of length 1 or 0.
+    """
+
+    logits: NDArray[np.float64]
+    steps: NDArray[np.float64]
+    embedding: NDArray[np.float64]
+
+
 class Classifier:
     """A bundle ready to answer; one object may serve many threads at once.
 
@@ -61,6 +76,8 @@ class Classifier:
             raise ValueError(f"threads must be at least 1, not {threads}")
         self.bundle = bundle
         self._session = _session(bundle, threads or min(_MAX_THREADS, n_cores()))
+        given = [output.name for output in self._session.get_outputs()]
+        self._outputs = ["logits", "embedding", *(["steps"] if "steps" in given else [])]
 
     @classmethod
     def load(
@@ -132,21 +149,29 @@ class Classifier:
             window_length=bundle.window_length,
             hop_length=bundle.hop_frames,
         )
-        logits, embedding = self._run(standardise(clip.log_mel), starts, length)
+        heard = self._run(standardise(clip.log_mel), starts, length)
         if SILENT in clip.flags:
-            logits, embedding = np.zeros_like(logits), np.zeros_like(embedding)
-        probs = _softmax(logits / bundle.temperature)
+            heard = _Heard(*map(np.zeros_like, (heard.logits, heard.steps, heard.embedding)))
+        probs = _softmax(heard.logits / bundle.temperature)
         clip_probs = probs.mean(axis=0)
+        n_steps = heard.steps.shape[1]
+        step_times = self._times(starts, length, n_steps, clip.duration_s)
+        # A short clip is repeated to fill a window: what lies after its end is no time of its own.
+        of_clip = np.flatnonzero(step_times[:, 0] < clip.duration_s)
+        order = of_clip[np.argsort(step_times[of_clip].mean(axis=1), kind="stable")]
+        step_probs = _softmax(heard.steps.reshape(-1, len(bundle.labels)) / bundle.temperature)
         flags, genres = clip.flags, tuple[str, ...]()
         if SILENT not in flags:
             flags = (*flags, *self._doubts(clip, clip_probs))
             genres = self._likely(clip_probs)
         return Prediction(
             labels=bundle.labels,
-            times=self._times(starts, length, clip.duration_s),
+            times=self._times(starts, length, 1, clip.duration_s),
             probs=probs.astype(np.float32),
+            step_times=step_times[order],
+            step_probs=step_probs[order].astype(np.float32),
             clip_probs=clip_probs.astype(np.float32),
-            embedding=embedding.astype(np.float32),
+            embedding=heard.embedding.astype(np.float32),
             flags=flags,
             duration_s=clip.duration_s,
             bundle=bundle.name,
@@ -169,30 +194,34 @@ class Classifier:
         inside = likely(clip_probs, self.bundle.thresholds[SET])
         return tuple(self.bundle.labels[i] for i in inside)
 
-    def _run(
-        self, x: NDArray[np.float32], starts: NDArray[np.int64], length: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Logits (n_windows, n_classes) and the clip's embedding (d,), of length 1 or 0."""
-        logits, total = [], np.zeros(1)
-        at_once = max(1, _BATCH // length)
+    def _run(self, x: NDArray[np.float32], starts: NDArray[np.int64], length: int) -> _Heard:
+        logits, steps, total = [], [], np.zeros(1)
+        n_classes, at_once = len(self.bundle.labels), max(1, _BATCH // length)
         for first in range(0, len(starts), at_once):
             batch = take(x, starts[first : first + at_once], window_length=length)
-            some, embeddings = self._session.run(
-                ["logits", "embedding"], {"log_mel": np.ascontiguousarray(batch, np.float32)}
+            some, embeddings, *rest = self._session.run(
+                self._outputs, {"log_mel": np.ascontiguousarray(batch, np.float32)}
             )
-            if some.shape != (len(batch), len(self.bundle.labels)):
+            # Bundles of before there were steps have none.
+            of_steps = rest[0] if rest else some[:, None]
+            expected = (len(batch), n_classes)
+            if some.shape != expected or of_steps.shape[::2] != expected or not of_steps.size:
                 raise BundleError(f"bundle {self.bundle.path}: {MODEL} answers in another shape")
             logits.append(some.astype(np.float64))
+            steps.append(of_steps.astype(np.float64))
             total = total + embeddings.sum(axis=0, dtype=np.float64)
-        joined = np.concatenate(logits)
-        if not (np.isfinite(joined).all() and np.isfinite(total).all()):
+        joined, joined_steps = np.concatenate(logits), np.concatenate(steps)
+        if not all(np.isfinite(some).all() for some in (joined, joined_steps, total)):
             raise BundleError(f"bundle {self.bundle.path}: {MODEL} answers with no numbers")
-        return joined, total / max(float(np.linalg.norm(total)), 1e-12)
+        direction = total / max(float(np.linalg.norm(total)), 1e-12)
+        return _Heard(joined, joined_steps, direction)
 
     def _times(
-        self, starts: NDArray[np.int64], length: int, duration_s: float
+        self, starts: NDArray[np.int64], length: int, n_steps: int, duration_s: float
     ) -> NDArray[np.float64]:
-        frames = np.stack([starts, starts + length], axis=1)
+        """Start and end in s of the steps of each window, (n_windows x n_steps, 2)."""
+        edges = starts[:, None] + length * np.arange(n_steps + 1) / n_steps
+        frames = np.stack([edges[:, :-1], edges[:, 1:]], axis=2).reshape(-1, 2)
         return np.minimum(frames / self.bundle.features.frame_rate, duration_s)
 
 
@@ -305,7 +334,8 @@ def _session(bundle: Bundle, threads: int) -> Any:
     if not _honours_contract(session, bundle):
         raise BundleError(
             f"bundle {bundle.path}: {MODEL} must take log_mel (batch, {bundle.features.n_bins}, "
-            f"n_frames) and give logits (batch, {len(bundle.labels)}) and embedding (batch, d)"
+            f"n_frames) and give logits (batch, {len(bundle.labels)}), embedding (batch, d) and, "
+            f"if any, steps (batch, n_steps, {len(bundle.labels)})"
         )
     return session
 
@@ -313,13 +343,16 @@ def _session(bundle: Bundle, threads: int) -> Any:
 def _honours_contract(session: Any, bundle: Bundle) -> bool:
     """Whether names and fixed dimensions are right; an open dimension is a name or None."""
     shapes = {x.name: x.shape for x in (*session.get_inputs(), *session.get_outputs())}
-    wanted = {"log_mel": (3, bundle.features.n_bins), "logits": (2, len(bundle.labels))}
+    n_classes = len(bundle.labels)
+    wanted = {"log_mel": (3, 1, bundle.features.n_bins), "logits": (2, 1, n_classes)}
+    if "steps" in shapes:
+        wanted["steps"] = (3, 2, n_classes)
     return (
         [x.name for x in session.get_inputs()] == ["log_mel"]
         and len(shapes.get("embedding", ())) == 2
         and all(
             len(shape := shapes.get(name, ())) == rank
-            and (shape[1] == length or not isinstance(shape[1], int))
-            for name, (rank, length) in wanted.items()
+            and (shape[axis] == length or not isinstance(shape[axis], int))
+            for name, (rank, axis, length) in wanted.items()
         )
     )

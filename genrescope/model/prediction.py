@@ -65,6 +65,9 @@ class Prediction:
         labels: names of the classes, in the order of the arrays.
         times: float64 (n_windows, 2), start and end of each window in seconds, ascending.
         probs: float32 (n_windows, n_classes), each row sums to 1.
+        step_times: float64 (n_steps, 2), as ``times``, of the steps of the timeline: parts of
+            windows, or windows where the bundle's net does not tell their parts.
+        step_probs: float32 (n_steps, n_classes), each row sums to 1.
         clip_probs: float32 (n_classes,), mean of ``probs`` over windows.
         embedding: float32 (d,), of length 1; zeros for a silent clip.
         flags: what to know about the recording: ``truncated``, ``short``, ``silent``,
@@ -79,6 +82,8 @@ class Prediction:
     labels: tuple[str, ...]
     times: NDArray[np.float64]
     probs: NDArray[np.float32]
+    step_times: NDArray[np.float64]
+    step_probs: NDArray[np.float32]
     clip_probs: NDArray[np.float32]
     embedding: NDArray[np.float32]
     flags: tuple[str, ...]
@@ -104,13 +109,13 @@ class Prediction:
     def timeline(self) -> list[Segment]:
         """Labelled stretches that cover [0, duration_s] without gaps; none for a silent clip.
 
-        Each window speaks for the time nearest to its centre; neighbours that agree are merged.
+        Each step speaks for the time nearest to its centre; neighbours that agree are merged.
         """
         if SILENT in self.flags:
             return []
-        centres = self.times.mean(axis=1)
+        centres = self.step_times.mean(axis=1)
         edges = np.concatenate(([0.0], (centres[1:] + centres[:-1]) / 2, [self.duration_s]))
-        winners = self.probs.argmax(axis=1)
+        winners = self.step_probs.argmax(axis=1)
         changes = np.flatnonzero(np.diff(winners)) + 1
         bounds = [0, *changes.tolist(), len(winners)]
         segments = []
@@ -121,7 +126,7 @@ class Prediction:
                     start=float(edges[first]),
                     end=float(edges[last]),
                     label=self.labels[label],
-                    probability=float(self.probs[first:last, label].mean()),
+                    probability=float(self.step_probs[first:last, label].mean()),
                 )
             )
         return segments

@@ -124,6 +124,8 @@ def test_flags_in_csv_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None
         labels=("a", "b"),
         times=np.array([[0.0, 1.0]]),
         probs=np.array([[0.6, 0.4]], np.float32),
+        step_times=np.array([[0.0, 1.0]]),
+        step_probs=np.array([[0.6, 0.4]], np.float32),
         clip_probs=np.array([0.6, 0.4], np.float32),
         embedding=np.zeros(2, np.float32),
         flags=("short", "no music"),

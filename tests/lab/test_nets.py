@@ -16,6 +16,7 @@ from torch import nn
 from genrescope.errors import GenrescopeError
 from genrescope.lab.nets import NETS, Net
 from genrescope.lab.nets.bbnn import BBNN
+from genrescope.lab.nets.ensemble import together
 from genrescope.lab.nets.resbigru import ResBiGRU
 from genrescope.lab.nets.resnet import ResNet18, load_image_weights
 
@@ -108,6 +109,47 @@ def test_a_few_steps_learn_two_clips(name: str) -> None:
 def test_input_names_are_known(name: str) -> None:
     assert NETS[name].inputs
     assert set(NETS[name].inputs) <= {"raw", "stft", "mel"}
+
+
+@every_net
+def test_one_step_is_the_whole(name: str) -> None:
+    net = _small(name).eval()
+    x = _input(name, factor=2.0)
+    logits, embedding, steps = net.serve(x, 1)
+    torch.testing.assert_close(embedding, net.embed(x))
+    torch.testing.assert_close(logits, net(x))
+    torch.testing.assert_close(steps, logits[:, None])
+
+
+def test_a_step_of_compact_hears_its_own_stretch() -> None:
+    torch.manual_seed(0)
+    net = NETS["compact"](N_CLASSES, 32, width=8, band_share=0.0).eval()
+    x = _input("compact", factor=8.0)
+    changed = x.clone()
+    changed[:, :, -x.shape[2] // 4 :] += 1  # farther from the first half than a net's kernels reach
+    _, _, before = net.serve(x, 2)
+    _, _, after = net.serve(changed, 2)
+    torch.testing.assert_close(after[:, 0], before[:, 0], atol=0, rtol=0)
+    assert (after[:, 1] != before[:, 1]).any(dim=1).all()
+
+
+@pytest.mark.parametrize("n_steps", [2, 3, 5])
+def test_steps_of_compact_are_parts_of_the_whole(n_steps: int) -> None:
+    net = _small("compact").eval()
+    whole, steps = net.embed_steps(_input("compact", factor=4.4), n_steps)
+    n_mean = whole.shape[1] // 2
+    torch.testing.assert_close(steps[..., n_mean:].amax(1), whole[:, n_mean:])
+    assert (steps[..., :n_mean].amax(1) >= whole[:, :n_mean] - 1e-6).all()
+    assert (steps[..., :n_mean].amin(1) <= whole[:, :n_mean] + 1e-6).all()
+
+
+def test_an_ensemble_takes_steps_from_those_that_know_them() -> None:
+    compact, res = _small("compact").eval(), _small("cnn").eval()
+    both = together([compact, res])
+    x = _input("compact", factor=3.0)
+    _, _, steps = both.serve(x, 3)
+    expected = (compact.serve(x, 3)[2] + res(x)[:, None]) / 2
+    torch.testing.assert_close(steps, expected)
 
 
 def test_the_branches_of_res_bigru_answer_as_if_they_were_alone() -> None:

@@ -41,7 +41,7 @@ def wav(waveform: Waveform) -> bytes:
 
 def same(a: Prediction, b: Prediction) -> bool:
     """Bit for bit."""
-    arrays = ("times", "probs", "clip_probs", "embedding")
+    arrays = ("times", "probs", "step_times", "step_probs", "clip_probs", "embedding")
     return a.to_dict() == b.to_dict() and all(
         getattr(a, name).tobytes() == getattr(b, name).tobytes() for name in arrays
     )
@@ -68,6 +68,54 @@ def test_a_change_of_tone_is_on_the_timeline(tiny: Classifier) -> None:
     segments = tiny.classify(Waveform(samples, SR)).timeline()
     assert [s.label for s in segments if s.end - s.start > 5] == ["rock", "blues"]
     assert segments[0].end == pytest.approx(12, abs=1.5)
+
+
+@pytest.fixture(scope="module")
+def in_steps(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
+    """Windows of 9 s, told in three steps."""
+    folder = tmp_path_factory.mktemp("steps") / "bundle"
+    make_bundle(folder, onnx_bytes=tiny_onnx(n_steps=3), window_s=9.0, hop_s=9.0)
+    return Classifier.load(folder)
+
+
+def test_steps_tell_the_parts_of_a_window(in_steps: Classifier) -> None:
+    samples = np.concatenate([tone(g, seconds=3).samples for g in ("rock", "blues", "jazz")])
+    prediction = in_steps.classify(Waveform(samples, SR))
+    assert len(prediction.times) == 1
+    assert prediction.step_times == pytest.approx(
+        np.array([[0, 3], [3, 6], [6, 9]]), abs=1 / prediction.duration_s
+    )
+    segments = prediction.timeline()
+    assert [s.label for s in segments] == ["rock", "blues", "jazz"]
+    assert [s.end for s in segments] == pytest.approx([3, 6, 9], abs=0.1)
+
+
+def test_steps_leave_the_answer_as_it_is(in_steps: Classifier, tmp_path: Path) -> None:
+    make_bundle(tmp_path / "b", onnx_bytes=tiny_onnx(), window_s=9.0, hop_s=9.0)
+    waveform = Waveform(noise(40 * SR), SR)
+    told, plain = (c.classify(waveform) for c in (in_steps, Classifier.load(tmp_path / "b")))
+    np.testing.assert_array_equal(told.probs, plain.probs)
+    np.testing.assert_array_equal(told.clip_probs, plain.clip_probs)
+    assert len(told.step_times) == 3 * len(told.times) == 3 * len(plain.step_times)
+    np.testing.assert_array_equal(plain.step_probs, plain.probs)
+    np.testing.assert_array_equal(plain.step_times, plain.times)
+
+
+@pytest.mark.parametrize(("seconds", "n_steps"), [(0.8, 1), (3.5, 2), (8.9, 3)])
+def test_no_step_lies_past_the_end_of_a_short_clip(
+    in_steps: Classifier, seconds: float, n_steps: int
+) -> None:
+    prediction = in_steps.classify(tone("jazz", seconds=seconds))
+    assert len(prediction.step_times) == len(prediction.step_probs) == n_steps
+    assert prediction.step_times.max() == prediction.duration_s
+    assert (np.diff(prediction.step_times) > 0).all()
+
+
+def test_steps_of_overlapping_windows_are_in_order_of_time(tmp_path: Path) -> None:
+    make_bundle(tmp_path / "b", onnx_bytes=tiny_onnx(n_steps=3), window_s=9.0, hop_s=4.0)
+    prediction = Classifier.load(tmp_path / "b").classify(Waveform(noise(40 * SR), SR))
+    assert (np.diff(prediction.step_times.mean(axis=1)) >= 0).all()
+    assert prediction.timeline()[-1].end == prediction.duration_s
 
 
 def test_path_bytes_file_object_and_samples_agree(tiny: Classifier, tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ def make(
         labels=LABELS,
         times=np.array(times),
         probs=p,
+        step_times=np.array(times),
+        step_probs=p,
         clip_probs=p.mean(axis=0),
         embedding=np.zeros(4, np.float32),
         flags=flags,
@@ -63,7 +65,7 @@ def test_probabilities_sum_to_one(prediction: Prediction) -> None:
     assert sum(prediction.to_dict()["probabilities"].values()) == pytest.approx(1, abs=1e-4)
 
 
-def test_windows_speak_for_the_time_nearest_to_their_centre() -> None:
+def test_steps_speak_for_the_time_nearest_to_their_centre() -> None:
     prediction = make(
         [[0.9, 0.1, 0], [0.7, 0.2, 0.1], [0.1, 0.3, 0.6]],
         times=[[0, 3], [1.5, 4.5], [3, 6]],

@@ -50,7 +50,32 @@ class Net(nn.Module):
         """
         return ()
 
-    def serve(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits and embedding from one pass: what a bundle's ONNX graph computes."""
+    def embed_steps(self, x: Tensor, n_steps: int) -> tuple[Tensor, Tensor]:
+        """`embed`'s vector and those of equal stretches of x, side by side, from one pass.
+
+        A net that keeps no map over time knows of one stretch, the whole.
+
+        Args:
+            x: as `embed` takes it.
+            n_steps: into how many stretches x is cut.
+
+        Returns:
+            (batch, d) and (batch, n_steps or 1, d).
+        """
         embedding = self.embed(x)
-        return self.head(embedding), embedding
+        return embedding, embedding.unsqueeze(1)
+
+    def serve(self, x: Tensor, n_steps: int) -> tuple[Tensor, Tensor, Tensor]:
+        """What a bundle's ONNX graph computes, from one pass.
+
+        Returns:
+            Logits (batch, n_classes), embedding (batch, d) and logits of each stretch
+            (batch, n_steps or 1, n_classes), see `embed_steps`.
+        """
+        embedding, steps = self.embed_steps(x, n_steps)
+        return self.head(embedding), embedding, self.head_of_steps(steps)
+
+    def head_of_steps(self, steps: Tensor) -> Tensor:
+        """The head's logits (batch, n_steps, n_classes) of steps (batch, n_steps, d)."""
+        logits: Tensor = self.head(steps.flatten(0, 1))
+        return logits.reshape(-1, steps.shape[1], logits.shape[1])

@@ -58,7 +58,33 @@ class Compact(Net):
         self.head = nn.Linear(2 * n_in, n_classes)
 
     def embed(self, x: Tensor) -> Tensor:
+        return self._pooled(self._maps(x))
+
+    def embed_steps(self, x: Tensor, n_steps: int) -> tuple[Tensor, Tensor]:
+        maps = self._maps(x)
+        return self._pooled(maps), _pooled_steps(maps, n_steps)
+
+    def _maps(self, x: Tensor) -> Tensor:
         x = x - self.band_share * x.mean(2, keepdim=True)
-        maps = self.blocks(x.unsqueeze(1).contiguous(memory_format=torch.channels_last))
+        maps: Tensor = self.blocks(x.unsqueeze(1).contiguous(memory_format=torch.channels_last))
+        return maps
+
+    def _pooled(self, maps: Tensor) -> Tensor:
         pooled: Tensor = self.dropout(torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], dim=1))
         return pooled
+
+
+def _pooled_steps(maps: Tensor, n_steps: int) -> Tensor:
+    """Mean and maximum over each stretch: (batch, n_steps, 2 x channels).
+
+    By masks, whose number is fixed while that of the frames is not: a traced graph holds for any.
+    """
+    mean, peak = maps.mean(2), maps.amax(2)  # (batch, channels, frames)
+    nth = torch.ones_like(mean[:1, :1]).cumsum(2)
+    step = ((nth - 1) * n_steps / nth[..., -1:]).floor()
+    inside = [(step == i).to(maps.dtype) for i in range(n_steps)]
+    # Maxima of what ReLU left: nothing lies below the 0 of a mask.
+    pooled = [
+        torch.cat([(mean * one).sum(2) / one.sum(2), (peak * one).amax(2)], dim=1) for one in inside
+    ]
+    return torch.stack(pooled, dim=1)

@@ -23,6 +23,14 @@ class Ensemble(Net):
         nets = cast("list[Net]", list(self.nets))
         return torch.cat([net.embed(x) for net in nets], dim=1)
 
+    def embed_steps(self, x: Tensor, n_steps: int) -> tuple[Tensor, Tensor]:
+        nets = cast("list[Net]", list(self.nets))
+        wholes, steps = zip(*(net.embed_steps(x, n_steps) for net in nets), strict=True)
+        most = max(some.shape[1] for some in steps)
+        # A net that knows of the whole alone says the same of every stretch.
+        filled = [some.expand(-1, most, -1) for some in steps]
+        return torch.cat(wholes, dim=1), torch.cat(filled, dim=2)
+
 
 class _MeanOfHeads(nn.Module):
     def __init__(self, nets: Sequence[Net]) -> None:

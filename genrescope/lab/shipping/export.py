@@ -14,33 +14,35 @@ from torch import Tensor, nn
 
 from genrescope.lab.nets.base import Net
 
-INPUT, OUTPUTS = "log_mel", ("logits", "embedding")
+INPUT, OUTPUTS = "log_mel", ("logits", "embedding", "steps")
 
 
 class _Served(nn.Module):
-    """What a bundle serves: both outputs from one pass."""
+    """What a bundle serves: all outputs from one pass."""
 
-    def __init__(self, net: Net) -> None:
+    def __init__(self, net: Net, n_steps: int) -> None:
         super().__init__()
-        self.net = net
+        self.net, self.n_steps = net, n_steps
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.net.serve(x)
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.net.serve(x, self.n_steps)
 
 
-def to_onnx(net: Net, *, n_bins: int, n_frames: int) -> bytes:
+def to_onnx(net: Net, *, n_bins: int, n_frames: int, n_steps: int = 1) -> bytes:
     """An ONNX model of a net in evaluation mode; the net itself is left as it is.
 
     Args:
         net: any net of the registry, on any device.
         n_bins: bins of its input, fixed in the model.
         n_frames: frames to trace with; batch and frames stay free in the model.
+        n_steps: stretches of a window that the model judges one by one as well.
 
     Returns:
         Model with input "log_mel" float32 (batch, n_bins, n_frames) and outputs "logits"
-        (batch, n_classes) and "embedding" (batch, d).
+        (batch, n_classes), "embedding" (batch, d) and "steps" (batch, n_steps or 1, n_classes),
+        see `Net.serve`.
     """
-    served = _Served(copy.deepcopy(net).cpu().float()).eval()
+    served = _Served(copy.deepcopy(net).cpu().float(), n_steps).eval()
     example = torch.zeros(2, n_bins, n_frames)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         path = Path(folder) / "model.onnx"
@@ -68,9 +70,9 @@ def to_onnx(net: Net, *, n_bins: int, n_frames: int) -> bytes:
 
 
 def check_parity(
-    net: Net, onnx_bytes: bytes, *, n_bins: int, n_frames: int, seed: int = 0
+    net: Net, onnx_bytes: bytes, *, n_bins: int, n_frames: int, n_steps: int = 1, seed: int = 0
 ) -> float:
-    """Largest difference between torch and onnxruntime over both outputs.
+    """Largest difference between torch and onnxruntime over all outputs.
 
     It is a share of the number where that is above 1: whitening makes some large.
     Tried on standard normal input in several batch sizes, at n_frames and at about twice as
@@ -81,9 +83,10 @@ def check_parity(
         onnx_bytes: what `to_onnx` returned.
         n_bins: bins of the input.
         n_frames: frames of the shortest input to try.
+        n_steps: as `to_onnx` was given.
         seed: of the random input.
     """
-    served = _Served(copy.deepcopy(net).cpu().float()).eval()
+    served = _Served(copy.deepcopy(net).cpu().float(), n_steps).eval()
     session = onnxruntime.InferenceSession(onnx_bytes, providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(seed)
     worst = 0.0

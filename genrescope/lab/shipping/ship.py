@@ -71,9 +71,9 @@ class Whitened(Net):
             self.project.weight.copy_(torch.from_numpy(weight))
             self.project.bias.copy_(torch.from_numpy(-weight @ mean))
 
-    def serve(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        embedding = self.net.embed(x)
-        return self.net.head(embedding), self.project(embedding)
+    def serve(self, x: Tensor, n_steps: int) -> tuple[Tensor, Tensor, Tensor]:
+        embedding, steps = self.net.embed_steps(x, n_steps)
+        return self.net.head(embedding), self.project(embedding), self.net.head_of_steps(steps)
 
 
 def ship(
@@ -129,7 +129,13 @@ def ship(
     served = Whitened(net, _embeddings(net, data), size=EMBEDDING_SIZE).eval()
     return write_bundle(
         out,
-        onnx_bytes=_graph(served, n_bins=first.features.n_bins, n_frames=data.n_frames),
+        onnx_bytes=_graph(
+            served,
+            n_bins=first.features.n_bins,
+            n_frames=data.n_frames,
+            # A timeline's steps are as long as the excerpts that the nets learned from.
+            n_steps=max(1, round(window_s / first.recipe.window_s)),
+        ),
         name=name,
         labels=first.labels,
         features=first.features,
@@ -212,10 +218,10 @@ def _calibrate(
     return _Calibration(temperature, thresholds)
 
 
-def _graph(served: Whitened, *, n_bins: int, n_frames: int) -> bytes:
+def _graph(served: Whitened, *, n_bins: int, n_frames: int, n_steps: int) -> bytes:
     """The ONNX graph of a net, which ONNX Runtime computes as torch does."""
-    onnx_bytes = to_onnx(served, n_bins=n_bins, n_frames=n_frames)
-    gap = check_parity(served, onnx_bytes, n_bins=n_bins, n_frames=n_frames)
+    onnx_bytes = to_onnx(served, n_bins=n_bins, n_frames=n_frames, n_steps=n_steps)
+    gap = check_parity(served, onnx_bytes, n_bins=n_bins, n_frames=n_frames, n_steps=n_steps)
     if gap > PARITY:
         raise GenrescopeError(f"ONNX Runtime differs from torch by {gap:.2g}, over {PARITY:g}.")
     return onnx_bytes
@@ -238,7 +244,7 @@ def _catalogue(served: Whitened, data: Examples, facts: Sequence[Track]) -> byte
     tracks = [known[member] for member in data.members]
     rows = []
     for x in _windows(data):
-        mean = served.serve(x)[1].mean(dim=0).numpy()
+        mean = served.serve(x, 1)[1].mean(dim=0).numpy()
         rows.append(mean / max(float(np.linalg.norm(mean)), 1e-12))
     file = io.BytesIO()
     np.savez_compressed(

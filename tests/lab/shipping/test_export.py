@@ -30,15 +30,15 @@ def test_export_agrees_with_torch(name: str) -> None:
     # A step in training mode moves the running statistics away from their start.
     net.train()(torch.randn(4, n_bins, 2 * net.min_frames))
     n_frames = 2 * net.min_frames + 3
-    content = to_onnx(net, n_bins=n_bins, n_frames=n_frames)
+    content = to_onnx(net, n_bins=n_bins, n_frames=n_frames, n_steps=3)
     assert net.training
-    assert check_parity(net, content, n_bins=n_bins, n_frames=net.min_frames) < 1e-3
-    assert check_parity(net, content, n_bins=n_bins, n_frames=n_frames + 4) < 1e-3
+    for frames in (net.min_frames, n_frames + 4):
+        assert check_parity(net, content, n_bins=n_bins, n_frames=frames, n_steps=3) < 1e-3
 
     model = onnx.load_from_string(content)
     onnx.checker.check_model(model, full_check=True)
     assert [i.name for i in model.graph.input] == ["log_mel"]
-    assert [o.name for o in model.graph.output] == ["logits", "embedding"]
+    assert [o.name for o in model.graph.output] == ["logits", "embedding", "steps"]
     assert _dims(model.graph.input[0]) == ["batch", n_bins, "n_frames"]
     assert _dims(model.graph.output[0]) == ["batch", 5]
     assert b"site-packages" not in content

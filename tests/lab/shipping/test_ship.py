@@ -131,7 +131,11 @@ def test_clips_are_judged_by_longer_windows_than_were_learned(
     assert usual.window_s == RECIPE.window_s
     # Not the temperature: that of so short a training may stand at its bound for both.
     assert usual.thresholds["uncertain"] != bundle.thresholds["uncertain"]
-    assert [len(Classifier(one).classify_features(clip).times) for one in (usual, bundle)] == [3, 2]
+    short, long = (Classifier(one).classify_features(clip) for one in (usual, bundle))
+    assert [len(said.times) for said in (short, long)] == [3, 2]
+    # A timeline's steps are about as long as what was learned from.
+    assert [len(said.step_times) for said in (short, long)] == [3, 4]
+    np.testing.assert_allclose(short.step_probs, short.probs, atol=1e-5)
     with pytest.raises(GenrescopeError, match=r"windows of 0.5 s are 6 frames here; compact needs"):
         ship([runs["a"]], store, tmp_path / "z", window_s=0.5, **ABOUT)
     assert not (tmp_path / "z").exists()
