@@ -9,6 +9,8 @@ import pytest
 
 from genrescope.data.store import FeatureStore
 from genrescope.model.classifier import Classifier, Clip
+from genrescope.signal.decode import decode
+from genrescope.signal.waveform import Waveform
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +45,20 @@ def test_it_names_a_string_orchestra_and_a_metal_band(
     assert classifier.classify(clips_dir / "horned_viper.mp3").genre == "metal"
 
 
-def test_silence_and_noise_are_no_music(classifier: Classifier) -> None:
-    from genrescope.signal.waveform import Waveform
+def test_a_change_within_a_window_is_on_the_timeline(
+    classifier: Classifier, clips_dir: Path
+) -> None:
+    strings = decode(clips_dir / "hungarian_dance_5.ogg", start=10, duration=7).samples
+    metal = decode(clips_dir / "horned_viper.mp3", start=20, duration=7).samples
+    loud = metal / np.abs(metal).max()
+    prediction = classifier.classify(Waveform(np.concatenate([strings, loud]), 22_050))
+    assert len(prediction.times) == 1
+    segments = prediction.timeline()
+    assert (segments[0].label, segments[-1].label) == ("classical", "metal")
+    assert segments[0].end == pytest.approx(7, abs=3.5)
 
+
+def test_silence_and_noise_are_no_music(classifier: Classifier) -> None:
     silence = Waveform(np.zeros(220_500, np.float32), 22_050)
     assert classifier.classify(silence).genre is None
     noise = np.random.default_rng(0).normal(0, 0.1, 220_500).astype(np.float32)
