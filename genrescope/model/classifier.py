@@ -156,10 +156,8 @@ class Classifier:
         clip_probs = probs.mean(axis=0)
         n_steps = heard.steps.shape[1]
         step_times = self._times(starts, length, n_steps, clip.duration_s)
-        # A short clip is repeated to fill a window: what lies after its end is no time of its own.
-        of_clip = np.flatnonzero(step_times[:, 0] < clip.duration_s)
-        order = of_clip[np.argsort(step_times[of_clip].mean(axis=1), kind="stable")]
         step_probs = _softmax(heard.steps.reshape(-1, len(bundle.labels)) / bundle.temperature)
+        in_order = _in_order(step_times, clip.duration_s)
         flags, genres = clip.flags, tuple[str, ...]()
         if SILENT not in flags:
             flags = (*flags, *self._doubts(clip, clip_probs))
@@ -168,8 +166,8 @@ class Classifier:
             labels=bundle.labels,
             times=self._times(starts, length, 1, clip.duration_s),
             probs=probs.astype(np.float32),
-            step_times=step_times[order],
-            step_probs=step_probs[order].astype(np.float32),
+            step_times=step_times[in_order],
+            step_probs=step_probs[in_order].astype(np.float32),
             clip_probs=clip_probs.astype(np.float32),
             embedding=heard.embedding.astype(np.float32),
             flags=flags,
@@ -269,6 +267,17 @@ class _Meter:
                 self.n_samples += len(samples)
                 self.peak = max(self.peak, float(samples.max()), -float(samples.min()))
             yield samples
+
+
+def _in_order(times: NDArray[np.float64], duration_s: float) -> NDArray[np.int64]:
+    """Indices of the steps that begin within the clip, by their centres.
+
+    Windows may overlap, and a short clip is repeated to fill one: what lies past its end is no
+    time of its own.
+    """
+    order = np.argsort(times.mean(axis=1), kind="stable")
+    within: NDArray[np.int64] = order[times[order, 0] < duration_s]
+    return within
 
 
 def _softmax(x: NDArray[np.float64]) -> NDArray[np.float64]:

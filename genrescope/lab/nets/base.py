@@ -51,13 +51,13 @@ class Net(nn.Module):
         return ()
 
     def embed_steps(self, x: Tensor, n_steps: int) -> tuple[Tensor, Tensor]:
-        """`embed`'s vector and those of equal stretches of x, side by side, from one pass.
+        """`embed`'s vector, and those of the steps of x, from one pass.
 
-        A net that keeps no map over time knows of one stretch, the whole.
+        A net that keeps no map over time knows of one step, the whole.
 
         Args:
             x: as `embed` takes it.
-            n_steps: into how many stretches x is cut.
+            n_steps: equal parts, side by side, that x is told in.
 
         Returns:
             (batch, d) and (batch, n_steps or 1, d).
@@ -69,7 +69,7 @@ class Net(nn.Module):
         """What a bundle's ONNX graph computes, from one pass.
 
         Returns:
-            Logits (batch, n_classes), embedding (batch, d) and logits of each stretch
+            Logits (batch, n_classes), embedding (batch, d) and logits of each step
             (batch, n_steps or 1, n_classes), see `embed_steps`.
         """
         embedding, steps = self.embed_steps(x, n_steps)

@@ -75,7 +75,7 @@ class Compact(Net):
 
 
 def _pooled_steps(maps: Tensor, n_steps: int) -> Tensor:
-    """Mean and maximum over each stretch: (batch, n_steps, 2 x channels).
+    """Mean and maximum over each step: (batch, n_steps, 2 x channels).
 
     By masks, whose number is fixed while that of the frames is not: a traced graph holds for any.
     """

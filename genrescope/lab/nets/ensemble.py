@@ -27,7 +27,7 @@ class Ensemble(Net):
         nets = cast("list[Net]", list(self.nets))
         wholes, steps = zip(*(net.embed_steps(x, n_steps) for net in nets), strict=True)
         most = max(some.shape[1] for some in steps)
-        # A net that knows of the whole alone says the same of every stretch.
+        # A net that knows of the whole alone says the same of every step.
         filled = [some.expand(-1, most, -1) for some in steps]
         return torch.cat(wholes, dim=1), torch.cat(filled, dim=2)
 
