@@ -41,7 +41,7 @@ def disagreements(bundle: Path, *, n_clips: int) -> tuple[int, list[str]]:
 
 def same(a: Prediction, b: Prediction) -> bool:
     """Whether two answers are the same, bit for bit."""
-    arrays = ("probs", "clip_probs", "embedding", "times")
+    arrays = ("probs", "clip_probs", "step_probs", "step_times", "embedding", "times")
     return a.to_dict() == b.to_dict() and all(
         np.array_equal(getattr(a, name), getattr(b, name)) for name in arrays
     )
