@@ -11,9 +11,10 @@ from bundle_maker import LABELS, make_bundle, tiny_onnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from soak.agreement import same
 
 from genrescope.errors import AudioError, AudioTooLongError, BundleError
-from genrescope.model import Classifier, Prediction, classifier
+from genrescope.model import Classifier, classifier
 from genrescope.model.bundle import DEFAULT_BUNDLE
 from genrescope.signal.feature_config import FeatureConfig
 from genrescope.signal.features import log_mel
@@ -37,14 +38,6 @@ def wav(waveform: Waveform) -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, waveform.samples, waveform.sr, format="WAV", subtype="FLOAT")
     return buffer.getvalue()
-
-
-def same(a: Prediction, b: Prediction) -> bool:
-    """Bit for bit."""
-    arrays = ("times", "probs", "step_times", "step_probs", "clip_probs", "embedding")
-    return a.to_dict() == b.to_dict() and all(
-        getattr(a, name).tobytes() == getattr(b, name).tobytes() for name in arrays
-    )
 
 
 @pytest.fixture(scope="module")

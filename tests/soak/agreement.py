@@ -43,5 +43,5 @@ def same(a: Prediction, b: Prediction) -> bool:
     """Whether two answers are the same, bit for bit."""
     arrays = ("probs", "clip_probs", "step_probs", "step_times", "embedding", "times")
     return a.to_dict() == b.to_dict() and all(
-        np.array_equal(getattr(a, name), getattr(b, name)) for name in arrays
+        getattr(a, name).tobytes() == getattr(b, name).tobytes() for name in arrays
     )

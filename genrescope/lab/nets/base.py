@@ -73,9 +73,6 @@ class Net(nn.Module):
             (batch, n_steps or 1, n_classes), see `embed_steps`.
         """
         embedding, steps = self.embed_steps(x, n_steps)
-        return self.head(embedding), embedding, self.head_of_steps(steps)
-
-    def head_of_steps(self, steps: Tensor) -> Tensor:
-        """The head's logits (batch, n_steps, n_classes) of steps (batch, n_steps, d)."""
         logits: Tensor = self.head(steps.flatten(0, 1))
-        return logits.reshape(-1, steps.shape[1], logits.shape[1])
+        of_steps = logits.reshape(-1, steps.shape[1], logits.shape[1])
+        return self.head(embedding), embedding, of_steps

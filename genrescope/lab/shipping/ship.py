@@ -72,8 +72,8 @@ class Whitened(Net):
             self.project.bias.copy_(torch.from_numpy(-weight @ mean))
 
     def serve(self, x: Tensor, n_steps: int) -> tuple[Tensor, Tensor, Tensor]:
-        embedding, steps = self.net.embed_steps(x, n_steps)
-        return self.net.head(embedding), self.project(embedding), self.net.head_of_steps(steps)
+        logits, embedding, steps = self.net.serve(x, n_steps)
+        return logits, self.project(embedding), steps
 
 
 def ship(
