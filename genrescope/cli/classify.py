@@ -143,7 +143,8 @@ def _answers(bundle: Bundle, todo: list[Found], *, alone: bool) -> Iterator[tupl
 def _while_loading(bundle: Bundle, one: Found) -> Answer:
     """The answer for one file, which is decoded while the net loads."""
     from genrescope.cli.answer import answer
-    from genrescope.model.classifier import Classifier, hear
+    from genrescope.model.classifier import Classifier
+    from genrescope.model.hearing import hear
 
     with ThreadPoolExecutor(1) as pool:
         loading = pool.submit(Classifier, bundle)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from genrescope.model.bundle import Bundle
-    from genrescope.model.classifier import Classifier, Clip
+    from genrescope.model.classifier import Classifier
+    from genrescope.model.hearing import Clip
     from genrescope.model.prediction import Prediction, Segment
     from genrescope.model.similar import Catalogue, Match
     from genrescope.signal.waveform import Waveform
@@ -26,7 +27,7 @@ _HOMES = {
     "Bundle": "model.bundle",
     "Catalogue": "model.similar",
     "Classifier": "model.classifier",
-    "Clip": "model.classifier",
+    "Clip": "model.hearing",
     "Match": "model.similar",
     "Prediction": "model.prediction",
     "Segment": "model.prediction",

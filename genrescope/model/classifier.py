@@ -1,9 +1,9 @@
-"""From a recording to genre probabilities: decode, front end, windows, net."""
+"""From a clip to genre probabilities: windows, net, calibration, flags."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,42 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.cores import n_cores
-from genrescope.errors import AudioError, AudioTooLongError, BundleError
+from genrescope.errors import BundleError
 from genrescope.model.bundle import Bundle
-from genrescope.model.prediction import (
-    NO_MUSIC,
-    SET,
-    SHORT,
-    SILENT,
-    UNCERTAIN,
-    Prediction,
-    likely,
-)
+from genrescope.model.hearing import Clip, hear
+from genrescope.model.prediction import NO_MUSIC, SET, SILENT, UNCERTAIN, Prediction, likely
 from genrescope.model.schema import MODEL
-from genrescope.signal.decode import LOUDEST, Source, Stream, stream
-from genrescope.signal.features import spectrogram, standardise
+from genrescope.signal.decode import Source
+from genrescope.signal.features import standardise
 from genrescope.signal.waveform import Waveform
 from genrescope.signal.windows import spread, take
 
 TOO_LITTLE_S = 0.5  # no genre is told by less, whatever the net makes of it
-SILENCE_PEAK = 1e-4  # -80 dBFS: below the noise of any room, above dither
 _BATCH = 320  # frames at a time: little new memory to page in, and none that grows
 _MAX_THREADS = 4  # a net this small gains nothing beyond
-
-
-@dataclass(frozen=True, eq=False)
-class Clip:
-    """A recording as the net's front end sees it.
-
-    Attributes:
-        log_mel: float32 (n_bins, n_frames), dB relative to the clip's maximum.
-        duration_s: length in seconds.
-        flags: ``truncated``, ``short``, ``silent``.
-    """
-
-    log_mel: NDArray[np.float32]
-    duration_s: float
-    flags: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +104,7 @@ class Classifier:
         name: str | None = None,
         max_duration_s: float | None = None,
     ) -> Clip:
-        """Decode a recording and compute its log-mel; memory is bounded by the latter.
+        """What the front end makes of a recording, see `genrescope.model.hearing.hear`.
 
         Arguments and errors are those of `classify`.
         """
@@ -223,52 +200,6 @@ class Classifier:
         return np.minimum(frames / self.bundle.features.frame_rate, duration_s)
 
 
-def hear(
-    bundle: Bundle,
-    source: Source | Waveform,
-    *,
-    name: str | None = None,
-    max_duration_s: float | None = None,
-) -> Clip:
-    """What `Classifier.features` returns, without a net: whoever loads one can hear meanwhile.
-
-    Arguments and errors are those of `Classifier.classify`.
-    """
-    config = bundle.features
-    sound: Waveform | Stream
-    if isinstance(source, Waveform):
-        sound = source
-        meter = _Meter([_resampled(source, config.sr, name or "recording", max_duration_s)])
-    else:
-        sound = stream(source, sr=config.sr, max_duration_s=max_duration_s, name=name)
-        meter = _Meter(sound)
-    log_mel = spectrogram(meter, config)
-    flags = list(sound.flags)  # a stream knows all of them only now
-    duration_s = meter.n_samples / config.sr
-    if duration_s < bundle.window_s:
-        flags.append(SHORT)
-    if meter.peak < SILENCE_PEAK:
-        flags.append(SILENT)
-    return Clip(log_mel, duration_s, tuple(flags))
-
-
-class _Meter:
-    """Passes blocks on and keeps their length and peak."""
-
-    def __init__(self, blocks: Iterable[Waveform]) -> None:
-        self._blocks = blocks
-        self.n_samples = 0
-        self.peak = 0.0
-
-    def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        for block in self._blocks:
-            samples = block.samples
-            if len(samples):
-                self.n_samples += len(samples)
-                self.peak = max(self.peak, float(samples.max()), -float(samples.min()))
-            yield samples
-
-
 def _in_order(times: NDArray[np.float64], duration_s: float) -> NDArray[np.int64]:
     """Indices of the steps that begin within the clip, by their centres.
 
@@ -284,36 +215,6 @@ def _softmax(x: NDArray[np.float64]) -> NDArray[np.float64]:
     e: NDArray[np.float64] = np.exp(x - x.max(axis=1, keepdims=True))
     e /= e.sum(axis=1, keepdims=True)
     return e
-
-
-def _resampled(waveform: Waveform, sr: int, name: str, max_duration_s: float | None) -> Waveform:
-    if np.asarray(waveform.samples).dtype.kind != "f":
-        raise AudioError(
-            name, "its samples are whole numbers", "Divide them, so that they lie in -1 to 1."
-        )
-    if waveform.sr <= 0:
-        raise AudioError(name, f"its sample rate is {waveform.sr} Hz", "Give the true one.")
-    samples = np.asarray(waveform.samples, np.float32)
-    if samples.ndim != 1 or not len(samples):
-        raise AudioError(name, "it holds no samples of one channel", "Mix it down to mono.")
-    if not np.abs(samples).max() < LOUDEST:  # nor is what is no number
-        raise AudioError(
-            name, "it holds samples that are no numbers or absurdly large", "Export it again."
-        )
-    if max_duration_s is not None and waveform.duration > max_duration_s:
-        raise AudioTooLongError(
-            name,
-            f"it lasts {waveform.duration:.0f} s, more than the {max_duration_s:g} s allowed",
-            "Send a shorter excerpt.",
-        )
-    if waveform.sr == sr:
-        return waveform
-    import soxr
-
-    resampled = soxr.resample(samples, waveform.sr, sr)
-    if not len(resampled):
-        raise AudioError(name, "it is shorter than one sample", "Record more of it.")
-    return Waveform(resampled, sr, waveform.flags)
 
 
 def _session(bundle: Bundle, threads: int) -> Any:

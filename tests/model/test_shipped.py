@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from genrescope.data.store import FeatureStore
-from genrescope.model.classifier import Classifier, Clip
+from genrescope.model.classifier import Classifier
+from genrescope.model.hearing import Clip
 from genrescope.signal.decode import decode
 from genrescope.signal.waveform import Waveform
 

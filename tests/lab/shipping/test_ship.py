@@ -34,7 +34,8 @@ from genrescope.lab.training.begin import all_tracks, begin
 from genrescope.lab.training.judge import mean_probs, predict_windows
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run
-from genrescope.model.classifier import Classifier, Clip
+from genrescope.model.classifier import Classifier
+from genrescope.model.hearing import Clip
 from genrescope.model.similar import Catalogue
 from genrescope.signal.feature_config import STORE_CONFIG
 
