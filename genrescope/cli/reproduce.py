@@ -50,9 +50,13 @@ def reproduce(
     ] = None,
     budget: Annotated[
         float | None,
-        typer.Option(min=0, metavar="MINUTES", help="Begin no further cell after so long."),
+        typer.Option(
+            min=0, max=100_000, metavar="MINUTES", help="Begin no further cell after so long."
+        ),
     ] = None,
-    effort: Annotated[float, typer.Option(min=0.01, help="Factor of all numbers of epochs.")] = 1.0,
+    effort: Annotated[
+        float, typer.Option(min=0.01, max=100, help="Factor of all numbers of epochs.")
+    ] = 1.0,
     listing: Annotated[bool, typer.Option("--list", help="Name the cells and stop.")] = False,
 ) -> None:
     """Run the talk's experiments and those of the field it cites, and write the report.
