@@ -64,7 +64,7 @@ class Augment:
         cutmix: probability of splicing a batch with itself along time (Yun et al. 2019).
 
     Raises:
-        GenrescopeError: a negative strength, or a probability above 1.
+        GenrescopeError: a negative strength, a probability above 1, or no number.
     """
 
     shift_bands: float = 4.0
@@ -86,8 +86,12 @@ class Augment:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
+            if not math.isfinite(value):
+                raise GenrescopeError(f"recipe: augment.{name} must be a number, not {value}.")
             if value < 0 and name not in _LEVELS:
                 raise GenrescopeError(f"recipe: augment.{name} must not be negative.")
+        if self.mixup_alpha <= 0:
+            raise GenrescopeError("recipe: augment.mixup_alpha must be above 0.")
         for names in _SHARES:
             if sum(getattr(self, name) for name in names) > 1:
                 raise GenrescopeError(

@@ -74,7 +74,7 @@ class Recipe:
     def __post_init__(self) -> None:
         for name, (lowest, highest) in _RANGES.items():
             value = getattr(self, name)
-            if not lowest <= value <= highest:
+            if not (lowest <= value <= highest and math.isfinite(value)):
                 to = f"from {lowest:g} to {highest:g}" if highest < math.inf else f">= {lowest:g}"
                 raise GenrescopeError(f"recipe: {name} must be {to}, not {value:g}.")
 

@@ -244,6 +244,12 @@ def test_a_folder_of_another_run_is_refused(store: FeatureStore, tmp_path: Path)
         ("epoch = 3", "no epoch"),
         ("epochs = 'many'", "epochs must be int"),
         ("[augment]\nnois = 0.1", r"augment\.nois"),
+        ("lr = inf", "lr must be >= 0, not inf"),
+        ("lr = nan", "lr must be >= 0, not nan"),
+        ("[augment]\nstretch = inf", r"augment\.stretch must be a number, not inf"),
+        ("[augment]\nloudest_noise = nan", r"augment\.loudest_noise must be a number, not nan"),
+        ("[augment]\nmixup_alpha = 0", r"augment\.mixup_alpha must be above 0"),
+        ("[augment]\nmixup = 0.9\ncutmix = 0.2", "mixup and cutmix: a probability is at most 1"),
         ("net = ", "Invalid value"),
     ],
 )
