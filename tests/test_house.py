@@ -13,10 +13,11 @@ import pytest
 import genrescope
 
 ROOT = Path(genrescope.__file__).parent
-GROUND = {"errors", "whole", "cores"}
+GROUND = {"errors", "whole", "lock", "cores"}
 MAY_IMPORT = {
     "errors": set(),
     "whole": set(),
+    "lock": set(),
     "cores": set(),
     "signal": GROUND,
     "model": GROUND | {"signal"},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,9 +12,7 @@ from typing import BinaryIO, Protocol
 
 from genrescope.cli.walk import Found
 from genrescope.errors import GenrescopeError
-
-if sys.platform != "win32":
-    import fcntl
+from genrescope.lock import locked
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -88,7 +85,8 @@ class Journal:
             status = os.fstat(self._file.fileno())
             self._is_regular = stat.S_ISREG(status.st_mode)  # a pipe or device is only written to
             self._size = status.st_size
-        if self._is_regular and not _locked(self._file):
+        # On Windows, what replaces an open file fails by itself.
+        if self._is_regular and not locked(self._file.fileno()):
             self._file.close()
             raise GenrescopeError(
                 f"{self._name}: another run is writing to it; wait for its end, or name another "
@@ -173,18 +171,6 @@ class Journal:
             if error.errno in _FULL:
                 more = ". What it held is kept; make room, and the same command goes on"
             raise GenrescopeError(f"{self._name}: {error.strerror}{more}") from error
-
-
-def _locked(file: BinaryIO) -> bool:
-    """Whether nobody else holds the file; its lock is this process's until it is closed."""
-    if sys.platform != "win32":  # there, what replaces an open file fails by itself
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True  # a file system without locks
-    return True
 
 
 def spelt(path: str) -> str:

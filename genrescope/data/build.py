@@ -39,6 +39,7 @@ from genrescope.data.store import (
 )
 from genrescope.data.track import SILENCE, Dataset, Track, decoded
 from genrescope.errors import AudioError, DatasetError
+from genrescope.lock import alone_in
 from genrescope.signal.decode import stream
 from genrescope.signal.feature_config import FeatureConfig
 from genrescope.signal.features import spectrogram
@@ -84,46 +85,56 @@ def build_store(
         The store; clips that failed are in its `absent`, with the reason.
 
     Raises:
-        DatasetError: ``out`` holds features of another configuration, no clip can be used, the
-            disk is full.
+        DatasetError: ``out`` holds features of another configuration, or another build writes to
+            it; no clip can be used; the disk is full.
     """
     out, config = Path(out), config or FeatureConfig()
     workers = workers or n_cores()
     report = progress or (lambda done, total, track_id: None)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        done = _resume(out, config)
-        todo = [
-            t
-            for t in dataset.tracks
-            if t.track_id not in done or done[t.track_id]["stat"] != _stat(t)
-        ]
-        n_done = len(dataset.tracks) - len(todo)
-        failed = dict(dataset.absent)
-        with (
-            (out / JOURNAL_NAME).open("a") as journal,
-            (out / FEATURES_NAME).open("ab") as file,
-            closing(_compute(todo, config, workers)) as clips,  # interrupted, it ends its workers
-        ):
-            for i, made in enumerate(clips, 1):
-                track_id = made.track.track_id
-                if made.frames is None:
-                    failed[track_id] = made.reason
-                else:
-                    done[track_id] = _append(made, file, journal, config)
-                report(n_done + i, len(dataset.tracks), track_id)
-        rows = [
-            done[t.track_id] | {"genre": t.genre, "artist": t.artist, "title": t.title}
-            for t in dataset.tracks
-            if t.track_id not in failed
-        ]
-        if not rows:
-            why = next(iter(failed.items()), ("it", "it has no tracks"))
-            raise DatasetError(f"{dataset.name}: no clip can be used; {why[0]}: {why[1]}.")
-        _write_index(out, config, rows, failed)
+        with alone_in(out) as alone:
+            if not alone:
+                raise DatasetError(
+                    f"{out}: another build is writing to it; wait for its end, or name another "
+                    "folder."
+                )
+            _build(dataset, out, config, workers, report)
+            return FeatureStore.load(out)
     except OSError as error:
         raise disk_error(error, out) from error
-    return FeatureStore.load(out)
+
+
+def _build(
+    dataset: Dataset, out: Path, config: FeatureConfig, workers: int, report: Progress
+) -> None:
+    done = _resume(out, config)
+    todo = [
+        t for t in dataset.tracks if t.track_id not in done or done[t.track_id]["stat"] != _stat(t)
+    ]
+    n_done = len(dataset.tracks) - len(todo)
+    failed = dict(dataset.absent)
+    with (
+        (out / JOURNAL_NAME).open("a") as journal,
+        (out / FEATURES_NAME).open("ab") as file,
+        closing(_compute(todo, config, workers)) as clips,  # interrupted, it ends its workers
+    ):
+        for i, made in enumerate(clips, 1):
+            track_id = made.track.track_id
+            if made.frames is None:
+                failed[track_id] = made.reason
+            else:
+                done[track_id] = _append(made, file, journal, config)
+            report(n_done + i, len(dataset.tracks), track_id)
+    rows = [
+        done[t.track_id] | {"genre": t.genre, "artist": t.artist, "title": t.title}
+        for t in dataset.tracks
+        if t.track_id not in failed
+    ]
+    if not rows:
+        why = next(iter(failed.items()), ("it", "it has no tracks"))
+        raise DatasetError(f"{dataset.name}: no clip can be used; {why[0]}: {why[1]}.")
+    _write_index(out, config, rows, failed)
 
 
 def _compute(

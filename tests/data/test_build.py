@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
@@ -114,6 +115,19 @@ def test_a_clip_that_kills_its_worker_is_left_out_alone(music: Path, tmp_path: P
     whole = build_store(folder.read(music), tmp_path / "whole", config=MEL, workers=1)
     assert store.absent == whole.absent | {"fado/deadly.wav": "decoding it crashes"}
     assert store.tracks == whole.tracks
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there folders have no locks")
+def test_two_builds_do_not_write_to_one_folder(music: Path, tmp_path: Path) -> None:
+    def build_another(done: int, total: int, track_id: str) -> None:
+        with pytest.raises(DatasetError, match="another build is writing to it"):
+            build_store(dataset, tmp_path / "store", config=MEL, workers=1)
+        refused.append(track_id)
+
+    dataset, refused = folder.read(music), list[str]()
+    build_store(dataset, tmp_path / "store", config=MEL, workers=1, progress=build_another)
+    assert len(refused) == len(dataset.tracks)
+    build_store(dataset, tmp_path / "store", config=MEL, workers=1)
 
 
 def test_what_changed_is_computed_again(music: Path, tmp_path: Path) -> None:

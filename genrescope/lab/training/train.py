@@ -24,6 +24,7 @@ from genrescope.lab.training.background import Background
 from genrescope.lab.training.examples import Examples
 from genrescope.lab.training.judge import device, has_bf16, mean_probs, predict_windows
 from genrescope.lab.training.recipe import Recipe
+from genrescope.lock import alone_in
 from genrescope.whole import whole
 
 CONFIG, METRICS, CHECKPOINT, WEIGHTS = "config.json", "metrics.csv", "checkpoint.pt", "best.pt"
@@ -124,13 +125,20 @@ class Training:
         A checkpoint is written after each epoch, so an interruption loses no more than one.
 
         Raises:
-            GenrescopeError: the loss is no number any more.
+            GenrescopeError: the loss is no number any more, or another training writes to the
+                same folder.
         """
-        while not self.finished:
-            start = time.perf_counter()
-            loss, accuracy = self._epoch(len(self.history), progress)
-            self._judge(loss, accuracy, time.perf_counter() - start)
-            self.save()
+        with alone_in(self.out) as alone:
+            if not alone:
+                raise GenrescopeError(
+                    f"{self.out}: another training is writing to it; wait for its end, or name "
+                    "another folder."
+                )
+            while not self.finished:
+                start = time.perf_counter()
+                loss, accuracy = self._epoch(len(self.history), progress)
+                self._judge(loss, accuracy, time.perf_counter() - start)
+                self.save()
         return self.history
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from genrescope.lab.training.judge import predict_windows
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run, make_net
 from genrescope.lab.training.train import Training
+from genrescope.lock import alone_in
 from genrescope.signal.feature_config import STORE_CONFIG
 
 
@@ -225,6 +227,16 @@ def test_clips_of_any_length_are_judged_together_as_alone() -> None:
             )
     assert [len(logits) for logits in together] == [2, 2, 2, 2, 1, 10]
     assert [len(logits) for logits in judged([2], stretched=False)] == [3]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there folders have no locks")
+def test_two_trainings_do_not_write_to_one_folder(store: FeatureStore, tmp_path: Path) -> None:
+    training = _training(store, tmp_path / "run", replace(RECIPE, epochs=1))
+    with alone_in(tmp_path / "run") as alone:
+        assert alone
+        with pytest.raises(GenrescopeError, match="another training is writing to it"):
+            training.run()
+    assert len(training.run()) == 1
 
 
 def test_a_folder_of_another_run_is_refused(store: FeatureStore, tmp_path: Path) -> None:
