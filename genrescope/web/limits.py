@@ -94,7 +94,9 @@ class Pool:
         with self._lock:
             self.check()
             self._jobs += 1
-        job = self._threads.submit(task)
+        # A job given up stays in the executor's queue: what it would have worked on need not.
+        to_do = [task]
+        job = self._threads.submit(lambda: to_do.pop()())
         job.add_done_callback(self._leave)
         answer = asyncio.wrap_future(job)
         leaving = asyncio.ensure_future(gone()) if gone is not None else None
@@ -110,6 +112,8 @@ class Pool:
             raise problems.timed_out(self._work_s)
         finally:
             answer.cancel()
+            if job.cancel():
+                to_do.clear()
             if leaving is not None:
                 leaving.cancel()
 

@@ -1,0 +1,56 @@
+"""What a busy server holds on to."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import weakref
+
+import pytest
+from starlette.requests import ClientDisconnect
+
+from genrescope.web.limits import Pool
+
+
+class Upload:
+    def heard(self) -> str:
+        return "jazz"
+
+
+def test_an_upload_given_up_while_it_waits_is_let_go() -> None:
+    pool = Pool("test", workers=1, waiting=2, work_s=60)
+    begun, done = threading.Event(), threading.Event()
+
+    def work() -> str:
+        begun.set()
+        done.wait()
+        return "rock"
+
+    async def hang_up() -> None:
+        pass
+
+    async def scene() -> list[weakref.ref[Upload]]:
+        first = asyncio.create_task(pool.run(work))
+        await asyncio.to_thread(begun.wait)
+        left = []
+        for _ in range(5):
+            upload = Upload()
+            left.append(weakref.ref(upload))
+            with pytest.raises(ClientDisconnect):
+                await pool.run(upload.heard, gone=hang_up)
+            del upload
+        gc.collect()
+        assert pool.jobs == 1
+        held = [one for one in left if one() is not None]
+        done.set()
+        assert await first == "rock"
+        assert await pool.run(Upload().heard) == "jazz"
+        return held
+
+    try:
+        assert asyncio.run(scene()) == []
+    finally:
+        done.set()
+        pool.close()
+    assert pool.jobs == 0
