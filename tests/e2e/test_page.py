@@ -228,6 +228,43 @@ def test_a_server_that_falls_silent_is_given_up(browser: Browser, server: Runnin
     page.context.close()
 
 
+SLOW_ANSWER = """() => {
+  window.XMLHttpRequest = class extends EventTarget {
+    upload = new EventTarget();
+    status = 200;
+    response = new Blob(["music"]);
+    open() { window.request = this; }
+    send() {}
+    abort() {}
+    getResponseHeader() { return null; }
+  };
+  window.outcome = "waits";
+  import("/static/api.js")
+    .then(({ polish }) => polish({ blob: new Blob(["music"]), name: "a.wav" }))
+    .then(({ blob }) => { window.outcome = `${blob.size} bytes`; })
+    .catch((error) => { window.outcome = error.code; });
+}"""
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_a_long_answer_is_waited_for_while_it_comes(
+    browser: Browser, server: Running, comes: bool
+) -> None:
+    page = browser.new_context().new_page()
+    page.clock.install()
+    page.goto(server.url)
+    page.evaluate(SLOW_ANSWER)
+    page.wait_for_function("window.request")
+    for _ in range(4):
+        page.clock.run_for(60_000)
+        if comes:
+            page.evaluate("request.dispatchEvent(new ProgressEvent('progress'))")
+    page.evaluate("request.dispatchEvent(new ProgressEvent('load'))")
+    page.wait_for_function("outcome !== 'waits'")
+    assert page.evaluate("outcome") == ("5 bytes" if comes else "unreachable")
+    page.context.close()
+
+
 WORDS = """async () => {
   const { honesty, others } = await import("/static/words.js");
   const row = (protocol, part) =>

@@ -2,7 +2,7 @@
 
 const BASE = "/api/v1/";
 const PATIENCE = 3; // how often a busy server is asked again
-const SILENCE_MS = 120_000; // without a byte sent or an answer, the server is gone
+const SILENCE_MS = 120_000; // without a byte either way, the server is gone
 
 export class ApiError extends Error {
   constructor(status, { code, message, remedy }) {
@@ -73,6 +73,7 @@ function exchange(path, body, { responseType, onProgress, signal }) {
       wait();
       onProgress?.(e.loaded / e.total);
     });
+    request.addEventListener("progress", wait);
     request.addEventListener("loadend", () => clearTimeout(timer));
     request.addEventListener("load", () =>
       resolve({
