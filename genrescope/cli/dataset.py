@@ -188,6 +188,7 @@ def _one_clip(tracks: list[Track]) -> Waveform | None:
 def _print_check(dataset: Dataset) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from genrescope.data.check import describe
 
@@ -201,7 +202,8 @@ def _print_check(dataset: Dataset) -> None:
         artists = {track.artist for track in tracks if track.artist}
         unknown = sum(track.artist is None for track in tracks)
         minutes = sum(track.duration or 0.0 for track in tracks) / 60
-        table.add_row(*(genre, str(n), str(len(artists)), str(unknown), f"{minutes:.1f}"))
+        cells = (str(n), str(len(artists)), str(unknown), f"{minutes:.1f}")
+        table.add_row(Text(genre), *cells)
     minutes = facts["duration_s"] / 60
     console.print(table)
     console.print(f"\n{facts['tracks']} tracks, {minutes:.0f} minutes, {facts['artists']} artists")
@@ -280,7 +282,7 @@ def _clips_bar(total: int, what: str) -> Iterator[Callable[[int, int, str], None
         progress.BarColumn(),
         progress.MofNCompleteColumn(),
         progress.TimeRemainingColumn(),
-        progress.TextColumn("{task.fields[clip]}", style="dim"),
+        progress.TextColumn("{task.fields[clip]}", style="dim", markup=False),
         console=_stderr(),
         disable=not sys.stderr.isatty(),
         transient=True,

@@ -45,6 +45,7 @@ def degrade(
 def _print(rows: Sequence[Degraded], about: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from genrescope.model.prediction import DOUBTS
 
@@ -63,7 +64,7 @@ def _print(rows: Sequence[Degraded], about: dict[str, Any]) -> None:
             row.name,
             str(row.accuracy).replace("[", "\\["),
             f"{row.drop:+.3f}" if row is not rows[0] else "",
-            f"{row.sink} {row.sink_share:.0%} (truth {row.sink_truth:.0%})",
+            Text(f"{row.sink} {row.sink_share:.0%} (truth {row.sink_truth:.0%})"),
             *(f"{row.flagged.get(flag, 0):.0%}" for flag in DOUBTS),
         )
     console.print(table)

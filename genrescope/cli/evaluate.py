@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -114,6 +114,7 @@ def evaluate(
     asked = [question for task in tasks for question in task.asked]
     with _clips_bar(len(asked), "listening") as report:
         found = lab.evaluate(asked, tasks[0].model.labels, progress=report)
+    found = replace(found, failed={**source.failed, **found.failed})
     heard = [_heard(task, source) for task in tasks]
     if as_json:
         scores.print_json(found, tasks, heard, data)
@@ -127,10 +128,15 @@ def evaluate(
 
 @dataclass
 class _Source:
-    """Labelled music: as features, or as files."""
+    """Labelled music: as features, or as files.
+
+    Attributes:
+        failed: files that no split has, since they cannot be heard -> why.
+    """
 
     dataset: Dataset
     store: FeatureStore | None
+    failed: dict[str, str] = field(default_factory=dict)
 
     def predict(self, model: Model) -> Predict:
         """The model's answers for what is here."""
@@ -280,8 +286,6 @@ def _of_fold(
 
 
 def _split(source: _Source, name: str | None, seed: int) -> Split:
-    from dataclasses import replace
-
     from genrescope.cli.dataset import _clips_bar
     from genrescope.data import gtzan
     from genrescope.data.check import check_dataset
@@ -297,7 +301,9 @@ def _split(source: _Source, name: str | None, seed: int) -> Split:
     # Windows need lengths, and what keeps tracks together the files that are the same twice.
     if name != "fault-filtered" and source.store is None:
         with _clips_bar(len(tracks), "measuring") as report:
-            source.dataset = check_dataset(source.dataset, progress=report)
+            checked = check_dataset(source.dataset, progress=report)
+        source.failed = {i: checked.absent[i] for i in ids if i in checked.absent}
+        source.dataset = checked
     tracks = source.dataset.tracks
     split = split_for(name, tracks, seed=seed)
     return replace(split, absent=tuple(t for t in split.absent if t not in set(ids)))

@@ -144,16 +144,17 @@ def print_tables(found: Evaluation, tasks: list[Task]) -> None:
 
 
 def _print_confusion(found: Evaluation, console: Any) -> None:
+    from rich.markup import escape
     from rich.table import Table
     from rich.text import Text
 
     short = [label[:4] for label in found.labels]
-    table = Table("truth", *short, "right", box=None, padding=(0, 1, 0, 0))
+    table = Table("truth", *map(escape, short), "right", box=None, padding=(0, 1, 0, 0))
     for i, (label, row) in enumerate(zip(found.labels, found.confusion, strict=True)):
         cells = [
             Text(str(n) if n else ".", style="bold" if i == j else "" if n else "dim")
             for j, n in enumerate(row)
         ]
         share = f"{row[i] / row.sum():.0%}" if row.sum() else "-"
-        table.add_row(label, *cells, share)
+        table.add_row(Text(label), *cells, share)
     console.print(table)

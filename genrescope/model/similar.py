@@ -88,7 +88,8 @@ class Catalogue:
             raise ValueError(
                 f"an embedding of shape {embedding.shape} against {self.embedding.shape[1:]}"
             )
-        similarity = self.embedding @ (embedding / np.linalg.norm(embedding)).astype(np.float32)
+        scaled = embedding / np.abs(embedding).max()  # else the squares of a tiny one are 0
+        similarity = self.embedding @ (scaled / np.linalg.norm(scaled)).astype(np.float32)
         matches: list[Match] = []
         seen: set[tuple[str, str]] = set()
         for i in np.argsort(-similarity, kind="stable"):

@@ -49,6 +49,12 @@ def test_check_describes_a_folder(music: Path) -> None:
         assert name in result.stdout
 
 
+def test_a_genre_s_name_is_shown_as_it_is(music: Path) -> None:
+    (music / "polka").rename(music / "polka [german]")
+    (music / "artists.csv").unlink()
+    assert "polka [german]" in run("check", music).stdout
+
+
 def test_check_as_json_names_what_fails(music: Path) -> None:
     (music / "polka" / "broken.mp3").write_bytes(b"no audio")
     result = run("check", music, "--json")

@@ -309,3 +309,28 @@ def test_a_bundle_of_other_genres_is_refused(work: Path, tiny_bundle: Path) -> N
     result = run("--bundle", tiny_bundle, "--data", work / "store")
     assert result.exit_code == 1
     assert "does not know fado, polka, tango" in result.stderr
+
+
+def test_a_genre_s_name_is_shown_as_it_is(work: Path, tmp_path: Path) -> None:
+    shutil.copytree(work / "music", tmp_path / "music")
+    labels = [f"{genre} [old]" for genre in GENRES]
+    for genre, label in zip(GENRES, labels, strict=True):
+        (tmp_path / "music" / genre).rename(tmp_path / "music" / label)
+    (tmp_path / "music" / "artists.csv").unlink(missing_ok=True)
+    make_bundle(tmp_path / "bundle", onnx_bytes=tiny_onnx(n_classes=3), labels=labels)
+    result = run("--data", tmp_path / "music", "--bundle", tmp_path / "bundle", "--split", "all")
+    assert result.exit_code == 0, result.output
+    for label in labels:
+        assert label in result.stdout
+
+
+def test_what_could_not_be_judged_is_named_whatever_the_split(work: Path, tmp_path: Path) -> None:
+    shutil.copytree(work / "music", tmp_path / "music")
+    (tmp_path / "music" / "fado" / "broken.mp3").write_bytes(b"no audio")
+    arguments = ("--data", tmp_path / "music", "--bundle", work / "bundle", "--json")
+    for split in ("all", "tracks"):
+        result = run(*arguments, "--split", split)
+        assert result.exit_code == 0, result.output
+        assert list(json.loads(result.stdout)["failed"]) == ["fado/broken.mp3"]
+        assert "fado/broken.mp3" in result.stderr
+        assert "left out" in result.stderr

@@ -57,6 +57,13 @@ def test_tracks_without_any_name_are_not_suggested(tiny_bundle: Path) -> None:
     assert half_named.search_url.endswith("=Title+3")
 
 
+@pytest.mark.parametrize("length", [1e-44, 1e-30, 1e30])
+def test_an_embedding_of_any_length_has_a_direction(tmp_path: Path, length: float) -> None:
+    tracks = catalogue(tmp_path, AXES)
+    found = tracks.nearest((AXES[3] * length).astype(np.float32), n=1)
+    assert [(m.track_id, m.similarity) for m in found] == [("t3", pytest.approx(1, abs=1e-3))]
+
+
 def test_a_recording_is_suggested_once(tmp_path: Path) -> None:
     same = {"artist": ["A", "a ", "B"], "title": ["Song", "SONG", "Song"]}
     found = catalogue(tmp_path, np.eye(3)[[0, 0, 1]], **same)
