@@ -169,16 +169,18 @@ DEGRADATIONS: dict[str, Degradation] = {
     "dropout 1 s": partial(dropout, seconds=1.0),
 }
 
-CODECS: dict[str, tuple[str, str, str, int | None, int]] = {
-    "mp3": ("mp3", "libmp3lame", "fltp", None, 64_000),
-    "opus": ("ogg", "libopus", "flt", 48_000, 24_000),
-    "aac": ("adts", "aac", "fltp", None, 64_000),
+RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+"""What both mp3 and AAC can be of, Hz."""
+CODECS: dict[str, tuple[str, str, str, tuple[int, ...], int]] = {
+    "mp3": ("mp3", "libmp3lame", "fltp", RATES, 64_000),
+    "opus": ("ogg", "libopus", "flt", (48_000,), 24_000),
+    "aac": ("adts", "aac", "fltp", RATES, 64_000),
 }
-"""Container, FFmpeg's encoder, its sample format, the rate it needs, bits per second."""
+"""Container, FFmpeg's encoder, its sample format, the rates it takes, bits per second."""
 
 
 def encode(x: Array, sr: int, name: str) -> bytes:
-    """A file of one of `CODECS` that holds the samples (n_samples,).
+    """A file of one of `CODECS` that holds the samples (n_samples,), of the next rate it takes.
 
     Raises:
         GenrescopeError: PyAV comes without that encoder.
@@ -186,8 +188,8 @@ def encode(x: Array, sr: int, name: str) -> bytes:
     import av
     from av.codec.codec import UnknownCodecError
 
-    container, encoder, layout, needed, bit_rate = CODECS[name]
-    rate = needed or sr
+    container, encoder, layout, rates, bit_rate = CODECS[name]
+    rate = next((one for one in rates if one >= sr), rates[-1])
     if rate != sr:
         x = soxr.resample(np.asarray(x, np.float32), sr, rate)
     file = io.BytesIO()

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from genrescope.lab import sounds
-from genrescope.lab.evaluation.degrade import DEGRADATIONS, as_file
+from genrescope.lab.evaluation.degrade import CODECS, DEGRADATIONS, as_file, encode
+from genrescope.signal.decode import decode
 
 SR = 22_050
 Array = NDArray[Any]
@@ -117,6 +118,15 @@ def test_a_codec_gives_back_much_the_same(name: str, music: Array) -> None:
     out = apply(name, music)
     assert correlation(out, music) > 0.9
     assert len(as_file(name, music, SR, np.random.default_rng(0))) < 0.5 * 2 * len(music)
+
+
+@pytest.mark.parametrize("sr", [7_000, 37_800, 44_100, 96_000, 192_000])
+@pytest.mark.parametrize("name", CODECS)
+def test_a_codec_takes_recordings_of_any_rate(name: str, sr: int) -> None:
+    tune = sounds.melody(2 * sr, sr, rng=np.random.default_rng(3))
+    heard = decode(encode(tune, sr, name), sr=sr).samples
+    assert len(heard) == pytest.approx(len(tune), rel=0.1)
+    assert correlation(heard, tune) > 0.8
 
 
 def test_speed_moves_the_pitch() -> None:

@@ -87,7 +87,7 @@ def test_codecs_are_sent_as_they_are(tracks: list[Track], monkeypatch: pytest.Mo
 
     run_suite(tracks[:1], ["high", "low"], keep, names=["opus 24 kb/s", "stereo"])
     assert heads == [b"RIFF", b"OggS", b"RIFF"]
-    monkeypatch.setitem(CODECS, "opus", ("ogg", "no_such_encoder", "flt", 48_000, 24_000))
+    monkeypatch.setitem(CODECS, "opus", ("ogg", "no_such_encoder", "flt", (48_000,), 24_000))
     with pytest.raises(GenrescopeError, match="no encoder"):
         degrade.encode(np.zeros(100, np.float32), SR, "opus")
 
