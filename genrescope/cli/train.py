@@ -17,8 +17,9 @@ from genrescope.cli.options import ALL, known_split
 if TYPE_CHECKING:
     from genrescope.data.splits import Split
     from genrescope.data.store import FeatureStore
+    from genrescope.lab.training.epochs import Epoch
     from genrescope.lab.training.recipe import Recipe
-    from genrescope.lab.training.train import Epoch, Step, Training
+    from genrescope.lab.training.train import Step, Training
 
 
 def train(

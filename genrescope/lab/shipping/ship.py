@@ -36,7 +36,7 @@ from genrescope.lab.shipping.novelty import fit_no_music
 from genrescope.lab.training.examples import Examples
 from genrescope.lab.training.judge import mean_probs
 from genrescope.lab.training.lineage import ancestry
-from genrescope.lab.training.run import Run, check_once
+from genrescope.lab.training.run import Run, check_finished, check_once
 from genrescope.model.bundle import Bundle
 from genrescope.model.writing import check_free, write_bundle
 
@@ -109,11 +109,13 @@ def ship(
         window_s: of the windows that clips are judged by, side by side; as in training by default.
 
     Raises:
-        GenrescopeError: runs that do not fit each other, evidence of another recipe or of more or
-            fewer nets, a net that ONNX Runtime does not compute alike, or no held-out clip.
+        GenrescopeError: runs that are not finished or do not fit each other, evidence of another
+            recipe or of more or fewer nets, a net that ONNX Runtime does not compute alike, or no
+            held-out clip.
         BundleError: ``out`` holds something else.
     """
     first = runs[0]
+    check_finished([*runs, *evidence])
     _check_alike(runs)
     _check_evidence(runs, evidence)
     check_free(out)
@@ -202,18 +204,30 @@ def _calibrate(
     last: bool,
     window_s: float,
 ) -> _Calibration:
-    """From the first protocol's held-out clips: never of a test part while there is another."""
+    """From the first protocol's held-out clips: never of a test part while there is another.
+
+    Fold by fold: a clip may be in the valid parts of several, and is judged by the nets of one at
+    a time, as by what ships.
+    """
     protocol = proof[0].config["split"]["protocol"]
     of_one = [run for run in proof if run.config["split"]["protocol"] == protocol]
+    clips = [one for one in judged if one.protocol == protocol]
     if any(run.fold.test for run in of_one):
-        clips = gather(of_one, store, parts=("valid", "test"), last=last, window_s=window_s)[0]
-    else:
-        clips = next(one for one in judged if one.protocol == protocol)
-    temperature = fit_temperature(clips.logits, clips.labels)
-    probs = mean_probs(clips.logits, temperature)
+        of_fold: dict[int, list[Run]] = {}
+        for run in of_one:
+            of_fold.setdefault(run.config["split"]["fold"], []).append(run)
+        clips = [
+            one
+            for some in of_fold.values()
+            for one in gather(some, store, parts=("valid", "test"), last=last, window_s=window_s)
+        ]
+    labels = np.concatenate([one.labels for one in clips])
+    logits = [some for one in clips for some in one.logits]
+    temperature = fit_temperature(logits, labels)
+    probs = mean_probs(logits, temperature)
     thresholds = {
         "uncertain": float(np.quantile(probs.max(axis=1), DOUBTFUL)),
-        "set": fit_threshold(clips.labels, probs),
+        "set": fit_threshold(labels, probs),
     }
     return _Calibration(temperature, thresholds)
 

@@ -28,6 +28,7 @@ from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import (
     OF_A_RUN,
     Run,
+    check_finished,
     check_once,
     make_net,
     n_frames_of,
@@ -71,7 +72,8 @@ def begin(
 
     Raises:
         GenrescopeError: a fold or net that does not exist, a train part that lacks a genre, a
-            folder of another run, or a teacher or start that learned what this one does not.
+            folder of another run, or a teacher or start that is not finished, or learned what
+            this one does not.
     """
     if not 0 <= fold < len(split.folds):
         raise GenrescopeError(f"{split.protocol} has folds 0 to {len(split.folds) - 1}.")
@@ -93,6 +95,7 @@ def begin(
             f"{net.min_frames}."
         )
     check_once(teachers)
+    check_finished([*teachers, *([start] if start else [])])
     for parent in (*teachers, *([start] if start else [])):
         _check_parent(parent, store, split, part)
         parent.judged_by(recipe.window_s)

@@ -11,9 +11,10 @@ from typing import Any
 from genrescope.data.fold import Fold
 from genrescope.errors import GenrescopeError
 from genrescope.lab.nets import NETS, Net
+from genrescope.lab.training.epochs import enough, read_epochs
 from genrescope.lab.training.lineage import NONE, method
 from genrescope.lab.training.recipe import Recipe
-from genrescope.lab.training.train import CHECKPOINT, CONFIG, WEIGHTS, load_state
+from genrescope.lab.training.train import CHECKPOINT, CONFIG, METRICS, WEIGHTS, load_state
 from genrescope.signal.feature_config import FeatureConfig
 
 OF_A_RUN = {
@@ -128,6 +129,21 @@ class Run:
         state = load_state(path)
         net.load_state_dict(state["average"] if last else state)
         return net.eval()
+
+
+def check_finished(runs: Sequence[Run]) -> None:
+    """Refuse a run that is not, or not yet, what its recipe says.
+
+    Raises:
+        GenrescopeError: one is.
+    """
+    for run in runs:
+        epochs = read_epochs(run.path / METRICS)
+        if not enough(epochs, run.recipe):
+            raise GenrescopeError(
+                f"{run.path}: is at epoch {len(epochs)} of {run.recipe.epochs}; finish it first, "
+                "by its command with --resume."
+            )
 
 
 def check_once(runs: Sequence[Run]) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import copy
-import csv
 import math
 import pickle
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
@@ -21,6 +19,14 @@ from genrescope.lab.metrics import log_loss
 from genrescope.lab.nets.base import Net
 from genrescope.lab.training.augment import augment, mix
 from genrescope.lab.training.background import Background
+from genrescope.lab.training.epochs import (
+    Epoch,
+    best_of,
+    enough,
+    read_epochs,
+    stopped_early,
+    write_epochs,
+)
 from genrescope.lab.training.examples import Examples
 from genrescope.lab.training.judge import device, has_bf16, mean_probs, predict_windows
 from genrescope.lab.training.recipe import Recipe
@@ -32,18 +38,6 @@ WARM_UP = 0.1
 BRANCH_WEIGHT = 0.5
 """Of the loss of each branch (`Net.branch_logits`) beside that of the whole net."""
 EMA_EVERY = 4  # steps; averaging each one costs more than it gives
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch came to; validation figures are NaN where there is no validation part."""
-
-    epoch: int
-    train_loss: float
-    train_accuracy: float
-    valid_loss: float
-    valid_accuracy: float
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -144,23 +138,17 @@ class Training:
     @property
     def finished(self) -> bool:
         """Whether all epochs are done, or none was better for too long."""
-        return len(self.history) >= self.recipe.epochs or self.stopped_early
+        return enough(self.history, self.recipe)
 
     @property
     def stopped_early(self) -> bool:
         """Whether the recipe's patience is at an end before its epochs are."""
-        if not self.recipe.patience or not 0 < len(self.history) < self.recipe.epochs:
-            return False
-        judged = sum(not math.isnan(epoch.valid_loss) for epoch in self.history[self.best + 1 :])
-        return judged >= self.recipe.patience
+        return stopped_early(self.history, self.recipe)
 
     @property
     def best(self) -> int:
         """Epoch with the lowest validation loss so far; the last one without validation."""
-        if self.valid is None:
-            return len(self.history) - 1
-        losses = [epoch.valid_loss for epoch in self.history]
-        return int(np.nanargmin(losses)) if not np.isnan(losses).all() else len(losses) - 1
+        return best_of(self.history)
 
     def _epoch(self, number: int, progress: Callable[[Step], None] | None) -> tuple[float, float]:
         # Seeded by its number, so that a resumed run draws what the whole one would have.
@@ -266,13 +254,7 @@ class Training:
         }
         with whole(self.out / CHECKPOINT) as part:
             torch.save(state, part)
-        with (
-            whole(self.out / METRICS) as part,
-            part.open("w", newline="", encoding="utf-8") as file,
-        ):
-            writer = csv.DictWriter(file, [f.name for f in fields(Epoch)])
-            writer.writeheader()
-            writer.writerows(asdict(epoch) for epoch in self.history)
+        write_epochs(self.out / METRICS, self.history)
 
     def resume(self) -> None:
         """Go on from the checkpoint in the run's folder, if there is one.
@@ -295,18 +277,9 @@ class Training:
 
     def _recall(self) -> None:
         """Take the epochs from their table if they are all and their weights are there."""
-        metrics = self.out / METRICS
-        if not (metrics.exists() and (self.out / WEIGHTS).exists()):
-            return
-        with metrics.open(newline="", encoding="utf-8") as file:
-            self.history = [
-                Epoch(int(row.pop("epoch")), **{key: float(value) for key, value in row.items()})
-                for row in csv.DictReader(file)
-            ]
-        if self.finished:
-            self.step = self.n_steps
-        else:
-            self.history = []
+        epochs = read_epochs(self.out / METRICS)
+        if enough(epochs, self.recipe) and (self.out / WEIGHTS).exists():
+            self.history, self.step = epochs, self.n_steps
 
 
 def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:

@@ -231,6 +231,48 @@ def test_no_temperature_is_fitted_on_a_test_part(
     assert bundle.temperature == pytest.approx(fit_temperature(valid.logits, valid.labels))
 
 
+def test_a_clip_of_two_valid_parts_is_calibrated_on_by_one_fold_s_nets_at_a_time(
+    store: FeatureStore, runs: dict[str, Run], tmp_path: Path
+) -> None:
+    split = make_split("tracks", store.facts, n_folds=3)
+    first, second = split.folds[:2]
+    shared = tuple(m for m in first.valid if m not in second.test)
+    train = tuple(m for m in (*second.train, *second.valid) if m not in shared)
+    split = replace(split, folds=(first, replace(second, train=train, valid=shared)))
+    begin(store, split, RECIPE, fold=1, seed=0, out=tmp_path / "run").run()
+    evidence = [runs["a"], Run.load(tmp_path / "run")]
+    valid = [gather([run], store, parts=("valid",), last=True)[0] for run in evidence]
+    assert shared == valid[1].members
+    bundle = ship([runs["all"]], store, tmp_path / "b", evidence=evidence, **ABOUT)
+    logits = [some for one in valid for some in one.logits]
+    surest = mean_probs(logits, bundle.temperature).max(axis=1)
+    assert bundle.thresholds["uncertain"] == pytest.approx(np.quantile(surest, DOUBTFUL))
+    labels = np.concatenate([one.labels for one in valid])
+    assert bundle.temperature == pytest.approx(fit_temperature(logits, labels))
+
+
+def test_a_run_that_is_not_finished_neither_ships_nor_proves_nor_teaches(
+    store: FeatureStore, runs: dict[str, Run], tmp_path: Path
+) -> None:
+    shutil.copytree(runs["a"].path, tmp_path / "run")
+    metrics = tmp_path / "run" / "metrics.csv"
+    metrics.write_text("".join(metrics.read_text().splitlines(keepends=True)[:-1]))
+    stopped = Run.load(tmp_path / "run")
+    with pytest.raises(GenrescopeError, match=r"run: is at epoch 2 of 3; .* --resume"):
+        ship([stopped], store, tmp_path / "b", **ABOUT)
+    with pytest.raises(GenrescopeError, match="is at epoch 2 of 3"):
+        ship([runs["all"]], store, tmp_path / "b", evidence=[stopped], **ABOUT)
+    split = make_split("tracks", store.facts, n_folds=3)
+    for parents in ({"teachers": [stopped]}, {"start": stopped}):
+        with pytest.raises(GenrescopeError, match="is at epoch 2 of 3"):
+            begin(store, split, RECIPE, fold=0, seed=2, out=tmp_path / "pupil", **parents)
+    assert not (tmp_path / "b").exists()
+    assert not (tmp_path / "pupil").exists()
+    metrics.write_text("epoch,nonsense\n1,2\n")
+    with pytest.raises(GenrescopeError, match=r"metrics\.csv: is damaged"):
+        ship([stopped], store, tmp_path / "b", **ABOUT)
+
+
 HALL = Degraded("hall", 98, Interval(0.5, 0.4, 0.6), 0.1, "b", 0.25, 0.2, {"uncertain": 0.1})
 
 
