@@ -13,11 +13,12 @@ import pytest
 import genrescope
 
 ROOT = Path(genrescope.__file__).parent
-GROUND = {"errors", "whole", "lock", "cores"}
+GROUND = {"errors", "whole", "lock", "text", "cores"}
 MAY_IMPORT = {
     "errors": set(),
     "whole": set(),
     "lock": set(),
+    "text": set(),
     "cores": set(),
     "signal": GROUND,
     "model": GROUND | {"signal"},

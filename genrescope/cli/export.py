@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from genrescope.cli.options import Window
+from genrescope.text import spelt
 
 
 def export(
@@ -63,7 +64,7 @@ def export(
         name=name,
         licence=licence,
         created=today(),
-        command=shlex.join(["genrescope", *sys.argv[1:]]),
+        command=spelt(shlex.join(["genrescope", *sys.argv[1:]])),
         evidence=proof,
         degradations=rows,
         last=last,

@@ -13,6 +13,7 @@ from typing import BinaryIO, Protocol
 from genrescope.cli.walk import Found
 from genrescope.errors import GenrescopeError
 from genrescope.lock import locked
+from genrescope.text import spelt
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -171,11 +172,6 @@ class Journal:
             if error.errno in _FULL:
                 more = ". What it held is kept; make room, and the same command goes on"
             raise GenrescopeError(f"{self._name}: {error.strerror}{more}") from error
-
-
-def spelt(path: str) -> str:
-    """A path as a text file can hold it: bytes that are no text are spelt out."""
-    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _whole_records(file: BinaryIO, *, quotes: bool) -> Iterator[bytes]:

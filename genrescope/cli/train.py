@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genrescope.cli.options import ALL, known_split
+from genrescope.text import spelt
 
 if TYPE_CHECKING:
     from genrescope.data.splits import Split
@@ -105,7 +106,7 @@ def train(
         seed=seed,
         out=out,
         resume=resume,
-        command=shlex.join(["genrescope", *sys.argv[1:]]),
+        command=spelt(shlex.join(["genrescope", *sys.argv[1:]])),
         teachers=[Run.load(path) for path in teacher or ()],
         start=Run.load(start) if start else None,
     )

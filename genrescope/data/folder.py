@@ -10,6 +10,7 @@ from genrescope.data import gtzan
 from genrescope.data.track import Dataset, Track
 from genrescope.errors import DatasetError
 from genrescope.signal.decode import AUDIO_SUFFIXES
+from genrescope.text import spelt
 
 ARTISTS_NAME = "artists.csv"
 
@@ -17,7 +18,8 @@ ARTISTS_NAME = "artists.csv"
 def read(folder: str | Path) -> Dataset:
     """Read ``<genre>/**/<file>`` of any audio format, with artists where they are named.
 
-    A track's ID is its path within the folder, such as ``rock/live/song.mp3``. An ``artists.csv``
+    A track's ID is its path within the folder, such as ``rock/live/song.mp3``, in which bytes that
+    are no text are spelt out. An ``artists.csv``
     in the folder, with the columns ``track`` and ``artist`` and, if wanted, ``title``, names the
     artists, without which no split can keep them apart. ``track`` is the ID, with or without the
     file's suffix.
@@ -32,10 +34,11 @@ def read(folder: str | Path) -> Dataset:
     tracks, absent = [], {}
     for genre in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")):
         files = _audio(genre)
-        tracks += [Track(p.relative_to(folder).as_posix(), genre.name, path=p) for p in files]
+        tracks += [Track(_named(p, folder), spelt(genre.name), path=p) for p in files]
         if not files:
-            absent[f"{genre.name}/"] = "no audio file in this folder"
-    absent |= {p.name: "not in the folder of a genre" for p in _audio(folder, deep=False)}
+            absent[f"{spelt(genre.name)}/"] = "no audio file in this folder"
+    loose = _audio(folder, deep=False)
+    absent |= {_named(p, folder): "not in the folder of a genre" for p in loose}
     genres = sorted({track.genre for track in tracks})
     if len(genres) < 2:
         found = f"only {genres[0]}" if genres else "none"
@@ -61,6 +64,10 @@ def read_any(folder: str | Path) -> Dataset:
     if audio and all(path.stem in gtzan.by_id() for path in audio):
         return gtzan.read(folder)
     return read(folder)
+
+
+def _named(path: Path, folder: Path) -> str:
+    return spelt(path.relative_to(folder).as_posix())
 
 
 def _audio(folder: Path, *, deep: bool = True) -> list[Path]:

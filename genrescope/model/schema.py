@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import unicodedata
 from typing import Any, cast
 
 from genrescope.errors import BundleError
@@ -25,6 +26,10 @@ MAX_DEPTH = 16
 # Beyond these lies no music, but memory without end.
 MAX_BINS = 4_097
 FRAMES_PER_S = (1, 1_000)
+
+# Categories of characters without a shape of their own, and directions that turn text around.
+_UNSEEN = ("Zs", "Cf", "Co", "Cn")
+_TURNING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
 
 def parse(raw: bytes) -> dict[str, Any]:
@@ -105,10 +110,20 @@ def _check_plain(value: object, depth: int) -> None:
         for inner in value:
             _check_plain(inner, depth + 1)
     elif isinstance(value, str):
-        clean = all(c.isprintable() or c in "\n\t" for c in value)
-        _require(clean, f"bundle.json holds control characters: {_shown(value)}")
+        harmless = all(map(_is_harmless, value))
+        _require(harmless, f"bundle.json holds control characters: {_shown(value)}")
     elif isinstance(value, float):
         _require(math.isfinite(value), "bundle.json holds a number that is not finite")
+
+
+def _is_harmless(c: str) -> bool:
+    """Whether a character neither drives a terminal, ends a line, nor turns text around.
+
+    Spaces of all kinds and joiners are in the names of many files.
+    """
+    if c.isprintable() or c in "\n\t":
+        return True
+    return unicodedata.category(c) in _UNSEEN and unicodedata.bidirectional(c) not in _TURNING
 
 
 def _check_name(value: object) -> None:

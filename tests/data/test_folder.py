@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,18 @@ def test_sub_folders_are_genres(music: Path) -> None:
     }
     assert all(track.path == music / track.track_id for track in dataset.tracks)
     assert set(dataset.absent) == {"artwork/", "loose.mp3"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there names are text")
+def test_a_name_that_is_no_text_is_spelt_out(music: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(music / "fado") + b"/caf\xe9.mp3"))
+    try:
+        odd.touch()
+    except OSError:
+        pytest.skip("this file system has no such names")
+    (track,) = (t for t in folder.read(music).tracks if t.path == odd)
+    assert track.track_id == "fado/caf\\udce9.mp3"
+    assert track.track_id.encode()
 
 
 def test_artists_are_named_by_a_file(music: Path) -> None:

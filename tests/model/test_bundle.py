@@ -66,6 +66,19 @@ def test_files_hold_their_true_sha256(tiny_bundle: Path) -> None:
         assert hashlib.sha256((tiny_bundle / name).read_bytes()).hexdigest() == digest
 
 
+def test_any_ordinary_file_name_may_be_in_a_bundle(folder: Path) -> None:
+    names = [
+        "宇多田\u3000ヒカル.mp3",
+        "Barbara\u00a0!.mp3",
+        "\U0001f469\u200d\U0001f3a4.mp3",
+        "אמא\u200e.mp3",
+        "so\u00adft.mp3",
+        "\ue000.mp3",
+    ]
+    make_bundle(folder, training={"tracks": names})
+    assert Bundle.load(folder).training["tracks"] == names
+
+
 def test_writing_over_a_bundle_leaves_nothing_of_the_old(folder: Path) -> None:
     again = make_bundle(folder, name="second", catalogue=None)
     assert Bundle.load(folder).name == "second"
@@ -141,6 +154,14 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "labels that are numbers": (_set("labels", list(range(10))), "labels"),
     "a label that drives the terminal": (
         lambda payload: payload["labels"].__setitem__(0, "\x1b]0;owned\x07"),
+        "control characters",
+    ),
+    "a label that turns text around": (
+        lambda payload: payload["labels"].__setitem__(0, "kcor \u202e rock"),
+        "control characters",
+    ),
+    "a label that is no text": (
+        lambda payload: payload["labels"].__setitem__(0, "rock \udce9"),
         "control characters",
     ),
     "an empty name": (_set("name", " "), "name"),
