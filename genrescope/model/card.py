@@ -63,7 +63,8 @@ def _head(bundle: Bundle) -> str:
         "each clip standardised by its own mean and deviation",
         "Window": f"{bundle.window_s:g} s, one every {bundle.hop_s:g} s, stretched to fill the "
         "clip; the probabilities of a clip are the mean over its windows",
-        "Output": "probabilities per window and per clip, and an embedding",
+        "Output": "probabilities of a clip, of its windows and, for a timeline, of their parts; "
+        "and an embedding",
         "Created": bundle.created,
     }
     return (
