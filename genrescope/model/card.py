@@ -165,6 +165,7 @@ def _answers(bundle: Bundle) -> str:
         "## How it answers",
         "",
         f"- Logits are divided by a temperature of {bundle.temperature:g} before the softmax.",
+        "- Silences before, after and between the music are left out.",
         "- A silent recording gets no label (flag `silent`), one shorter than a window is "
         "repeated to fill it (`short`), a broken one is used as far as it decodes (`truncated`).",
     ]

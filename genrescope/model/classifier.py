@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,19 @@ from genrescope.cores import n_cores
 from genrescope.errors import BundleError
 from genrescope.model.bundle import Bundle
 from genrescope.model.hearing import Clip, hear
-from genrescope.model.prediction import NO_MUSIC, SET, SILENT, UNCERTAIN, Prediction, likely
+from genrescope.model.prediction import (
+    NO_MUSIC,
+    SET,
+    SHORT,
+    SILENT,
+    UNCERTAIN,
+    Prediction,
+    likely,
+)
 from genrescope.model.schema import MODEL
 from genrescope.signal.decode import Source
 from genrescope.signal.features import standardise
+from genrescope.signal.silence import sounding
 from genrescope.signal.waveform import Waveform
 from genrescope.signal.windows import spread, take
 
@@ -121,27 +130,27 @@ class Classifier:
             raise ValueError(
                 f"log_mel must be ({bundle.features.n_bins}, n_frames), not {clip.log_mel.shape}"
             )
+        clip, frames = _without_silences(clip, bundle)
         starts, length = spread(
-            clip.log_mel.shape[1],
-            window_length=bundle.window_length,
-            hop_length=bundle.hop_frames,
+            len(frames), window_length=bundle.window_length, hop_length=bundle.hop_frames
         )
         heard = self._run(standardise(clip.log_mel), starts, length)
         if SILENT in clip.flags:
             heard = _Heard(*map(np.zeros_like, (heard.logits, heard.steps, heard.embedding)))
         probs = _softmax(heard.logits / bundle.temperature)
         clip_probs = probs.mean(axis=0)
-        n_steps = heard.steps.shape[1]
-        step_times = self._times(starts, length, n_steps, clip.duration_s)
+        windows = np.stack([starts, starts + length], axis=1).astype(np.float64)
+        steps = _parts(windows, heard.steps.shape[1])
         step_probs = _softmax(heard.steps.reshape(-1, len(bundle.labels)) / bundle.temperature)
-        in_order = _in_order(step_times, clip.duration_s)
+        step_times = self._times(steps, frames, clip.duration_s)
+        in_order = _in_order(step_times, steps[:, 0] < len(frames), clip.duration_s)
         flags, genres = clip.flags, tuple[str, ...]()
         if SILENT not in flags:
-            flags = (*flags, *self._doubts(clip, clip_probs))
+            flags = (*flags, *self._doubts(clip, len(frames), clip_probs))
             genres = self._likely(clip_probs)
         return Prediction(
             labels=bundle.labels,
-            times=self._times(starts, length, 1, clip.duration_s),
+            times=self._times(windows, frames, clip.duration_s),
             probs=probs.astype(np.float32),
             step_times=step_times[in_order],
             step_probs=step_probs[in_order].astype(np.float32),
@@ -153,10 +162,10 @@ class Classifier:
             genres=genres,
         )
 
-    def _doubts(self, clip: Clip, clip_probs: NDArray[np.float64]) -> Iterator[str]:
+    def _doubts(self, clip: Clip, n_frames: int, clip_probs: NDArray[np.float64]) -> Iterator[str]:
         bundle = self.bundle
         unsure = clip_probs.max() < bundle.thresholds.get(UNCERTAIN, 0.0)
-        if unsure or clip.duration_s < TOO_LITTLE_S:
+        if unsure or min(clip.duration_s, n_frames / bundle.features.frame_rate) < TOO_LITTLE_S:
             yield UNCERTAIN
         if bundle.no_music is not None:
             score = bundle.no_music.score(clip.log_mel, frame_rate=bundle.features.frame_rate)
@@ -192,22 +201,45 @@ class Classifier:
         return _Heard(joined, joined_steps, direction)
 
     def _times(
-        self, starts: NDArray[np.int64], length: int, n_steps: int, duration_s: float
+        self, spans: NDArray[np.float64], frames: NDArray[np.int64], duration_s: float
     ) -> NDArray[np.float64]:
-        """Start and end in s of the steps of each window, (n_windows x n_steps, 2)."""
-        edges = starts[:, None] + length * np.arange(n_steps + 1) / n_steps
-        frames = np.stack([edges[:, :-1], edges[:, 1:]], axis=2).reshape(-1, 2)
-        return np.minimum(frames / self.bundle.features.frame_rate, duration_s)
+        """Start and end in s, (n, 2), of spans of the ``frames`` that a clip was left with."""
+        # A span ends where its last frame does, not where the one after a silence begins.
+        within = np.stack([np.floor(spans[:, 0]), np.ceil(spans[:, 1]) - 1], axis=1)
+        within = np.clip(within, 0, len(frames) - 1).astype(np.int64)
+        at = np.minimum(frames[within] + (spans - within), frames[-1] + 1)
+        times: NDArray[np.float64] = at / self.bundle.features.frame_rate
+        return np.minimum(times, duration_s)
 
 
-def _in_order(times: NDArray[np.float64], duration_s: float) -> NDArray[np.int64]:
+def _without_silences(clip: Clip, bundle: Bundle) -> tuple[Clip, NDArray[np.int64]]:
+    """A clip less the frames that are silent, and which frames are left."""
+    n_frames = clip.log_mel.shape[1]
+    frames = sounding(clip.log_mel, frame_rate=bundle.features.frame_rate)
+    if len(frames) == n_frames:
+        return clip, frames
+    flags = clip.flags
+    if len(frames) < bundle.window_length <= n_frames:
+        flags = (*flags, SHORT)
+    return replace(clip, log_mel=clip.log_mel[:, frames], flags=flags), frames
+
+
+def _parts(windows: NDArray[np.float64], n_steps: int) -> NDArray[np.float64]:
+    """Start and end of the equal parts of each window, (n_windows x n_steps, 2)."""
+    edges = windows[:, :1] + (windows[:, 1:] - windows[:, :1]) * np.arange(n_steps + 1) / n_steps
+    return np.stack([edges[:, :-1], edges[:, 1:]], axis=2).reshape(-1, 2)
+
+
+def _in_order(
+    times: NDArray[np.float64], sounds: NDArray[np.bool_], duration_s: float
+) -> NDArray[np.int64]:
     """Indices of the steps that begin within the clip, by their centres.
 
-    Windows may overlap, and a short clip is repeated to fill one: what lies past its end is no
-    time of its own.
+    Windows may overlap, and a short clip is repeated to fill one: what lies past its end, or past
+    the end of its sound, is no time of its own.
     """
     order = np.argsort(times.mean(axis=1), kind="stable")
-    within: NDArray[np.int64] = order[times[order, 0] < duration_s]
+    within: NDArray[np.int64] = order[sounds[order] & (times[order, 0] < duration_s)]
     return within
 
 

@@ -111,6 +111,49 @@ def test_steps_of_overlapping_windows_are_in_order_of_time(tmp_path: Path) -> No
     assert prediction.timeline()[-1].end == prediction.duration_s
 
 
+def silence(seconds: float) -> NDArray[np.float32]:
+    return np.zeros(round(seconds * SR), np.float32)
+
+
+HOP_S = 1708 / SR  # so that frames fall on the music as they do on the music alone
+
+
+@pytest.mark.parametrize(("before", "after"), [(80, 0), (0, 120), (260, 260)])
+def test_silence_around_the_music_changes_nothing(
+    in_steps: Classifier, before: float, after: float
+) -> None:
+    before, after, music = before * HOP_S, after * HOP_S, noise(11 * SR)
+    alone = in_steps.classify(Waveform(music, SR))
+    around = np.concatenate([silence(before), music, silence(after)])
+    said = in_steps.classify(Waveform(around, SR))
+    np.testing.assert_allclose(said.clip_probs, alone.clip_probs, atol=0.01)
+    assert said.flags == alone.flags
+    assert said.duration_s == pytest.approx(before + 11 + after)
+    for times in (said.times, said.step_times):
+        assert times[0, 0] == pytest.approx(before, abs=0.2)
+        assert times[-1, 1] == pytest.approx(before + 11, abs=0.2)
+
+
+def test_a_gap_is_no_music_and_has_no_time_of_its_own(tiny: Classifier) -> None:
+    parts = [tone("rock", seconds=12).samples, silence(30), tone("blues", seconds=12).samples]
+    said = tiny.classify(Waveform(np.concatenate(parts), SR))
+    assert [segment.label for segment in said.timeline()] == ["rock", "blues"]
+    within = (said.times < 12.2) | (said.times > 41.8)
+    assert within.all()
+    without = tiny.classify(Waveform(np.concatenate([parts[0], parts[2]]), SR))
+    np.testing.assert_allclose(said.clip_probs, without.clip_probs, atol=0.03)
+
+
+def test_a_little_music_in_much_silence_is_short(tiny: Classifier) -> None:
+    music = tone("jazz", seconds=1).samples
+    said = tiny.classify(Waveform(np.concatenate([silence(5), music, silence(5)]), SR))
+    assert said.genre == "jazz"
+    assert "short" in said.flags
+    assert (said.step_times[0, 0], said.step_times[-1, 1]) == pytest.approx((5, 6), abs=0.2)
+    beep = np.concatenate([silence(5), music[: SR // 5], silence(5)])
+    assert "uncertain" in tiny.classify(Waveform(beep, SR)).flags
+
+
 def test_path_bytes_file_object_and_samples_agree(tiny: Classifier, tmp_path: Path) -> None:
     waveform = tone("jazz")
     path = tmp_path / "tone.wav"

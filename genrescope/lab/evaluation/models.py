@@ -23,6 +23,7 @@ from genrescope.model.bundle import Bundle
 from genrescope.signal.decode import decode
 from genrescope.signal.feature_config import FeatureConfig
 from genrescope.signal.features import spectrogram, standardise
+from genrescope.signal.silence import sounding
 from genrescope.signal.windows import place, spread, take
 
 Array = NDArray[Any]
@@ -89,12 +90,14 @@ class Model:
     learned: tuple[str, ...] | None
 
     def answer(self, features: Array, span: tuple[float, float] | None = None) -> WindowAnswer:
-        """Probabilities of the windows of a clip, standardised as a whole.
+        """Probabilities of the windows of a clip, standardised as a whole, without its silences.
 
         Args:
             features: dB (n_bins, n_frames) of the whole clip.
             span: start and end in s of the part to judge.
         """
+        if span is None and kind_of(self.config) != "raw":
+            features = features[:, sounding(features, frame_rate=self.config.frame_rate)]
         x = standardise(features)
         if span is not None:
             rate = self.config.frame_rate

@@ -22,6 +22,7 @@ from genrescope.lab import sounds
 from genrescope.model.bundle import NoMusic
 from genrescope.signal.feature_config import FeatureConfig
 from genrescope.signal.features import spectrogram
+from genrescope.signal.silence import sounding
 from genrescope.signal.texture import texture
 
 Array = NDArray[Any]
@@ -165,12 +166,11 @@ def fit_no_music(store: FeatureStore, tracks: Sequence[str], *, seed: int = 0) -
         The model; its ``figures`` are cross-validated shares of flagged clips.
     """
     config = store.config
-    length = WINDOW_S * config.frame_rate
     made = made_clips(config, seed=seed)
     rng = np.random.default_rng([seed, 99])
     clips, disturbed = [], []
     for track in tracks:
-        windows = NoMusic.windows(store.get(track), length)
+        windows = _windows(store.get(track), config)
         clips.append(texture(windows))
         chosen = windows[rng.integers(len(windows), size=N_DISTURBED)]
         kind = "noise" if rng.random() < 0.6 else "speech"
@@ -178,9 +178,7 @@ def fit_no_music(store: FeatureStore, tracks: Sequence[str], *, seed: int = 0) -
         coloured, cut = through_a_curve(chosen[8:10], rng), with_gap(chosen[10:12], rng)
         narrow = in_a_narrow_band(chosen[12:], rng)
         disturbed.append(texture(np.concatenate([noisy, coloured, cut, narrow])))
-    others = {
-        kind: [texture(NoMusic.windows(x, length)) for x in some] for kind, some in made.items()
-    }
+    others = {kind: [texture(_windows(x, config)) for x in some] for kind, some in made.items()}
     melodies = others.pop("melody")
     against = [x for some in others.values() for x in some]
     fold_of = rng.permutation(len(clips)) % N_FOLDS
@@ -204,6 +202,12 @@ def fit_no_music(store: FeatureStore, tracks: Sequence[str], *, seed: int = 0) -
     figures |= {kind: float(flagged[kinds == kind].mean()) for kind in others}
     model = _fit(clips, disturbed + melodies, against)
     return replace(model, threshold=threshold, figures=figures)
+
+
+def _windows(features: Array, config: FeatureConfig) -> Array:
+    """The windows of a clip, which is judged without its silences."""
+    heard = features[:, sounding(features, frame_rate=config.frame_rate)]
+    return NoMusic.windows(heard, WINDOW_S * config.frame_rate)
 
 
 def _without(clips: list[Array], fold_of: Array, fold: int) -> list[Array]:

@@ -12,7 +12,9 @@ from torch import Generator, Tensor
 
 from genrescope.data.fold import track_of
 from genrescope.data.store import FeatureStore
+from genrescope.lab.stores import kind_of
 from genrescope.signal.features import standardise
+from genrescope.signal.silence import sounding
 from genrescope.signal.windows import grid, place, spread, take
 
 
@@ -22,8 +24,9 @@ class Examples:
 
     Attributes:
         members: IDs (n,), of tracks, or of windows under the protocol ``windows``.
-        clips: standardised features of each member, float16 (n_bins, n_frames); a window
-            member holds its own frames alone, so that nothing else of its clip is learned.
+        clips: standardised features of each member, float16 (n_bins, n_frames), of a track
+            without its silences; a window member holds its own frames alone, so that nothing else
+            of its clip is learned.
         labels: int64 (n,).
         n_frames: length of an excerpt.
         stretched: whether windows are stretched to fill a clip, as those of a bundle are; else all
@@ -115,7 +118,10 @@ def examples(
     for member in members:
         track = track_of(member)
         if track not in whole:
-            x = standardise(store.get(track))
+            x = store.get(track)
+            if not starts and kind_of(store.config) != "raw":
+                x = x[:, sounding(x, frame_rate=rate)]
+            x = standardise(x)
             whole[track] = torch.from_numpy(x.astype(np.float16))
         clip = whole[track]
         if starts and member in starts:

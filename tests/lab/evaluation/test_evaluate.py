@@ -17,6 +17,7 @@ from genrescope.lab.evaluation.evaluate import evaluate, questions, seen
 from genrescope.lab.evaluation.models import (
     Predict,
     WindowAnswer,
+    from_bundle,
     from_runs,
     predictor,
     store_features,
@@ -24,6 +25,7 @@ from genrescope.lab.evaluation.models import (
 from genrescope.lab.training.begin import begin
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run
+from genrescope.model import Bundle, Classifier, Clip
 from genrescope.signal.feature_config import FeatureConfig
 
 TRACKS = tuple(Track(f"{g}{i}", g, artist=f"{g} {i}") for g in GENRES for i in range(4))
@@ -168,6 +170,17 @@ def test_a_run_is_judged_as_its_training_judged_it(tmp_path: Path) -> None:
     assert set(model.learned) == set(split.folds[1].train)
     with pytest.raises(GenrescopeError, match="the model needs"):
         store_features(store, FeatureConfig())
+
+
+def test_a_bundle_is_evaluated_on_features_as_it_classifies(tiny_bundle: Path) -> None:
+    bundle = Bundle.load(tiny_bundle)
+    clip = np.random.default_rng(0).normal(-40, 6, (128, 200)).astype(np.float32)
+    clip[:, :30] = clip[:, 90:110] = -120
+    said = Classifier(bundle).classify_features(Clip(clip, 15.5, ()))
+    answer = from_bundle(bundle).answer(clip)
+    np.testing.assert_allclose(answer.clip_probs, said.clip_probs, atol=1e-5)
+    # A window of a protocol is judged as it was cut.
+    assert len(from_bundle(bundle).answer(clip, (0.0, 2.0)).probs) == 1
 
 
 def test_runs_of_one_fold_answer_together(tmp_path: Path) -> None:

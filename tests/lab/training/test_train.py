@@ -20,7 +20,7 @@ from genrescope.errors import GenrescopeError
 from genrescope.lab.nets.resnet import ResNet18
 from genrescope.lab.training.background import background
 from genrescope.lab.training.begin import all_tracks, begin
-from genrescope.lab.training.examples import Examples
+from genrescope.lab.training.examples import Examples, examples
 from genrescope.lab.training.judge import predict_windows
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run, make_net
@@ -203,6 +203,18 @@ def test_windows_are_learned_without_the_rest_of_their_clip(
     training = begin(store, split, recipe, fold=0, seed=0, out=tmp_path / "w")
     assert {clip.shape[1] for clip in training.train.clips} == {training.train.n_frames}
     training.run()
+
+
+def test_silences_are_neither_learned_nor_judged(store: FeatureStore) -> None:
+    clips = [np.array(clip) for clip in store._clips]
+    clips[0][:25] = clips[0].max() - 90
+    some = replace(store, _clips=tuple(clips))
+    members, n_frames = store.tracks[:2], len(clips[0])
+    learned = examples(some, members, n_frames=19)
+    assert [clip.shape[1] for clip in learned.clips] == [n_frames - 25, n_frames]
+    assert abs(float(learned.clips[0].float().mean())) < 0.01
+    starts = dict.fromkeys(members, 0.0)
+    assert {c.shape[1] for c in examples(some, members, n_frames=19, starts=starts).clips} == {19}
 
 
 def test_clips_of_any_length_are_judged_together_as_alone() -> None:
