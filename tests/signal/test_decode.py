@@ -90,6 +90,24 @@ def test_mono_is_the_mean_of_the_channels(kind: str, n_channels: int) -> None:
     np.testing.assert_allclose(wave.samples, channels.mean(axis=1), atol=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["wav-float", "flac", "mp3", "ogg"])
+@pytest.mark.parametrize("right", [-1.0, -0.95])
+def test_two_channels_that_cancel_are_heard_by_the_louder_one(kind: str, right: float) -> None:
+    left = chord(2.0)[:, 0]
+    got = decode(encoded(kind, np.stack([left, right * left], axis=1), 22_050)).samples
+    got, original = aligned(got, left, 2_205)
+    assert np.corrcoef(got, original)[0, 1] > 0.98
+    assert got.std() == pytest.approx(original.std(), rel=0.06)
+
+
+def test_channels_apart_are_mixed_as_ever() -> None:
+    rng = np.random.default_rng(0)
+    wide = rng.uniform(-0.5, 0.5, (22_050, 2)).astype(np.float32)
+    wide[:, 1] -= 0.6 * wide[:, 0]
+    got = decode(encoded("wav-float", wide, 22_050)).samples
+    np.testing.assert_allclose(got, wide.mean(axis=1), atol=1e-6)
+
+
 def test_eight_planes_from_ffmpeg() -> None:
     """PyAV alone crashes on them."""
     wave = decode(encoded("opus", chord(0.5, 48_000, n_channels=8), 48_000), sr=None)
