@@ -19,6 +19,8 @@ DOUBTS = (UNCERTAIN, NO_MUSIC)
 
 SET = "set"
 
+_APART_S = 0.4  # less than the shortest silence, more than rounding
+
 
 def likely(probs: NDArray[np.floating], threshold: float) -> NDArray[np.int64]:
     """The smallest set of classes that holds the true one as often as ``threshold`` was set for.
@@ -107,24 +109,28 @@ class Prediction:
         return [(self.labels[i], float(self.clip_probs[i])) for i in order]
 
     def timeline(self) -> list[Segment]:
-        """Labelled stretches that cover [0, duration_s] without gaps; none for a silent clip.
+        """Labelled stretches that cover all that sounds; none for a silent clip.
 
-        Each step speaks for the time nearest to its centre; neighbours that agree are merged.
+        Each step speaks for the time nearest to its centre, up to a silence that no step covers;
+        neighbours that agree are merged.
         """
         if SILENT in self.flags:
             return []
         centres = self.step_times.mean(axis=1)
-        edges = np.concatenate(([0.0], (centres[1:] + centres[:-1]) / 2, [self.duration_s]))
+        between = (centres[1:] + centres[:-1]) / 2
+        apart = self.step_times[1:, 0] - self.step_times[:-1, 1] > _APART_S
+        starts = np.append(self.step_times[0, 0], np.where(apart, self.step_times[1:, 0], between))
+        ends = np.append(np.where(apart, self.step_times[:-1, 1], between), self.step_times[-1, 1])
         winners = self.step_probs.argmax(axis=1)
-        changes = np.flatnonzero(np.diff(winners)) + 1
+        changes = np.flatnonzero(np.diff(winners).astype(bool) | apart) + 1
         bounds = [0, *changes.tolist(), len(winners)]
         segments = []
         for first, last in pairwise(bounds):
             label = int(winners[first])
             segments.append(
                 Segment(
-                    start=float(edges[first]),
-                    end=float(edges[last]),
+                    start=float(starts[first]),
+                    end=float(ends[last - 1]),
                     label=self.labels[label],
                     probability=float(self.step_probs[first:last, label].mean()),
                 )

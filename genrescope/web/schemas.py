@@ -46,7 +46,9 @@ class ClassifyAnswer(BaseModel):
         "times in ten; empty where the bundle cannot promise that"
     )
     probabilities: dict[str, float] = Field(description="of every label; they sum to 1")
-    timeline: list[TimelineSegment] = Field(description="covers the recording; empty for silence")
+    timeline: list[TimelineSegment] = Field(
+        description="covers what sounds of the recording; empty for silence"
+    )
     duration_s: float
     flags: list[str] = Field(description="silent, short, truncated, uncertain, no music")
     bundle: str = Field(description="name of the bundle that answered")

@@ -228,7 +228,7 @@ def test_a_server_that_falls_silent_is_given_up(browser: Browser, server: Runnin
     page.context.close()
 
 
-SLOW_ANSWER = """() => {
+SLOW_ANSWER = """async () => {
   window.XMLHttpRequest = class extends EventTarget {
     upload = new EventTarget();
     status = 200;
@@ -238,11 +238,10 @@ SLOW_ANSWER = """() => {
     abort() {}
     getResponseHeader() { return null; }
   };
-  window.outcome = "waits";
-  import("/static/api.js")
-    .then(({ polish }) => polish({ blob: new Blob(["music"]), name: "a.wav" }))
-    .then(({ blob }) => { window.outcome = `${blob.size} bytes`; })
-    .catch((error) => { window.outcome = error.code; });
+  const { polish } = await import("/static/api.js");
+  window.outcome = polish({ blob: new Blob(["music"]), name: "a.wav" })
+    .then(({ blob }) => `${blob.size} bytes`)
+    .catch((error) => error.code);
 }"""
 
 
@@ -254,13 +253,11 @@ def test_a_long_answer_is_waited_for_while_it_comes(
     page.clock.install()
     page.goto(server.url)
     page.evaluate(SLOW_ANSWER)
-    page.wait_for_function("window.request")
     for _ in range(4):
         page.clock.run_for(60_000)
         if comes:
             page.evaluate("request.dispatchEvent(new ProgressEvent('progress'))")
     page.evaluate("request.dispatchEvent(new ProgressEvent('load'))")
-    page.wait_for_function("outcome !== 'waits'")
     assert page.evaluate("outcome") == ("5 bytes" if comes else "unreachable")
     page.context.close()
 
@@ -300,6 +297,84 @@ def test_it_stops_by_itself(browser: Browser, server: Running) -> None:
     page.wait_for_timeout(1_000)  # what it has really heard by then
     page.clock.fast_forward(31_000)
     expect(page.locator("#result")).to_be_visible(timeout=RESULT_MS)
+    page.context.close()
+
+
+def uploaded(page: Page, seconds: float = 4) -> None:
+    song = {"name": "a.wav", "mimeType": "audio/wav", "buffer": wav(music(seconds))}
+    page.set_input_files("#file", song)
+    expect(page.locator("#result")).to_be_visible(timeout=RESULT_MS)
+
+
+def test_half_an_answer_may_be_tried_again(browser: Browser, server: Running) -> None:
+    page, _ = opened(browser, server)
+    for path in ("polish", "similar"):
+        page.route(f"**/api/v1/{path}", lambda route: route.abort())
+    uploaded(page)
+    polished, similar = page.locator("#polished"), page.locator("#similar")
+    for half in (polished, similar):
+        expect(half).to_contain_text("The server did not answer", timeout=RESULT_MS)
+    page.unroute_all()
+    polished.get_by_role("button", name="Try again").click()
+    expect(polished.get_by_role("button", name="Play")).to_be_enabled(timeout=RESULT_MS)
+    similar.get_by_role("button", name="Try again").click()
+    expect(similar.get_by_role("link").first).to_be_visible(timeout=RESULT_MS)
+    page.context.close()
+
+
+def test_a_result_stays_until_another_sound_is_sent(browser: Browser, server: Running) -> None:
+    page, watch = opened(browser, server)
+    uploaded(page)
+    genre = page.locator("#genre").inner_text()
+    page.get_by_role("button", name="Record again").first.click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", level=1, name=genre)).to_be_visible()
+    expect(page.get_by_role("button", name="Record again").first).to_be_focused()
+    for player in ("#original", "#polished"):
+        play = page.locator(player).get_by_role("button", name="Play")
+        expect(play).to_be_enabled(timeout=RESULT_MS)
+    assert watch.troubles == []
+    page.context.close()
+
+
+HOLD_BACK = """() => document.addEventListener(
+  "change",
+  (event) => {
+    event.stopImmediatePropagation();
+    window.size = event.target.files[0].size; // from now on the browser knows it
+  },
+  { capture: true, once: true },
+)"""
+
+
+def test_a_file_that_is_gone_is_no_fault_of_the_server(
+    browser: Browser, server: Running, tmp_path: Path
+) -> None:
+    page, _ = opened(browser, server)
+    path = tmp_path / "gone.wav"
+    path.write_bytes(wav(music(4)))
+    page.evaluate(HOLD_BACK)
+    page.set_input_files("#file", path)
+    path.unlink()
+    page.evaluate("document.querySelector('#file').dispatchEvent(new Event('change'))")
+    trouble = page.get_by_role("alert")
+    expect(trouble).to_contain_text("cannot be read", timeout=RESULT_MS)
+    expect(trouble.get_by_role("button", name="Try again")).to_have_count(0)
+    page.context.close()
+
+
+@pytest.mark.parametrize("points", [16, 24])
+def test_the_narrowest_screen_and_large_letters_fit(
+    browser: Browser, server: Running, points: int
+) -> None:
+    page, _ = opened(browser, server, viewport={"width": 320, "height": 568})
+    page.evaluate(f"document.documentElement.style.fontSize = '{points}px'")
+    assert no_sideways_scroll(page)
+    uploaded(page)
+    expect(page.get_by_role("link", name="Download")).to_be_visible(timeout=RESULT_MS)
+    expect(page.get_by_role("link", name="search for it").first).to_be_visible(timeout=RESULT_MS)
+    assert no_sideways_scroll(page)
     page.context.close()
 
 

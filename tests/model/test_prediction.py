@@ -77,6 +77,12 @@ def test_steps_speak_for_the_time_nearest_to_their_centre() -> None:
     assert (second.start, second.end, second.label) == (3.75, 6, "rock")
 
 
+def test_a_timeline_leaves_silences_out() -> None:
+    steps = [[2, 5], [5, 8], [20, 23], [23.1, 26]]
+    prediction = make([[0.9, 0.1, 0]] * 4, times=steps, duration_s=30)
+    assert [(s.start, s.end) for s in prediction.timeline()] == [(2, 8), (20, 26)]
+
+
 def test_ranking_is_most_probable_first_and_agrees_with_the_genre() -> None:
     prediction = make([[0.2, 0.5, 0.3]], times=[[0, 3]], duration_s=3)
     assert [label for label, _ in prediction.ranking()] == ["jazz", "rock", "blues"]

@@ -11,6 +11,10 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether the same may be asked another time: the fault was not the recording's. */
+export const mayPass = ({ status, code }) =>
+  code === "unreachable" || status === 408 || status === 429 || status >= 500;
+
 /** What an error says, with its remedy. */
 export const said = (error) => `${error.message ?? ""} ${error.remedy ?? ""}`.trim();
 
@@ -18,6 +22,12 @@ const UNREACHABLE = {
   code: "unreachable",
   message: "The server did not answer.",
   remedy: "Check that it is still running and that you are connected, then try again.",
+};
+
+const UNREADABLE = {
+  code: "unreadable",
+  message: "This file cannot be read, or not any more.",
+  remedy: "A folder cannot be listened to; choose a file.",
 };
 
 // What something between the page and the server may say for it.
@@ -44,19 +54,19 @@ const pause = (seconds, signal) =>
   });
 
 /** Sends a body; a busy server (503) is asked again after as long as it says. */
-async function post(path, body, { responseType = "json", onProgress, onBusy, signal } = {}) {
+async function post(path, body, { responseType = "json", onBusy, ...options } = {}) {
   for (let attempt = 1; ; attempt++) {
-    const answer = await exchange(path, body, { responseType, onProgress, signal });
+    const answer = await exchange(path, body, { responseType, ...options });
     if (answer.status === 200) return answer;
     const error = await faultOf(answer);
     if (error.status !== 503 || attempt === PATIENCE) throw error;
     onBusy?.();
-    await pause(Math.min(Number(answer.header("Retry-After")) || 2, 10), signal);
+    await pause(Math.min(Number(answer.header("Retry-After")) || 2, 10), options.signal);
   }
 }
 
 // XMLHttpRequest, not fetch: only it tells how far an upload has come.
-function exchange(path, body, { responseType, onProgress, signal }) {
+function exchange(path, body, { responseType, onProgress, onReceive, signal }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", BASE + path);
@@ -73,7 +83,10 @@ function exchange(path, body, { responseType, onProgress, signal }) {
       wait();
       onProgress?.(e.loaded / e.total);
     });
-    request.addEventListener("progress", wait);
+    request.addEventListener("progress", (e) => {
+      wait();
+      if (e.lengthComputable) onReceive?.(e.loaded / e.total);
+    });
     request.addEventListener("loadend", () => clearTimeout(timer));
     request.addEventListener("load", () =>
       resolve({
@@ -100,21 +113,35 @@ async function faultOf({ status, body }) {
   }
 }
 
-function form(recording) {
+/** Sends a recording; a file that has gone fails as if the server had. */
+async function send(path, recording, options) {
   const data = new FormData();
   data.append("file", recording.blob, recording.name);
-  return data;
+  try {
+    return await post(path, data, options);
+  } catch (error) {
+    if (error.code === "unreachable" && !(await readable(recording.blob))) {
+      throw new ApiError(0, UNREADABLE);
+    }
+    throw error;
+  }
 }
 
+const readable = (blob) =>
+  blob.slice(0, 1).arrayBuffer().then(
+    () => true,
+    () => false,
+  );
+
 export const classify = async (recording, options) =>
-  (await post("classify", form(recording), options)).body;
+  (await send("classify", recording, options)).body;
 
 export const similar = async (embedding, n, options) =>
   (await post("similar", JSON.stringify({ embedding, n }), options)).body.matches;
 
 /** The polished recording: a wav Blob, and the loudness before and after (LUFS; null unknown). */
 export async function polish(recording, options) {
-  const answer = await post("polish", form(recording), { ...options, responseType: "blob" });
+  const answer = await send("polish", recording, { ...options, responseType: "blob" });
   return {
     blob: answer.body,
     before: answer.header("X-Loudness-Before"),

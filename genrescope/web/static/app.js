@@ -1,7 +1,7 @@
 // The page's states: idle, asking, recording, listening, result, trouble.
 
 import * as api from "./api.js";
-import { $, announce } from "./dom.js";
+import { $, announce, sayTrouble } from "./dom.js";
 import { MAX_S, MIN_S, openMicrophone, Recording } from "./recorder.js";
 import { Replay } from "./replay.js";
 import { clearTracks, hue, showTracks, showVerdict } from "./result.js";
@@ -23,6 +23,7 @@ const replay = new Replay();
 let state = "idle";
 let recording = null;
 let pending = null; // the AbortController of what is under way
+let shown = null; // that of the result on the page, whose other half may still be coming
 let last = null; // the sound that was sent last, to try again
 let limits = { upload_bytes: 50 * 2 ** 20, audio_s: 900 };
 let ticker = 0;
@@ -56,7 +57,7 @@ function showButton() {
   const label = { asking: "Asking", listening: "Listening", recording: "Stop" }[state] ?? "Start";
   const sign = waiting ? "wait" : state === "recording" ? "stop" : "mic";
   $("record-label").textContent = label;
-  $("record-icon").setAttribute("href", `/static/icons.svg#${sign}`);
+  $("record-icon").setAttribute("href", `#${sign}`);
   $("record").setAttribute("aria-disabled", String(waiting || early));
   $("record-time").textContent = state === "recording" ? clock(recording.elapsed) : "";
 }
@@ -64,7 +65,7 @@ function showButton() {
 // Recording
 
 async function start() {
-  forget();
+  replay.pause();
   enter("asking");
   hint("Your browser asks whether this page may listen. Please allow it.");
   const asked = (pending = new AbortController());
@@ -86,10 +87,14 @@ async function start() {
   tick();
 }
 
+let wasQuiet = false;
+
 function tick() {
   const { elapsed } = recording;
   showButton();
   const quiet = elapsed > 2 && stage.loudness < -58;
+  if (quiet && !wasQuiet) announce("Very quiet.");
+  wasQuiet = quiet;
   const words = quiet
     ? "Very quiet. Bring the microphone closer to the music."
     : elapsed < MIN_S
@@ -128,8 +133,8 @@ function pressed() {
 function cancel() {
   pending?.abort();
   if (state === "recording") endRecording();
-  enter("idle");
-  $("record").focus();
+  enter(shown ? "result" : "idle");
+  $(shown ? "again" : "record").focus();
   announce("Cancelled.");
 }
 
@@ -142,8 +147,9 @@ function choose() {
 
 function take(file) {
   if (!file) return;
+  pending?.abort();
   if (state === "recording") endRecording();
-  forget();
+  replay.pause();
   if (file.size > limits.upload_bytes) {
     trouble(
       "This file is too large",
@@ -151,8 +157,11 @@ function take(file) {
     );
   } else if (file.size === 0) {
     trouble("This file is empty", `There is nothing in “${file.name}”. Choose another one.`);
-  } else listenTo({ blob: file, name: file.name, recorded: false });
+  } else listenTo({ blob: file, name: plainName(file.name), recorded: false });
 }
+
+/** A name without what could turn the words around it. */
+const plainName = (name) => name.replace(/\p{C}/gu, "");
 
 function acceptDrops() {
   const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
@@ -168,13 +177,16 @@ function acceptDrops() {
     document.body.classList.remove("dropping");
     if (!carriesFiles(event)) return;
     event.preventDefault();
-    take(event.dataTransfer.files[0]);
+    const { files } = event.dataTransfer;
+    take(files[0]);
+    if (files.length > 1) hint(`Listening to the first of ${files.length} files.`);
   });
 }
 
 // The answer
 
 async function listenTo(sound) {
+  forget();
   last = sound;
   enter("listening");
   hint(sound.recorded ? "Listening to it." : `Listening to “${sound.name}”.`);
@@ -185,18 +197,15 @@ async function listenTo(sound) {
       onProgress: showProgress,
       onBusy: () => hint("Many are listening right now. It asks again in a moment."),
     });
+    [pending, shown] = [null, asked];
     showResult(sound, answer, asked.signal);
   } catch (error) {
     if (error.name === "AbortError") return;
-    trouble("This did not work", api.said(error), mayPass(error) ? again : null);
+    trouble("This did not work", api.said(error), api.mayPass(error) ? again : null);
   }
 }
 
 const again = () => listenTo(last);
-
-/** Whether the same recording may be taken another time: the fault was not the recording's. */
-const mayPass = ({ status, code }) =>
-  code === "unreachable" || status === 408 || status === 429 || status >= 500;
 
 function showProgress(share) {
   $("progress").hidden = share >= 1 || last.blob.size < 2 ** 20;
@@ -233,7 +242,10 @@ async function suggest(embedding, signal) {
   try {
     showTracks(await api.similar(embedding, N_SUGGESTIONS, { signal }));
   } catch (error) {
-    if (error.name !== "AbortError") clearTracks(api.said(error));
+    if (error.name === "AbortError") return;
+    const again = () => suggest(embedding, signal);
+    clearTracks("");
+    sayTrouble($("similar-note"), api.said(error), api.mayPass(error) ? again : null);
   }
 }
 
@@ -241,7 +253,8 @@ async function suggest(embedding, signal) {
 
 function forget() {
   pending?.abort();
-  last = null;
+  shown?.abort();
+  pending = shown = last = null;
   replay.clear();
 }
 

@@ -21,9 +21,22 @@ export function icon(name, className = "icon") {
   svg.setAttribute("class", className);
   svg.setAttribute("aria-hidden", "true");
   const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `/static/icons.svg#${name}`);
+  use.setAttribute("href", `#${name}`);
   svg.append(use);
   return svg;
+}
+
+/** What went wrong, with a button to try again where that may help. */
+export function sayTrouble(element, words, again) {
+  element.replaceChildren(words);
+  if (!again) return;
+  const button = make("button", {
+    type: "button",
+    className: "button button-plain button-small",
+    text: "Try again",
+  });
+  button.addEventListener("click", again);
+  element.append(" ", button);
 }
 
 /** Says something to a screen reader without moving the focus. */

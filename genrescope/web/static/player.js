@@ -106,7 +106,8 @@ export class Player {
   }
 
   note(words) {
-    this.parts.note.textContent = words;
+    const { note } = this.parts;
+    if (note.textContent !== words) note.textContent = words; // it is spoken each time
   }
 
   setReady(ready) {
@@ -121,7 +122,7 @@ export class Player {
 
   showPlaying(playing) {
     const { play, "play-icon": icon } = this.parts;
-    icon.setAttribute("href", `/static/icons.svg#${playing ? "pause" : "play"}`);
+    icon.setAttribute("href", `#${playing ? "pause" : "play"}`);
     play.setAttribute("aria-label", `${playing ? "Pause" : "Play"} ${this.name}`);
     if (playing) this.follow();
   }
@@ -146,9 +147,10 @@ export class Player {
     const played = this.duration ? this.time / this.duration : 0;
     const n = Math.floor(width / 4);
     const [lit, unlit] = [colour("accent"), colour("wave")];
+    const even = this.ready ? 0.35 : 0; // a sound without a picture is not a silent one
     const top = this.peaks ? Math.max(...this.peaks, 0.02) : 1;
     for (let i = 0; i < n; i++) {
-      const peak = this.peaks ? this.peaks[Math.floor((i / n) * this.peaks.length)] / top : 0;
+      const peak = this.peaks ? this.peaks[Math.floor((i / n) * this.peaks.length)] / top : even;
       const tall = Math.max(2, peak * (height - 4));
       c.fillStyle = this.duration && i / n < played ? lit : unlit;
       c.fillRect(i * 4, (height - tall) / 2, 2.5, tall);

@@ -1,7 +1,7 @@
 // The sound as it was and the more beautiful one, side by side.
 
 import * as api from "./api.js";
-import { $, make } from "./dom.js";
+import { $, make, sayTrouble } from "./dom.js";
 import { Player } from "./player.js";
 import { prepareSound } from "./sound.js";
 import { lufs } from "./words.js";
@@ -60,7 +60,10 @@ export class Replay {
     polished.note("Taking the rumble and the hiss out, and a little polish on.");
     polished.section.setAttribute("aria-busy", "true");
     try {
-      const { blob, before, after } = await api.polish(sound, { signal });
+      const { blob, before, after } = await api.polish(sound, {
+        signal,
+        onReceive: (share) => polished.note(`Bringing it back: ${Math.floor(share * 10) * 10} %.`),
+      });
       const ready = await prepareSound(blob, { seconds });
       if (signal.aborted) return;
       const name = sound.recorded ? "recording" : sound.name.replace(/\.[^.]*$/, "");
@@ -73,10 +76,17 @@ export class Replay {
         polished.parts.play.focus({ preventScroll: true });
       }
     } catch (error) {
-      if (error.name !== "AbortError") polished.note(api.said(error));
+      if (error.name === "AbortError") return;
+      const again = () => this.beautify(sound, { seconds, signal, asked: true });
+      sayTrouble(polished.parts.note, api.said(error), api.mayPass(error) ? again : null);
     } finally {
       polished.section.removeAttribute("aria-busy");
     }
+  }
+
+  pause() {
+    this.original.pause();
+    this.polished.pause();
   }
 
   /** Plays from `seconds` on: what was heard last, or what there is. */

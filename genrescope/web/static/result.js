@@ -22,11 +22,12 @@ export function showVerdict(answer) {
     : [confidence(ranking, answer.flags), others(answer.genres, answer.flags, labels.length)]
         .filter(Boolean)
         .join(" ");
-  const notes = answer.flags.filter((flag) => flag in FLAGS).map((flag) => FLAGS[flag]);
+  const told = answer.flags.filter((flag) => flag in FLAGS && !(silent && flag === "short"));
+  const notes = told.map((flag) => FLAGS[flag]);
   $("flags").replaceChildren(...notes.map((text) => make("li", { text })));
   $("bars-title").textContent = `All ${COUNT[ranking.length] ?? ranking.length} genres`;
   $("bars").replaceChildren(...ranking.map(([label, p]) => bar(label, silent ? 0 : p, silent)));
-  return [$("genre").textContent, $("confidence").textContent, ...notes].join(". ");
+  return [`${$("genre").textContent}.`, $("confidence").textContent, ...notes].join(" ");
 }
 
 const COUNT = { 2: "two", 10: "ten" };

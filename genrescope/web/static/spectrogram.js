@@ -68,6 +68,11 @@ export function timeAxis(axis, duration) {
  * `hue(label)` names a genre's colour class, `seek(seconds)` moves the replay.
  */
 export function timeline(strip, legend, { segments, duration, hue, seek }) {
+  const rest = (seconds) => {
+    const gap = make("span", { className: "rest", "aria-hidden": "true" });
+    gap.style.flexGrow = String(seconds);
+    return gap;
+  };
   const buttons = segments.map(({ start, end, label, probability }, i) => {
     const words = `${genreName(label)}, ${clock(start)} to ${clock(end)}, ${Math.round(probability * 100)} %`;
     const button = make("button", {
@@ -82,7 +87,13 @@ export function timeline(strip, legend, { segments, duration, hue, seek }) {
     button.addEventListener("click", () => seek(start));
     return button;
   });
-  strip.replaceChildren(...buttons);
+  const ends = [0, ...segments.map((s) => s.end)];
+  const starts = [...segments.map((s) => s.start), duration];
+  const parts = starts.flatMap((start, i) => {
+    const silence = start - ends[i];
+    return [...(silence > 0.1 ? [rest(silence)] : []), ...(buttons[i] ? [buttons[i]] : [])];
+  });
+  strip.replaceChildren(...parts);
   strip.onkeydown = (event) => roam(event, buttons);
   const heard = new Map();
   for (const s of segments) heard.set(s.label, (heard.get(s.label) ?? 0) + s.end - s.start);

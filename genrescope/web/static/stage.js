@@ -1,7 +1,7 @@
 // The stave behind the button: five strings that sound, a dial that counts, a level.
 // Left of the dial lies the music already heard, note by note; right of it the stave is empty.
 
-import { calm, colour, prepare } from "./dom.js";
+import { $, calm, colour, prepare } from "./dom.js";
 import { MAX_S } from "./recorder.js";
 
 const GAP = 24; // between staff lines, px
@@ -90,7 +90,7 @@ export class Stage {
     const { context: c, width, height } = prepare(this.canvas);
     if (!width) return;
     const middle = { x: width / 2, y: height / 2 };
-    const dial = Math.min(height / 2 - 34, 122);
+    const dial = Math.min(height / 2 - 34, 0.68 * $("record").offsetWidth); // around the button
     this.drawStrings(c, width, middle, now);
     this.drawNotes(c, middle, dial, now);
     this.drawDial(c, middle, dial);
