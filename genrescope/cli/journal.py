@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -81,18 +82,31 @@ class Journal:
         self._file.close()
 
     def _open(self) -> None:
-        with self._named():
-            self._file = self._path.open("ab", buffering=0)
-            status = os.fstat(self._file.fileno())
-            self._is_regular = stat.S_ISREG(status.st_mode)  # a pipe or device is only written to
-            self._size = status.st_size
-        # On Windows, what replaces an open file fails by itself.
-        if self._is_regular and not locked(self._file.fileno()):
-            self._file.close()
-            raise GenrescopeError(
-                f"{self._name}: another run is writing to it; wait for its end, or name another "
-                "file with --out"
-            )
+        while True:
+            with self._named():
+                self._file = self._path.open("ab", buffering=0)
+                status = os.fstat(self._file.fileno())
+                # A pipe or device is only written to.
+                self._is_regular = stat.S_ISREG(status.st_mode)
+                self._size = status.st_size
+            if not self._is_regular:
+                return
+            # On Windows, what replaces an open file fails by itself.
+            if not locked(self._file.fileno()):
+                self._file.close()
+                raise GenrescopeError(
+                    f"{self._name}: another run is writing to it; wait for its end, or name "
+                    "another file with --out"
+                )
+            if self._is_there(status):
+                return
+            self._file.close()  # another run put a new one in its place before the lock
+
+    def _is_there(self, status: os.stat_result) -> bool:
+        try:
+            return os.path.samestat(status, self._path.stat())
+        except OSError:
+            return False
 
     def _records(self) -> Iterator[tuple[str, str, bytes]]:
         """Path, stamp and bytes of each whole record."""
@@ -152,15 +166,30 @@ class Journal:
     def _replace(self, records: Iterator[bytes]) -> None:
         path = self._path.resolve()  # a link stays one
         other = path.with_name(f"{path.name}.part")
+        other.unlink(missing_ok=True)
+        file = other.open("ab", buffering=0)
         try:
-            with other.open("wb") as file:
-                file.writelines(records)
+            # As one piece of memory: unbuffered, each record would be a write of its own.
+            data = b"".join(records)
+            view = memoryview(data)
+            while view:
+                view = view[os.write(file.fileno(), view) :]
             other.chmod(stat.S_IMODE(path.stat().st_mode))
-            self._file.close()
+            if sys.platform == "win32":  # there no open file is replaced
+                file.close()
+                self._file.close()
+                other.replace(path)
+                self._open()
+                return
+            # Locked before it takes the place of the old one, whose lock is held until then.
+            locked(file.fileno())
             other.replace(path)
-        finally:
+        except BaseException:
+            file.close()
             other.unlink(missing_ok=True)
-        self._open()
+            raise
+        self._file.close()
+        self._file, self._size = file, len(data)
 
     @contextmanager
     def _named(self) -> Iterator[None]:

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from genrescope.cli import app, guard
+from genrescope.cli import journal as journal_module
 from genrescope.cli.journal import Journal
 from genrescope.cli.output import Csv, JsonLines
 from genrescope.cli.walk import Found
@@ -231,6 +232,49 @@ def test_two_runs_do_not_write_to_one_file(tiny_bundle: Path, tmp_path: Path, mu
         first.write('{"path": "x", "error": "y"}')
     assert len(records(out)) == 1
     assert classify(music, "--out", out, bundle=tiny_bundle).exit_code == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there an open file cannot be replaced")
+def test_while_a_file_is_replaced_no_other_run_gets_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "answers.jsonl"
+    out.write_text('{"path": "/x", "error": "y"}\n')
+    replace, refused = Path.replace, []
+
+    def replaced(part: Path, target: Path) -> Path:
+        for step in (lambda: None, lambda: replace(part, target)):
+            step()
+            with pytest.raises(GenrescopeError, match="another run is writing to it"):
+                Journal(str(out), JsonLines())
+            refused.append(step)
+        return target
+
+    monkeypatch.setattr(Path, "replace", replaced)
+    with closing(Journal(str(out), JsonLines())) as journal:
+        assert journal.take_up([Found("/x")], ["1-1"]) == [Found("/x")]
+        journal.write('{"path": "/x", "error": "z"}')
+    assert len(refused) == 2
+    assert [row["error"] for row in records(out)] == ["z"]
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_file_replaced_before_it_is_locked_is_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, lock, calls = tmp_path / "answers.jsonl", journal_module.locked, []
+
+    def late(descriptor: int) -> bool:
+        calls.append(descriptor)
+        if len(calls) == 1:
+            (tmp_path / "new").write_text('{"path": "/x", "error": "theirs"}\n')
+            (tmp_path / "new").replace(out)
+        return lock(descriptor)
+
+    monkeypatch.setattr(journal_module, "locked", late)
+    with closing(Journal(str(out), JsonLines())) as journal:
+        journal.write('{"path": "/y", "error": "ours"}')
+    assert [row["error"] for row in records(out)] == ["theirs", "ours"]
 
 
 def test_a_disk_that_was_not_there_leaves_no_error_behind(
