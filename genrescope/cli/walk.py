@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genrescope.errors import AudioError
-from genrescope.signal.decode import AUDIO_SUFFIXES
+from genrescope.signal.files import audio_files
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,10 @@ def find(paths: Sequence[str]) -> list[Found]:
 
 def _in_folder(top: str) -> Iterator[Found]:
     unreadable: list[OSError] = []
-    visited: set[tuple[int, int]] = set()
-    _is_new(Path(top), visited)
     empty = True
-    for folder, subfolders, names in os.walk(top, followlinks=True, onerror=unreadable.append):
-        here = Path(folder)
-        subfolders[:] = [name for name in sorted(subfolders) if _is_new(here / name, visited)]
-        for name in sorted(names):
-            if Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith("._"):
-                empty = False
-                yield _checked(here / name)
+    for path in audio_files(Path(top), unreadable=unreadable.append):
+        empty = False
+        yield _checked(path)
     for error in unreadable:
         empty = False
         yield _unreadable(error)
@@ -67,17 +61,6 @@ def _status(path: Path) -> os.stat_result | None:
 
 def _version(status: os.stat_result | None) -> str:
     return "" if status is None else f"{status.st_size}-{status.st_mtime_ns}"
-
-
-def _is_new(folder: Path, visited: set[tuple[int, int]]) -> bool:
-    """Whether a folder was not met before on this walk: links may lead in circles."""
-    status = _status(folder)
-    if status is None:
-        return True
-    identity = (status.st_dev, status.st_ino)
-    new = identity not in visited
-    visited.add(identity)
-    return new
 
 
 def _checked(path: Path) -> Found:

@@ -10,6 +10,7 @@ from genrescope.data import gtzan
 from genrescope.data.track import Dataset, Track
 from genrescope.errors import DatasetError
 from genrescope.signal.decode import AUDIO_SUFFIXES
+from genrescope.signal.files import audio_files
 from genrescope.text import spelt
 
 ARTISTS_NAME = "artists.csv"
@@ -31,20 +32,23 @@ def read(folder: str | Path) -> Dataset:
     if not folder.is_dir():
         what = "is a file; name a folder of music" if folder.exists() else "there is no such folder"
         raise DatasetError(f"{folder}: {what}.")
-    tracks, absent = [], {}
+    tracks = list[Track]()
+    absent: dict[str, str] = {}
     for genre in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")):
-        files = _audio(genre)
+        files, unread = _audio(genre)
         tracks += [Track(_named(p, folder), spelt(genre.name), path=p) for p in files]
-        if not files:
+        absent |= {_named(Path(p), folder): why for p, why in unread.items()}
+        if not files and not unread:
             absent[f"{spelt(genre.name)}/"] = "no audio file in this folder"
-    loose = _audio(folder, deep=False)
+    loose = (p for p in sorted(folder.iterdir()) if _is_audio(p, folder) and p.is_file())
     absent |= {_named(p, folder): "not in the folder of a genre" for p in loose}
     genres = sorted({track.genre for track in tracks})
     if len(genres) < 2:
         found = f"only {genres[0]}" if genres else "none"
+        first = next((f"; {name}: {why}" for name, why in absent.items()), "")
         raise DatasetError(
             f"{folder}: a data set needs at least two sub-folders with audio, one for each genre; "
-            f"found {found}."
+            f"found {found}{first}."
         )
     tracks.sort(key=lambda track: track.track_id)
     artists = folder / ARTISTS_NAME
@@ -60,7 +64,7 @@ def read_any(folder: str | Path) -> Dataset:
         DatasetError: as `read`.
     """
     folder = Path(folder)
-    audio = _audio(folder) if folder.is_dir() else []
+    audio = _audio(folder)[0] if folder.is_dir() else []
     if audio and all(path.stem in gtzan.by_id() for path in audio):
         return gtzan.read(folder)
     return read(folder)
@@ -70,14 +74,28 @@ def _named(path: Path, folder: Path) -> str:
     return spelt(path.relative_to(folder).as_posix())
 
 
-def _audio(folder: Path, *, deep: bool = True) -> list[Path]:
-    return sorted(
-        path
-        for path in (folder.rglob("*") if deep else folder.glob("*"))
-        if path.suffix.lower() in AUDIO_SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+def _audio(folder: Path) -> tuple[list[Path], dict[str, str]]:
+    """Its audio files, links followed; and what could not be read -> why."""
+    unread: dict[str, str] = {}
+
+    def note(error: OSError) -> None:
+        unread[str(error.filename)] = f"the folder cannot be read ({error.strerror})"
+
+    files = []
+    for path in audio_files(folder, unreadable=note):
+        if not _is_audio(path, folder):
+            continue
+        if path.is_file():
+            files.append(path)
+        else:
+            unread[str(path)] = "it is not a regular file" if path.exists() else "a broken link"
+    return sorted(files), unread
+
+
+def _is_audio(path: Path, folder: Path) -> bool:
+    """Whether neither a file nor a folder on the way to it is hidden, and it is called audio."""
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return path.suffix.lower() in AUDIO_SUFFIXES and not hidden
 
 
 def _name_artists(tracks: list[Track], path: Path) -> list[Track]:

@@ -44,6 +44,36 @@ def test_sub_folders_are_genres(music: Path) -> None:
     assert set(dataset.absent) == {"artwork/", "loose.mp3"}
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there links need rights")
+def test_links_are_followed_and_what_leads_nowhere_is_named(
+    music: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "album").mkdir()
+    (elsewhere / "album" / "three.mp3").touch()
+    (elsewhere / "album" / "back").symlink_to(elsewhere)
+    (music / "fado" / "linked").symlink_to(elsewhere / "album")
+    (music / "tango").symlink_to(elsewhere)
+    (music / "fado" / "gone.mp3").symlink_to(elsewhere / "nowhere.mp3")
+    dataset = folder.read(music)
+    ids = {track.track_id for track in dataset.tracks}
+    assert {"fado/linked/three.mp3", "tango/album/three.mp3", "fado/one.mp3"} <= ids
+    assert len(ids) < 10
+    assert dataset.absent["fado/gone.mp3"] == "a broken link"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there links need rights")
+def test_gtzan_is_known_through_links(tmp_path: Path) -> None:
+    (tmp_path / "music").mkdir()
+    for genre in ("blues", "jazz"):
+        there = tmp_path / "archive" / genre
+        there.mkdir(parents=True)
+        (there / f"{genre}.00000.wav").touch()
+        (tmp_path / "music" / genre).symlink_to(there)
+    dataset = folder.read_any(tmp_path / "music")
+    assert {track.track_id for track in dataset.tracks} == {"blues.00000", "jazz.00000"}
+
+
 @pytest.mark.skipif(os.name == "nt", reason="there names are text")
 def test_a_name_that_is_no_text_is_spelt_out(music: Path) -> None:
     odd = Path(os.fsdecode(os.fsencode(music / "fado") + b"/caf\xe9.mp3"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -56,8 +57,8 @@ def seen(learned: Iterable[str], judged: Sequence[Track], known: Iterable[Track]
         known: more tracks of which artist and repeats are known; those of GTZAN always are.
     """
     facts = gtzan.by_id() | {t.track_id: t for t in known} | {t.track_id: t for t in judged}
-    learned = set(learned)
-    others = [t for t in judged if t.track_id not in learned]
+    learned = set(map(_known_as, learned))
+    others = [t for t in judged if _known_as(t.track_id) not in learned]
     repeats = tuple(t.track_id for t in others if learned & set(t.repeats))
     heard = {facts[t].artist or "" for t in learned if t in facts} - {""}
     names = heard | {t.artist for t in others if t.artist}
@@ -65,11 +66,17 @@ def seen(learned: Iterable[str], judged: Sequence[Track], known: Iterable[Track]
     heard_keys = {key for name in heard for key in artist_keys(name, known_keys)}
     artists = {name for name in names if artist_keys(name, known_keys) & heard_keys}
     return Seen(
-        tuple(t.track_id for t in judged if t.track_id in learned),
+        tuple(t.track_id for t in judged if _known_as(t.track_id) in learned),
         repeats,
         tuple(dict.fromkeys(t.artist for t in others if t.artist in artists)),
         tuple(t.track_id for t in others if not (heard and t.artist) and t.track_id not in repeats),
     )
+
+
+def _known_as(track_id: str) -> str:
+    """The ID of a GTZAN track that lies in a folder of other music; any other as it is."""
+    stem = PurePosixPath(track_id).stem
+    return stem if stem in gtzan.by_id() else track_id
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,9 @@ def held_out(run: Run, parts: Sequence[str] = ("test", "valid")) -> tuple[str, t
     for part in parts:
         if members[part]:
             return part, members[part]
-    raise GenrescopeError(f"{run.path}: held nothing out, so it is no evidence.")
+    raise GenrescopeError(
+        f"{run.path}: held nothing out, so it is no evidence; name runs that did by --evidence."
+    )
 
 
 def gather(

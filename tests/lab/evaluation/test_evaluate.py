@@ -136,6 +136,13 @@ def test_tracks_artists_and_repeats_that_were_learned_are_found() -> None:
     assert seen(["u"], judged, known).untold == ("a", "b", "c", "d")
 
 
+def test_a_track_of_gtzan_is_known_in_a_folder_of_other_music() -> None:
+    judged = [Track(f"blues/{name}", "blues") for name in ("blues.00000.flac", "mine.flac")]
+    assert seen(["blues.00000"], judged).tracks == ("blues/blues.00000.flac",)
+    assert seen(["jazz/blues.00000.wav"], judged).tracks == ("blues/blues.00000.flac",)
+    assert seen(["blues.00001"], judged).tracks == ()
+
+
 def test_an_artist_is_known_again_in_company() -> None:
     known = [Track("x", "fado", artist="Amália feat. Carlos"), Track("y", "fado", artist="Carlos")]
     judged = [
