@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
+import time
 from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
@@ -98,6 +100,46 @@ def test_an_interrupted_build_leaves_no_worker_behind(music: Path, tmp_path: Pat
         build_store(dataset, tmp_path / "store", config=MEL, workers=2, progress=stop)
     assert kept.value is not None
     assert active_children() == []
+
+
+KILLED_BUILD = """
+import os, sys, time
+from multiprocessing import active_children
+from genrescope.data import folder
+from genrescope.data.build import build_store
+
+def report(done, total, track_id):
+    print(*(child.pid for child in active_children()), flush=True)
+    time.sleep(60)
+
+if __name__ == "__main__":
+    build_store(folder.read(sys.argv[1]), sys.argv[2], workers=2, progress=report)
+"""
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_workers_end_with_a_build_that_is_killed(music: Path, tmp_path: Path) -> None:
+    script = tmp_path / "build.py"
+    script.write_text(KILLED_BUILD)
+    command = [sys.executable, str(script), str(music), str(tmp_path / "store")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as build:
+        assert build.stdout is not None
+        workers = [int(pid) for pid in build.stdout.readline().split()]
+        assert len(workers) == 2
+        assert all(map(_runs, workers))
+        build.kill()
+    for _ in range(600):  # seconds, on a busy machine; usually at once
+        if not any(map(_runs, workers)):
+            break
+        time.sleep(0.1)
+    assert not any(map(_runs, workers))
 
 
 class Deadly(type(Path())):  # type: ignore[misc]
