@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from genrescope.cli.output import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -87,9 +89,10 @@ def check(
         typer.echo(json.dumps(describe(found)))
     else:
         _print_check(found)
+        _echo_absent(read.absent)
     bad = {name: reason for name, reason in found.absent.items() if name not in read.absent}
     for name, reason in bad.items():
-        typer.echo(f"{name}: {reason}", err=True)
+        typer.echo(f"{printable(name)}: {reason}", err=True)
     if bad:
         raise typer.Exit(1)
 
@@ -127,7 +130,7 @@ def build(
     typer.echo(f"{out}: {len(store)} clips of {len(store.genres)} genres.")
     failed = {name: why for name, why in store.absent.items() if name not in dataset.absent}
     for name, why in failed.items():
-        typer.echo(f"{name}: {why}", err=True)
+        typer.echo(f"{printable(name)}: {why}", err=True)
     _echo_absent(dataset.absent)
     if failed:
         raise typer.Exit(1)
@@ -209,7 +212,6 @@ def _print_check(dataset: Dataset) -> None:
     console.print(f"\n{facts['tracks']} tracks, {minutes:.0f} minutes, {facts['artists']} artists")
     _print_faults(facts, console)
     _print_splits(facts, console)
-    _echo_absent(dataset.absent)
 
 
 def _print_faults(facts: dict[str, Any], console: Console) -> None:
@@ -239,7 +241,7 @@ def _echo_absent(absent: dict[str, str]) -> None:
     for name, reason in absent.items():
         reasons.setdefault(reason, []).append(name)
     for reason, names in reasons.items():
-        some = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+        some = ", ".join(map(printable, names[:4])) + (", ..." if len(names) > 4 else "")
         typer.echo(f"{len(names)} absent ({reason}): {some}", err=True)
 
 
@@ -293,7 +295,7 @@ def _clips_bar(total: int, what: str) -> Iterator[Callable[[int, int, str], None
 
         def report(done: int, total: int, track_id: str) -> None:
             say(f"{what}: {done} of {total}")
-            bar.update(task, completed=done, total=total, clip=track_id)
+            bar.update(task, completed=done, total=total, clip=printable(track_id))
 
         yield report
 

@@ -129,7 +129,8 @@ def _build(
                 done[track_id] = _append(made, file, journal, config)
             report(n_done + i, len(dataset.tracks), track_id)
     rows = [
-        done[t.track_id] | {"genre": t.genre, "artist": t.artist, "title": t.title}
+        done[t.track_id]
+        | {"genre": t.genre, "artist": t.artist, "title": t.title, "path": _path(t)}
         for t in dataset.tracks
         if t.track_id not in failed
     ]
@@ -228,6 +229,10 @@ def _make(track: Track, config: FeatureConfig) -> _Made:
         return _Made(track, reason=SILENCE)
     found = replace(found, path=track.path.resolve())
     return _Made(found, np.ascontiguousarray(spectrum.T, dtype=np.float16), stat=stat)
+
+
+def _path(track: Track) -> str | None:
+    return str(track.path.resolve()) if track.path is not None else None
 
 
 def _stat(track: Track) -> list[int] | None:

@@ -9,8 +9,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from io import RawIOBase
+from io import FileIO, RawIOBase
 from pathlib import Path
+from typing import Literal
 
 from genrescope.errors import DatasetError
 
@@ -19,7 +20,8 @@ Progress = Callable[[int, int | None], None]
 
 _BLOCK = 1 << 18  # bytes
 _TIMEOUT_S = 30.0
-_LOST = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError)
+_LOST = (OSError, http.client.HTTPException)
+"""What a connection fails with, TLS and routes included; a disk's errors become DatasetErrors."""
 
 
 def download(
@@ -53,7 +55,10 @@ def download(
     target = Path(target)
     if target.exists() and _is_whole(target, size, md5):
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_error(error, target.parent) from error
     part = target.with_name(target.name + ".part")
     failures = 0
     while True:
@@ -112,7 +117,7 @@ def _receive(url: str, part: Path, size: int | None, progress: Progress | None) 
             done = 0
         length = answer.headers.get("Content-Length")
         total = done + int(length) if length else size
-        with part.open("ab" if resumed else "wb", buffering=0) as file:
+        with _opened(part, "ab" if resumed else "wb") as file:
             while block := answer.read(_BLOCK):
                 _write(file, block, part, total and total - done)
                 done += len(block)
@@ -120,6 +125,13 @@ def _receive(url: str, part: Path, size: int | None, progress: Progress | None) 
                     progress(done, total)
     if total is not None and done < total:
         raise ConnectionError(f"it ended after {done:,} of {total:,} bytes")
+
+
+def _opened(part: Path, mode: Literal["ab", "wb"]) -> FileIO:
+    try:
+        return part.open(mode, buffering=0)
+    except OSError as error:
+        raise disk_error(error, part) from error
 
 
 def _write(file: RawIOBase, block: bytes, path: Path, left: int | None) -> None:

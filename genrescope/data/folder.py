@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,12 +99,18 @@ def _is_audio(path: Path, folder: Path) -> bool:
     return path.suffix.lower() in AUDIO_SUFFIXES and not hidden
 
 
+def _composed(name: str) -> str:
+    """A name as it looks: systems write an accent as a part of its letter, or behind it."""
+    return unicodedata.normalize("NFC", name.strip())
+
+
 def _name_artists(tracks: list[Track], path: Path) -> list[Track]:
-    place: dict[str, int] = {}
+    stems, ids = dict[str, int](), dict[str, int]()
     for i, track in enumerate(tracks):
         stem = track.track_id.removesuffix(Path(track.track_id).suffix)
-        place[stem] = -1 if stem in place else i
-    place |= {track.track_id: i for i, track in enumerate(tracks)}
+        for names, name in ((stems, _composed(stem)), (ids, _composed(track.track_id))):
+            names[name] = -1 if name in names else i
+    place = stems | ids
     named = list(tracks)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -112,13 +119,16 @@ def _name_artists(tracks: list[Track], path: Path) -> list[Track]:
                 raise DatasetError(f"{path}: its first line must name track and artist.")
             for row in rows:
                 where = f"{path}, line {rows.line_num}"
-                if row["track"] not in place:
-                    raise DatasetError(f"{where}: there is no track {row['track']!r}.")
-                i = place[row["track"]]
-                if i < 0:
+                at = place.get(_composed(row["track"] or ""))
+                if at is None:
+                    raise DatasetError(
+                        f"{where}: there is no track {row['track']!r}; write it as "
+                        f"{tracks[0].track_id!r} is written."
+                    )
+                if at < 0:
                     raise DatasetError(f"{where}: {row['track']!r} is two files; add the suffix.")
-                named[i] = replace(
-                    tracks[i],
+                named[at] = replace(
+                    tracks[at],
                     artist=(row["artist"] or "").strip() or None,
                     title=(row.get("title") or "").strip() or None,
                 )

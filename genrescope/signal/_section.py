@@ -85,7 +85,8 @@ def _refuse_no_sound(file: Input, low: float, high: float) -> None:
 def _end(section: Section, sr: int) -> float:
     if section.duration is None or math.isinf(section.duration):
         return math.inf
-    return round((section.start + section.duration) * sr)
+    first = round(section.start * sr)
+    return max(first + 1, round((section.start + section.duration) * sr))
 
 
 def _refuse_long_header(file: Input, reader: Reader, section: Section) -> None:

@@ -55,6 +55,14 @@ def test_a_genre_s_name_is_shown_as_it_is(music: Path) -> None:
     assert "polka [german]" in run("check", music).stdout
 
 
+def test_what_fails_is_named_once_without_driving_the_terminal(music: Path) -> None:
+    (music / "polka" / "\x1b[31mred.mp3").write_bytes(b"no audio")
+    result = run("check", music)
+    assert result.exit_code == 1
+    assert result.stderr.count("red.mp3") == 1
+    assert "\x1b" not in result.stderr
+
+
 def test_check_as_json_names_what_fails(music: Path) -> None:
     (music / "polka" / "broken.mp3").write_bytes(b"no audio")
     result = run("check", music, "--json")

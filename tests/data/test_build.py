@@ -192,6 +192,13 @@ def test_what_changed_is_computed_again(music: Path, tmp_path: Path) -> None:
     assert store.facts[0].artist == "Amália"
 
 
+def test_a_folder_that_has_moved_is_found_again(music: Path, tmp_path: Path) -> None:
+    build_store(folder.read(music), tmp_path / "store", config=MEL, workers=1)
+    moved = music.rename(tmp_path / "moved")
+    store = build_store(folder.read(moved), tmp_path / "store", config=MEL, workers=1)
+    assert all(track.path is not None and track.path.exists() for track in store.facts)
+
+
 def test_a_copy_under_another_artist_stays_on_the_side_of_the_original(
     music: Path, tmp_path: Path
 ) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
+import ssl
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -100,6 +103,33 @@ def test_dropped_connection_is_resumed(server: Server, tmp_path: Path) -> None:
     server.drop_after = [300_000, 500_000]
     assert get(server, tmp_path / "file").read_bytes() == CONTENT
     assert server.asked == [None, "bytes=300000-", "bytes=800000-"]
+
+
+@pytest.mark.parametrize(
+    "error", [ssl.SSLError("record layer failure"), OSError(errno.EHOSTUNREACH, "No route to host")]
+)
+def test_a_connection_that_fails_in_any_way_is_tried_again(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    urlopen, failures = urllib.request.urlopen, [error]
+
+    def fails_once(*arguments: object, **options: object) -> object:
+        if failures:
+            raise failures.pop()
+        return urlopen(*arguments, **options)
+
+    monkeypatch.setattr(urllib.request, "urlopen", fails_once)
+    got = download(server.url, tmp_path / "file", md5=MD5, pause_s=0.0)
+    assert got.read_bytes() == CONTENT
+
+
+def test_a_folder_that_cannot_be_written_is_said(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file.part").mkdir()
+    with pytest.raises(DatasetError, match=r"file\.part: cannot be written"):
+        download(server.url, tmp_path / "file", pause_s=0.0)
+    (tmp_path / "blocked").touch()
+    with pytest.raises(DatasetError, match="blocked: cannot be written"):
+        download(server.url, tmp_path / "blocked" / "file")
 
 
 def test_interrupted_download_goes_on_in_the_next_call(server: Server, tmp_path: Path) -> None:

@@ -44,6 +44,15 @@ def test_sub_folders_are_genres(music: Path) -> None:
     assert set(dataset.absent) == {"artwork/", "loose.mp3"}
 
 
+def test_artists_are_found_however_accents_are_written(music: Path) -> None:
+    (music / "fado" / "Ama\u0301lia.mp3").touch()
+    (music / "artists.csv").write_text(
+        "track,artist\n fado/Am\u00e1lia ,Am\u00e1lia\n", encoding="utf-8"
+    )
+    artists = {track.artist for track in folder.read(music).tracks}
+    assert artists == {None, "Am\u00e1lia"}
+
+
 @pytest.mark.skipif(os.name == "nt", reason="there links need rights")
 def test_links_are_followed_and_what_leads_nowhere_is_named(
     music: Path, tmp_path_factory: pytest.TempPathFactory

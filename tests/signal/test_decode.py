@@ -191,6 +191,11 @@ def test_a_section_is_a_slice_of_the_whole(
     np.testing.assert_allclose(section.samples, whole.samples[first:last], atol=1e-5)
 
 
+def test_the_shortest_section_is_one_sample() -> None:
+    assert len(decode(recording("wav16"), duration=1e-6).samples) == 1
+    assert len(decode(recording("wav16"), start=0.5, duration=1e-6).samples) == 1
+
+
 def test_streaming_needs_memory_for_its_blocks_alone() -> None:
     silence_and_sound = np.tile(chord(5.0, 8_000), (120, 1))  # ten minutes: 53 MB decoded
     data = encoded("flac", silence_and_sound, 8_000)
