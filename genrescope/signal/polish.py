@@ -18,6 +18,7 @@ Float32 = NDArray[np.float32]
 TARGET_LUFS = -14.0  # what streaming services play at
 PEAK_DB = -1.0
 
+_LEAST_SR = 8_000
 _RUMBLE_HZ = 30.0
 # First reflections of a small room: ms after the sound, and gain; other times on each side.
 _REFLECTIONS = (
@@ -96,14 +97,16 @@ def to_wav(samples: ArrayLike, sr: int) -> bytes:
 
 
 def _stereo(x: Float32, sr: int) -> tuple[Float32, int]:
-    """(2, n_samples) at 48 kHz or less, and its sample rate."""
+    """(2, n_samples) at 8 to 48 kHz, and its sample rate."""
     import soxr
 
     x = to_stereo(x)
-    if sr > MAX_STEREO_SR:
-        resampled = soxr.resample(x, sr, MAX_STEREO_SR)
+    # The filters that loudness is heard through (ITU-R BS.1770) do not fit below.
+    rate = min(max(sr, _LEAST_SR), MAX_STEREO_SR)
+    if sr != rate:
+        resampled = soxr.resample(x, sr, rate)
         # A sound shorter than one sample at the lower rate.
-        x, sr = resampled if len(resampled) else x[:1], MAX_STEREO_SR
+        x, sr = resampled if len(resampled) else x[:1], rate
     return np.array(np.broadcast_to(x.T, (2, len(x)))), sr
 
 

@@ -205,6 +205,16 @@ def test_any_length_rate_and_channels(n_samples: int, n_channels: int, sr: int, 
     assert np.abs(result.samples).max() <= 10 ** (-1 / 20) + 1e-6
 
 
+@pytest.mark.parametrize("sr", [1_000, 2_000, 2_700, 5_000])
+def test_the_lowest_rates_are_made_as_loud_as_any(sr: int) -> None:
+    rng = np.random.default_rng(0)
+    result = polish(0.05 * rng.standard_normal((4 * sr, 1)), sr)
+    assert result.sr == 8_000
+    assert result.lufs == pytest.approx(-14, abs=0.5)
+    assert result.peak_db <= -0.99
+    assert len(result.samples) == pytest.approx(4 * 8_000, abs=8)
+
+
 @pytest.mark.parametrize(
     ("channels", "sr", "message"),
     [
