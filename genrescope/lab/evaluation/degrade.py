@@ -104,6 +104,11 @@ def dropout(x: Array, sr: int, rng: Rng, *, seconds: float) -> Array:
     return out
 
 
+def silence(x: Array, sr: int, rng: Rng, *, before: float = 0.0, after: float = 0.0) -> Array:
+    """Seconds of nothing around the recording, as when Start is pressed too early."""
+    return _plain(np.pad(x, (round(before * sr), round(after * sr))))
+
+
 def codec(x: Array, sr: int, rng: Rng, *, name: str) -> Array:
     """Encoded and decoded again, as long as before; a codec may shift it by some milliseconds."""
     back = decode(encode(x, sr, name), sr=sr, name=name).samples
@@ -167,6 +172,8 @@ DEGRADATIONS: dict[str, Degradation] = {
     "speed +3 %": partial(speed, factor=1.03),
     "stereo": stereo,
     "dropout 1 s": partial(dropout, seconds=1.0),
+    "silence 5 s before": partial(silence, before=5.0),
+    "silence 10 s after": partial(silence, after=10.0),
 }
 
 RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)

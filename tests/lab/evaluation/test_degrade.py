@@ -49,6 +49,7 @@ def test_all_are_repeatable_finite_within_range_and_as_long(name: str, music: Ar
     assert np.abs(out).max() <= 1.05  # a codec may overshoot
     np.testing.assert_array_equal(out, apply(name, music))
     expected = round(len(music) / {"speed -3 %": 0.97, "speed +3 %": 1.03}.get(name, 1))
+    expected += {"silence 5 s before": 5, "silence 10 s after": 10}.get(name, 0) * SR
     assert abs(len(out) - expected) <= (1 if "speed" in name else 0)
     assert not np.array_equal(out, music)
 
@@ -127,6 +128,14 @@ def test_a_codec_takes_recordings_of_any_rate(name: str, sr: int) -> None:
     heard = decode(encode(tune, sr, name), sr=sr).samples
     assert len(heard) == pytest.approx(len(tune), rel=0.1)
     assert correlation(heard, tune) > 0.8
+
+
+def test_silence_lies_before_or_after(music: Array) -> None:
+    before, after = apply("silence 5 s before", music), apply("silence 10 s after", music)
+    np.testing.assert_array_equal(before[5 * SR :], music)
+    np.testing.assert_array_equal(after[: len(music)], music)
+    assert not before[: 5 * SR].any()
+    assert not after[len(music) :].any()
 
 
 def test_speed_moves_the_pitch() -> None:
