@@ -21,10 +21,9 @@ def read(folder: str | Path) -> Dataset:
     """Read ``<genre>/**/<file>`` of any audio format, with artists where they are named.
 
     A track's ID is its path within the folder, such as ``rock/live/song.mp3``, in which bytes that
-    are no text are spelt out. An ``artists.csv``
-    in the folder, with the columns ``track`` and ``artist`` and, if wanted, ``title``, names the
-    artists, without which no split can keep them apart. ``track`` is the ID, with or without the
-    file's suffix.
+    are no text are spelt out. An ``artists.csv`` in the folder, with the columns ``track`` and
+    ``artist`` and, if wanted, ``title``, names the artists, without which no split can keep them
+    apart. ``track`` is the ID, with or without the file's suffix.
 
     Raises:
         DatasetError: no such folder, fewer than two genres, or a faulty ``artists.csv``.
