@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from genrescope.cli.options import Window
-from genrescope.text import spelt
+from genrescope.cli.options import Window, typed
 
 
 def export(
@@ -64,7 +61,7 @@ def export(
         name=name,
         licence=licence,
         created=today(),
-        command=spelt(shlex.join(["genrescope", *sys.argv[1:]])),
+        command=typed(),
         evidence=proof,
         degradations=rows,
         last=last,

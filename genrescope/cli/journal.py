@@ -166,30 +166,24 @@ class Journal:
     def _replace(self, records: Iterator[bytes]) -> None:
         path = self._path.resolve()  # a link stays one
         other = path.with_name(f"{path.name}.part")
-        other.unlink(missing_ok=True)
-        file = other.open("ab", buffering=0)
+        old = self._file
         try:
-            # As one piece of memory: unbuffered, each record would be a write of its own.
-            data = b"".join(records)
-            view = memoryview(data)
-            while view:
-                view = view[os.write(file.fileno(), view) :]
+            with other.open("wb") as file:
+                file.writelines(records)
             other.chmod(stat.S_IMODE(path.stat().st_mode))
             if sys.platform == "win32":  # there no open file is replaced
-                file.close()
-                self._file.close()
-                other.replace(path)
-                self._open()
-                return
-            # Locked before it takes the place of the old one, whose lock is held until then.
-            locked(file.fileno())
+                old.close()
+            else:
+                # Locked before it takes the place of the old one, whose lock is held until then.
+                self._file = other.open("ab", buffering=0)
+                locked(self._file.fileno())
+                self._size = other.stat().st_size
             other.replace(path)
-        except BaseException:
-            file.close()
+        finally:
             other.unlink(missing_ok=True)
-            raise
-        self._file.close()
-        self._file, self._size = file, len(data)
+            old.close()
+        if sys.platform == "win32":
+            self._open()
 
     @contextmanager
     def _named(self) -> Iterator[None]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from typing import Annotated
 
 import typer
+
+from genrescope.text import spelt
 
 ALL = "all"
 """No split: every track in one part."""
@@ -19,6 +23,11 @@ Window = Annotated[
         show_default=False,
     ),
 ]
+
+
+def typed() -> str:
+    """The command as the user typed it, for the records of what it makes."""
+    return spelt(shlex.join(["genrescope", *sys.argv[1:]]))
 
 
 def known_split(name: str | None) -> str | None:

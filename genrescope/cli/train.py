@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genrescope.cli.options import ALL, known_split
-from genrescope.text import spelt
+from genrescope.cli.options import ALL, known_split, typed
 
 if TYPE_CHECKING:
     from genrescope.data.splits import Split
@@ -106,7 +103,7 @@ def train(
         seed=seed,
         out=out,
         resume=resume,
-        command=spelt(shlex.join(["genrescope", *sys.argv[1:]])),
+        command=typed(),
         teachers=[Run.load(path) for path in teacher or ()],
         start=Run.load(start) if start else None,
     )

@@ -40,8 +40,12 @@ def read(folder: str | Path) -> Dataset:
         absent |= {_named(Path(p), folder): why for p, why in unread.items()}
         if not files and not unread:
             absent[f"{spelt(genre.name)}/"] = "no audio file in this folder"
-    loose = (p for p in sorted(folder.iterdir()) if _is_audio(p, folder) and p.is_file())
-    absent |= {_named(p, folder): "not in the folder of a genre" for p in loose}
+    loose = (p for p in sorted(folder.iterdir()) if p.suffix.lower() in AUDIO_SUFFIXES)
+    absent |= {
+        _named(p, folder): "not in the folder of a genre"
+        for p in loose
+        if p.is_file() and not p.name.startswith(".")
+    }
     genres = sorted({track.genre for track in tracks})
     if len(genres) < 2:
         found = f"only {genres[0]}" if genres else "none"
@@ -83,19 +87,13 @@ def _audio(folder: Path) -> tuple[list[Path], dict[str, str]]:
 
     files = []
     for path in audio_files(folder, unreadable=note):
-        if not _is_audio(path, folder):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
             continue
         if path.is_file():
             files.append(path)
         else:
             unread[str(path)] = "it is not a regular file" if path.exists() else "a broken link"
-    return sorted(files), unread
-
-
-def _is_audio(path: Path, folder: Path) -> bool:
-    """Whether neither a file nor a folder on the way to it is hidden, and it is called audio."""
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return path.suffix.lower() in AUDIO_SUFFIXES and not hidden
+    return files, unread
 
 
 def _composed(name: str) -> str:

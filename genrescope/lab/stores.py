@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genrescope.data import gtzan
 from genrescope.data.build import build_store
@@ -16,6 +18,7 @@ from genrescope.data.track import SILENCE, Dataset, Track, decoded, mark_repeats
 from genrescope.errors import AudioError, DatasetError, GenrescopeError
 from genrescope.signal.decode import decode
 from genrescope.signal.feature_config import STORE_CONFIG, FeatureConfig
+from genrescope.signal.silence import sounding
 
 Progress = Callable[[int, int, str], None]
 """Called with the clips done, the clips in all and the ID of the last."""
@@ -96,6 +99,13 @@ def raw_store(dataset: Dataset, *, progress: Progress | None = None) -> FeatureS
     if not facts:
         raise DatasetError(f"{dataset.name}: no clip can be used.")
     return FeatureStore(RAW, mark_repeats(facts), absent, dataset.name, tuple(clips))
+
+
+def without_silences(features: NDArray[Any], config: FeatureConfig) -> NDArray[Any]:
+    """Features of a clip, (n_bins, n_frames), as a classifier judges it; raw ones as they are."""
+    if kind_of(config) == "raw":
+        return features
+    return features[:, sounding(features, frame_rate=config.frame_rate)]
 
 
 def check_front_end(store: FeatureStore, config: FeatureConfig, *, remedy: str) -> None:

@@ -142,15 +142,16 @@ class Classifier:
         windows = np.stack([starts, starts + length], axis=1).astype(np.float64)
         steps = _parts(windows, heard.steps.shape[1])
         step_probs = _softmax(heard.steps.reshape(-1, len(bundle.labels)) / bundle.temperature)
-        step_times = self._times(steps, frames, clip.duration_s)
-        in_order = _in_order(step_times, steps[:, 0] < len(frames), clip.duration_s)
+        end_s = min(clip.duration_s, (frames[-1] + 1) / bundle.features.frame_rate)
+        step_times = self._times(steps, frames, end_s)
+        in_order = _in_order(step_times, end_s)
         flags, genres = clip.flags, tuple[str, ...]()
         if SILENT not in flags:
-            flags = (*flags, *self._doubts(clip, len(frames), clip_probs))
+            flags = (*flags, *self._doubts(clip, clip_probs))
             genres = self._likely(clip_probs)
         return Prediction(
             labels=bundle.labels,
-            times=self._times(windows, frames, clip.duration_s),
+            times=self._times(windows, frames, end_s),
             probs=probs.astype(np.float32),
             step_times=step_times[in_order],
             step_probs=step_probs[in_order].astype(np.float32),
@@ -162,10 +163,11 @@ class Classifier:
             genres=genres,
         )
 
-    def _doubts(self, clip: Clip, n_frames: int, clip_probs: NDArray[np.float64]) -> Iterator[str]:
+    def _doubts(self, clip: Clip, clip_probs: NDArray[np.float64]) -> Iterator[str]:
         bundle = self.bundle
         unsure = clip_probs.max() < bundle.thresholds.get(UNCERTAIN, 0.0)
-        if unsure or min(clip.duration_s, n_frames / bundle.features.frame_rate) < TOO_LITTLE_S:
+        sounds_s = clip.log_mel.shape[1] / bundle.features.frame_rate
+        if unsure or min(clip.duration_s, sounds_s) < TOO_LITTLE_S:
             yield UNCERTAIN
         if bundle.no_music is not None:
             score = bundle.no_music.score(clip.log_mel, frame_rate=bundle.features.frame_rate)
@@ -201,15 +203,14 @@ class Classifier:
         return _Heard(joined, joined_steps, direction)
 
     def _times(
-        self, spans: NDArray[np.float64], frames: NDArray[np.int64], duration_s: float
+        self, spans: NDArray[np.float64], frames: NDArray[np.int64], end_s: float
     ) -> NDArray[np.float64]:
         """Start and end in s, (n, 2), of spans of the ``frames`` that a clip was left with."""
         # A span ends where its last frame does, not where the one after a silence begins.
         within = np.stack([np.floor(spans[:, 0]), np.ceil(spans[:, 1]) - 1], axis=1)
         within = np.clip(within, 0, len(frames) - 1).astype(np.int64)
-        at = np.minimum(frames[within] + (spans - within), frames[-1] + 1)
-        times: NDArray[np.float64] = at / self.bundle.features.frame_rate
-        return np.minimum(times, duration_s)
+        at: NDArray[np.float64] = frames[within] + (spans - within)
+        return np.minimum(at / self.bundle.features.frame_rate, end_s)
 
 
 def _without_silences(clip: Clip, bundle: Bundle) -> tuple[Clip, NDArray[np.int64]]:
@@ -230,16 +231,14 @@ def _parts(windows: NDArray[np.float64], n_steps: int) -> NDArray[np.float64]:
     return np.stack([edges[:, :-1], edges[:, 1:]], axis=2).reshape(-1, 2)
 
 
-def _in_order(
-    times: NDArray[np.float64], sounds: NDArray[np.bool_], duration_s: float
-) -> NDArray[np.int64]:
-    """Indices of the steps that begin within the clip, by their centres.
+def _in_order(times: NDArray[np.float64], end_s: float) -> NDArray[np.int64]:
+    """Indices of the steps that begin before the sound ends, by their centres.
 
-    Windows may overlap, and a short clip is repeated to fill one: what lies past its end, or past
-    the end of its sound, is no time of its own.
+    Windows may overlap, and a short clip is repeated to fill one: what lies past its end is no
+    time of its own.
     """
     order = np.argsort(times.mean(axis=1), kind="stable")
-    within: NDArray[np.int64] = order[sounds[order] & (times[order, 0] < duration_s)]
+    within: NDArray[np.int64] = order[times[order, 0] < end_s]
     return within
 
 

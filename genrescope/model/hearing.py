@@ -42,17 +42,8 @@ def hear(
 ) -> Clip:
     """Decode a recording and compute its log-mel; memory is bounded by the latter.
 
-    It needs no net: whoever loads one can hear meanwhile.
-
-    Args:
-        bundle: whose front end hears.
-        source: path, bytes or file object of an audio file of any kind, or samples.
-        name: what to call it in errors, where it is not a path.
-        max_duration_s: refuse longer recordings, without decoding them whole.
-
-    Raises:
-        AudioError: it cannot be decoded, or holds no sound.
-        AudioTooLongError: it is longer than ``max_duration_s``.
+    It needs no net, only the bundle's front end: whoever loads one can hear meanwhile. Arguments
+    and errors are those of `Classifier.classify`.
     """
     config = bundle.features
     sound: Waveform | Stream

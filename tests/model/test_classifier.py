@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
+from audio_makers import encoded
 from bundle_maker import LABELS, make_bundle, tiny_onnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,9 +35,7 @@ def noise(n_samples: int, *, seed: int = 0, peak: float = 0.5) -> NDArray[np.flo
 
 
 def wav(waveform: Waveform) -> bytes:
-    buffer = io.BytesIO()
-    soundfile.write(buffer, waveform.samples, waveform.sr, format="WAV", subtype="FLOAT")
-    return buffer.getvalue()
+    return encoded("wav-float", waveform.samples[:, None], waveform.sr)
 
 
 @pytest.fixture(scope="module")

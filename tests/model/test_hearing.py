@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
+from audio_makers import encoded
 from numpy.typing import NDArray
 
 from genrescope.errors import AudioError, AudioTooLongError
@@ -28,9 +27,7 @@ def tone(*, seconds: float = 7.3, peak: float = 0.5) -> Waveform:
 
 
 def wav(waveform: Waveform) -> bytes:
-    buffer = io.BytesIO()
-    soundfile.write(buffer, waveform.samples, waveform.sr, format="WAV", subtype="FLOAT")
-    return buffer.getvalue()
+    return encoded("wav-float", waveform.samples[:, None], waveform.sr)
 
 
 @pytest.mark.parametrize("as_bytes", [True, False])

@@ -17,13 +17,12 @@ from genrescope.data.track import Track
 from genrescope.errors import AudioError
 from genrescope.lab.metrics import softmax
 from genrescope.lab.nets.ensemble import together
-from genrescope.lab.stores import check_front_end, kind_of
+from genrescope.lab.stores import check_front_end, kind_of, without_silences
 from genrescope.lab.training.run import Run
 from genrescope.model.bundle import Bundle
 from genrescope.signal.decode import decode
 from genrescope.signal.feature_config import FeatureConfig
 from genrescope.signal.features import spectrogram, standardise
-from genrescope.signal.silence import sounding
 from genrescope.signal.windows import place, spread, take
 
 Array = NDArray[Any]
@@ -96,9 +95,7 @@ class Model:
             features: dB (n_bins, n_frames) of the whole clip.
             span: start and end in s of the part to judge.
         """
-        if span is None and kind_of(self.config) != "raw":
-            features = features[:, sounding(features, frame_rate=self.config.frame_rate)]
-        x = standardise(features)
+        x = standardise(without_silences(features, self.config) if span is None else features)
         if span is not None:
             rate = self.config.frame_rate
             n_frames = max(1, round((span[1] - span[0]) * rate))

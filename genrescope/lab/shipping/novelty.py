@@ -19,10 +19,10 @@ from sklearn.linear_model import LogisticRegression
 
 from genrescope.data.store import FeatureStore
 from genrescope.lab import sounds
+from genrescope.lab.stores import without_silences
 from genrescope.model.bundle import NoMusic
 from genrescope.signal.feature_config import FeatureConfig
 from genrescope.signal.features import spectrogram
-from genrescope.signal.silence import sounding
 from genrescope.signal.texture import texture
 
 Array = NDArray[Any]
@@ -206,8 +206,7 @@ def fit_no_music(store: FeatureStore, tracks: Sequence[str], *, seed: int = 0) -
 
 def _windows(features: Array, config: FeatureConfig) -> Array:
     """The windows of a clip, which is judged without its silences."""
-    heard = features[:, sounding(features, frame_rate=config.frame_rate)]
-    return NoMusic.windows(heard, WINDOW_S * config.frame_rate)
+    return NoMusic.windows(without_silences(features, config), WINDOW_S * config.frame_rate)
 
 
 def _without(clips: list[Array], fold_of: Array, fold: int) -> list[Array]:

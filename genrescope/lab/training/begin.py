@@ -95,8 +95,9 @@ def begin(
             f"{net.min_frames}."
         )
     check_once(teachers)
-    check_finished([*teachers, *([start] if start else [])])
-    for parent in (*teachers, *([start] if start else [])):
+    parents = [*teachers, *([start] if start else [])]
+    check_finished(parents)
+    for parent in parents:
         _check_parent(parent, store, split, part)
         parent.judged_by(recipe.window_s)
     config = _config(store, split, recipe, fold=fold, seed=seed, command=command)

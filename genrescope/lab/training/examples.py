@@ -12,9 +12,8 @@ from torch import Generator, Tensor
 
 from genrescope.data.fold import track_of
 from genrescope.data.store import FeatureStore
-from genrescope.lab.stores import kind_of
+from genrescope.lab.stores import without_silences
 from genrescope.signal.features import standardise
-from genrescope.signal.silence import sounding
 from genrescope.signal.windows import grid, place, spread, take
 
 
@@ -119,9 +118,7 @@ def examples(
         track = track_of(member)
         if track not in whole:
             x = store.get(track)
-            if not starts and kind_of(store.config) != "raw":
-                x = x[:, sounding(x, frame_rate=rate)]
-            x = standardise(x)
+            x = standardise(x if starts else without_silences(x, store.config))
             whole[track] = torch.from_numpy(x.astype(np.float16))
         clip = whole[track]
         if starts and member in starts:

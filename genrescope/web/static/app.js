@@ -1,7 +1,7 @@
 // The page's states: idle, asking, recording, listening, result, trouble.
 
 import * as api from "./api.js";
-import { $, announce, sayTrouble } from "./dom.js";
+import { $, announce, offer } from "./dom.js";
 import { MAX_S, MIN_S, openMicrophone, Recording } from "./recorder.js";
 import { Replay } from "./replay.js";
 import { clearTracks, hue, showTracks, showVerdict } from "./result.js";
@@ -243,9 +243,9 @@ async function suggest(embedding, signal) {
     showTracks(await api.similar(embedding, N_SUGGESTIONS, { signal }));
   } catch (error) {
     if (error.name === "AbortError") return;
-    const again = () => suggest(embedding, signal);
-    clearTracks("");
-    sayTrouble($("similar-note"), api.said(error), api.mayPass(error) ? again : null);
+    clearTracks(api.said(error));
+    if (!api.mayPass(error)) return;
+    offer($("similar-note"), api.said(error), "Try again", () => suggest(embedding, signal));
   }
 }
 

@@ -26,17 +26,11 @@ export function icon(name, className = "icon") {
   return svg;
 }
 
-/** What went wrong, with a button to try again where that may help. */
-export function sayTrouble(element, words, again) {
-  element.replaceChildren(words);
-  if (!again) return;
-  const button = make("button", {
-    type: "button",
-    className: "button button-plain button-small",
-    text: "Try again",
-  });
-  button.addEventListener("click", again);
-  element.append(" ", button);
+/** Words, and a button for what may be done about them. */
+export function offer(element, words, label, act) {
+  const button = make("button", { type: "button", className: "button button-plain", text: label });
+  button.addEventListener("click", () => act(button));
+  element.replaceChildren(words, " ", button);
 }
 
 /** Says something to a screen reader without moving the focus. */

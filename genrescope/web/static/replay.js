@@ -1,7 +1,7 @@
 // The sound as it was and the more beautiful one, side by side.
 
 import * as api from "./api.js";
-import { $, make, sayTrouble } from "./dom.js";
+import { $, offer } from "./dom.js";
 import { Player } from "./player.js";
 import { prepareSound } from "./sound.js";
 import { lufs } from "./words.js";
@@ -44,15 +44,9 @@ export class Replay {
       await this.beautify(sound, { seconds, signal });
       return;
     }
-    const button = make("button", {
-      type: "button",
-      className: "button button-plain",
-      text: "Make it",
-    });
-    button.addEventListener("click", () =>
+    offer(this.polished.parts.note, "A long recording takes a moment.", "Make it", (button) =>
       this.beautify(sound, { seconds, signal, asked: document.activeElement === button }),
     );
-    this.polished.parts.note.replaceChildren("A long recording takes a moment. ", button);
   }
 
   async beautify(sound, { seconds, signal, asked = false }) {
@@ -77,8 +71,10 @@ export class Replay {
       }
     } catch (error) {
       if (error.name === "AbortError") return;
-      const again = () => this.beautify(sound, { seconds, signal, asked: true });
-      sayTrouble(polished.parts.note, api.said(error), api.mayPass(error) ? again : null);
+      if (!api.mayPass(error)) return polished.note(api.said(error));
+      offer(polished.parts.note, api.said(error), "Try again", () =>
+        this.beautify(sound, { seconds, signal, asked: true }),
+      );
     } finally {
       polished.section.removeAttribute("aria-busy");
     }
