@@ -88,7 +88,7 @@ def _music() -> Iterator[Samples]:
     """Music without end, one piece after the other, each time from another place."""
     import numpy as np
 
-    from genrescope.signal.decode import decode_channels
+    from genrescope.audio.decode import decode_channels
 
     files = sorted(p for p in CLIPS.glob("*.*") if p.suffix in (".ogg", ".mp3"))
     rng = np.random.default_rng(0)

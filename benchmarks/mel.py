@@ -52,9 +52,9 @@ def ours(file: str, output: str) -> Callable[[], None]:
     """Genrescope's log-mel."""
     import numpy as np
 
-    from genrescope.signal.decode import decode
-    from genrescope.signal.feature_config import FeatureConfig
-    from genrescope.signal.features import log_mel
+    from genrescope.audio.decode import decode
+    from genrescope.features.config import FeatureConfig
+    from genrescope.features.spectrogram import log_mel
 
     samples = decode(file).samples
     return _repeated(lambda: log_mel(samples, FeatureConfig()), np.save, output)
@@ -65,7 +65,7 @@ def librosas(file: str, output: str) -> Callable[[], None]:
     import librosa
     import numpy as np
 
-    from genrescope.signal.decode import decode
+    from genrescope.audio.decode import decode
 
     samples = decode(file).samples
 

@@ -24,7 +24,7 @@ def classifier(bundle: str | None, files: Sequence[str], threads: int) -> Callab
 
 def decoder(files: Sequence[str], threads: int) -> Callable[[], None]:
     """Decodes files to mono at 22,050 Hz by Genrescope's decoder, and nothing else."""
-    from genrescope.signal.decode import decode
+    from genrescope.audio.decode import decode
 
     def run() -> None:
         with ThreadPoolExecutor(threads) as pool:

@@ -61,7 +61,7 @@ def measure(session: Session) -> Iterator[Row]:
 
 def pipeline(net: str, files: Sequence[str], tiny: bool) -> Callable[[], None]:
     """Each file through a pipeline; ``tiny`` shrinks the net, to see that it works."""
-    from genrescope.signal.decode import decode
+    from genrescope.audio.decode import decode
 
     transformers = import_module("transformers")
     model, extractor = _model(transformers, net, tiny)

@@ -12,9 +12,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from genrescope.features.config import STORE_CONFIG
 from genrescope.model.bundle import Bundle
 from genrescope.model.writing import write_bundle
-from genrescope.signal.feature_config import STORE_CONFIG
 
 LABELS = (
     *("blues", "classical", "country", "disco", "hiphop"),

@@ -9,9 +9,9 @@ import soundfile as sf
 
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
+from genrescope.features.config import STORE_CONFIG
 from genrescope.lab.training.augment import Augment
 from genrescope.lab.training.recipe import Recipe
-from genrescope.signal.feature_config import STORE_CONFIG
 
 GENRES = ("fado", "polka", "tango")
 

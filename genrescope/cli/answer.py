@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeAlias
 
-from genrescope.cores import n_cores
+from genrescope.system import n_cores
 
 if TYPE_CHECKING:
     from genrescope.cli.walk import Found

@@ -17,8 +17,8 @@ from genrescope.cli.output import printable
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from genrescope.audio.waveform import Waveform
     from genrescope.data.track import Dataset, Track
-    from genrescope.signal.waveform import Waveform
 
 app = typer.Typer(
     add_completion=False,
@@ -116,7 +116,7 @@ def build(
     """
     from genrescope.data.build import build_store
     from genrescope.data.folder import read_any
-    from genrescope.signal.feature_config import FeatureConfig
+    from genrescope.features.config import FeatureConfig
 
     dataset = read_any(data)
     try:
@@ -171,8 +171,8 @@ def show(
 
 def _one_clip(tracks: list[Track]) -> Waveform | None:
     """The first clip with room for five windows, else the longest of the first few."""
+    from genrescope.audio.decode import decode
     from genrescope.errors import AudioError
-    from genrescope.signal.decode import decode
 
     best = None
     for track in tracks[:20]:

@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from genrescope.data.track import Track
-    from genrescope.lab.evaluation.suite import Degraded
+    from genrescope.lab.robustness.robustness import Degraded
     from genrescope.model.bundle import Bundle
 
 
@@ -20,8 +20,8 @@ def degrade(
 ) -> None:
     """Run the suite on recordings, each through the whole path, and print its table."""
     from genrescope.cli.dataset import _clips_bar
-    from genrescope.lab.evaluation import degrade as lab
-    from genrescope.lab.evaluation.suite import run_suite
+    from genrescope.lab.robustness import degradations as lab
+    from genrescope.lab.robustness.robustness import run_suite
     from genrescope.model.classifier import Classifier
 
     classifier = Classifier.load(bundle)

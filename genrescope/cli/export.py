@@ -45,9 +45,9 @@ def export(
 ) -> None:
     """Write a bundle from one or more finished trainings."""
     from genrescope.data.store import FeatureStore
+    from genrescope.lab.export.bundle import ship
+    from genrescope.lab.export.evidence import degradation_rows
     from genrescope.lab.provenance import today
-    from genrescope.lab.shipping.evidence import degradation_rows
-    from genrescope.lab.shipping.ship import ship
     from genrescope.lab.training.run import Run
     from genrescope.model.card import protocol_of
 

@@ -13,8 +13,7 @@ from typing import BinaryIO, Protocol
 
 from genrescope.cli.walk import Found
 from genrescope.errors import GenrescopeError
-from genrescope.lock import locked
-from genrescope.text import spelt
+from genrescope.files import printable, try_lock
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -64,14 +63,14 @@ class Journal:
         Raises:
             GenrescopeError: it holds something else, or cannot be read or written.
         """
-        asked = {spelt(one.path): stamp for one, stamp in zip(found, stamps, strict=True)}
+        asked = {printable(one.path): stamp for one, stamp in zip(found, stamps, strict=True)}
         kept = {path for path, stamp, _ in self._records() if stamp and asked.get(path) == stamp}
         with self._named():
             if not self._is_clean(asked, kept):
                 self._replace(self._still_true(asked, kept))
             elif self._size == 0 and self._form.header is not None:
                 self._append(f"{self._form.header}\n".encode())
-        return [one for one in found if spelt(one.path) not in kept]
+        return [one for one in found if printable(one.path) not in kept]
 
     def write(self, record: str) -> None:
         """Add one record; where that fails (GenrescopeError) the file stays as it was."""
@@ -92,7 +91,7 @@ class Journal:
             if not self._is_regular:
                 return
             # On Windows, what replaces an open file fails by itself.
-            if not locked(self._file.fileno()):
+            if not try_lock(self._file.fileno()):
                 self._file.close()
                 raise GenrescopeError(
                     f"{self._name}: another run is writing to it; wait for its end, or name "
@@ -128,7 +127,7 @@ class Journal:
                     path, stamp = self._form.read(text)
                 except ValueError:
                     raise self._foreign(i + 1) from None
-                yield spelt(path), stamp, record
+                yield printable(path), stamp, record
 
     def _still_true(self, asked: dict[str, str], kept: set[str]) -> Iterator[bytes]:
         if self._form.header is not None:
@@ -176,7 +175,7 @@ class Journal:
             else:
                 # Locked before it takes the place of the old one, whose lock is held until then.
                 self._file = other.open("ab", buffering=0)
-                locked(self._file.fileno())
+                try_lock(self._file.fileno())
                 self._size = other.stat().st_size
             other.replace(path)
         finally:

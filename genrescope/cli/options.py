@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from genrescope.text import spelt
+from genrescope.files import printable
 
 ALL = "all"
 """No split: every track in one part."""
@@ -27,7 +27,7 @@ Window = Annotated[
 
 def typed() -> str:
     """The command as the user typed it, for the records of what it makes."""
-    return spelt(shlex.join(["genrescope", *sys.argv[1:]]))
+    return printable(shlex.join(["genrescope", *sys.argv[1:]]))
 
 
 def known_split(name: str | None) -> str | None:

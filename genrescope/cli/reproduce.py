@@ -16,9 +16,9 @@ import typer
 if TYPE_CHECKING:
     from genrescope.data.store import FeatureStore
     from genrescope.data.track import Dataset, Track
-    from genrescope.lab.reproduction.experiment import Data
-    from genrescope.lab.reproduction.plan import Cell
-    from genrescope.signal.feature_config import FeatureConfig
+    from genrescope.features.config import FeatureConfig
+    from genrescope.reproduction.experiment import Data
+    from genrescope.reproduction.plan import Cell
 
 _QUICK_TRACKS = 6  # of a genre
 _QUICK_S = 15.0  # of each: room for five windows
@@ -67,8 +67,8 @@ def reproduce(
     from genrescope.data.splits import SPLITS
     from genrescope.data.track import fingerprint
     from genrescope.errors import GenrescopeError
-    from genrescope.lab.reproduction import experiment, plan
-    from genrescope.lab.reproduction.results import is_done
+    from genrescope.reproduction import experiment, plan
+    from genrescope.reproduction.results import is_done
 
     given = _given(data, audio)
     every = plan.quick_plan(audio=True) if quick else plan.full_plan(audio=True, effort=effort)
@@ -125,8 +125,8 @@ def reproduce(
 def _same_plan(out: Path, plan: dict[str, Any]) -> None:
     """Keep what a folder is for, so that figures of different plans never meet in one table."""
     from genrescope.errors import GenrescopeError
-    from genrescope.signal.feature_config import STORE_CONFIG
-    from genrescope.whole import whole
+    from genrescope.features.config import STORE_CONFIG
+    from genrescope.files import atomic_write
 
     path = out / "plan.json"
     if path.exists():
@@ -146,7 +146,7 @@ def _same_plan(out: Path, plan: dict[str, Any]) -> None:
             raise GenrescopeError(f"{out}: holds another experiment ({there}); name another --out.")
         return
     out.mkdir(parents=True, exist_ok=True)
-    with whole(path) as part:
+    with atomic_write(path) as part:
         part.write_text(json.dumps(plan) + "\n", encoding="utf-8")
 
 
@@ -175,7 +175,7 @@ class _Given:
     @property
     def features(self) -> FeatureConfig:
         """The front end of ``--data``."""
-        from genrescope.signal.feature_config import STORE_CONFIG
+        from genrescope.features.config import STORE_CONFIG
 
         return STORE_CONFIG if self.store is None else self.store.config
 
@@ -208,8 +208,8 @@ def _data(given: _Given, out: Path, quick: bool) -> Data:
     """Where each input comes from; nothing is heard before a cell needs it."""
     from functools import partial
 
-    from genrescope.lab.reproduction.experiment import Data
     from genrescope.lab.stores import few, shortened
+    from genrescope.reproduction.experiment import Data
 
     def whole() -> FeatureStore:
         store = given.store
@@ -287,8 +287,8 @@ def _display(
 
 def _report(out: Path, cells: Iterable[Cell], features: FeatureConfig, quick: bool) -> None:
     """Write the report of what is done of ``cells``, and say what is there of another recipe."""
-    from genrescope.lab.reproduction.report import write_report
-    from genrescope.lab.reproduction.results import read_results, up_to_date
+    from genrescope.reproduction.report import write_report
+    from genrescope.reproduction.results import read_results, up_to_date
 
     found = read_results(out)
     results = up_to_date(found, cells)

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from genrescope.audio.formats import audio_files
 from genrescope.errors import AudioError
-from genrescope.signal.files import audio_files
 
 
 @dataclass(frozen=True)

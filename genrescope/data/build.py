@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genrescope.cores import n_cores
+from genrescope.audio.decode import stream
 from genrescope.data.download import disk_error
 from genrescope.data.store import (
     FEATURES_NAME,
@@ -41,11 +41,10 @@ from genrescope.data.store import (
 )
 from genrescope.data.track import SILENCE, Dataset, Track, decoded
 from genrescope.errors import AudioError, DatasetError
-from genrescope.lock import alone_in
-from genrescope.signal.decode import stream
-from genrescope.signal.feature_config import FeatureConfig
-from genrescope.signal.features import spectrogram
-from genrescope.whole import whole
+from genrescope.features.config import FeatureConfig
+from genrescope.features.spectrogram import spectrogram
+from genrescope.files import atomic_write, exclusive_lock
+from genrescope.system import n_cores
 
 Progress = Callable[[int, int, str], None]
 """Called with the clips done, the clips in all and the ID of the last."""
@@ -95,7 +94,7 @@ def build_store(
     report = progress or (lambda done, total, track_id: None)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with alone_in(out) as alone:
+        with exclusive_lock(out) as alone:
             if not alone:
                 raise DatasetError(
                     f"{out}: another build is writing to it; wait for its end, or name another "
@@ -276,7 +275,7 @@ def _resume(out: Path, config: FeatureConfig) -> dict[str, Row]:
     n_frames = features.stat().st_size // (2 * config.n_bins) if features.exists() else 0
     kept = [row for row in rows[1:] if row["offset"] + row["n_frames"] <= n_frames]
     text = "".join(json.dumps(row) + "\n" for row in [head, *kept])
-    with whole(journal) as part:
+    with atomic_write(journal) as part:
         part.write_text(text, encoding="utf-8")
     end = max((row["offset"] + row["n_frames"] for row in kept), default=0)
     with features.open("ab") as file:
@@ -296,5 +295,5 @@ def _parse(line: str) -> Row | None:
 
 def _write_index(out: Path, config: FeatureConfig, rows: list[Row], absent: dict[str, str]) -> None:
     index = {"format": FORMAT, "config": config.to_dict(), "tracks": rows, "absent": absent}
-    with whole(out / INDEX_NAME) as part:
+    with atomic_write(out / INDEX_NAME) as part:
         part.write_text(json.dumps(index, indent=1), encoding="utf-8")

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from genrescope.cores import n_cores
+from genrescope.audio.decode import stream
 from genrescope.data.splits import SPLITS, split_for
 from genrescope.data.track import SILENCE, Dataset, Track, decoded, mark_repeats
 from genrescope.errors import AudioError, DatasetError
-from genrescope.signal.decode import stream
+from genrescope.system import n_cores
 
 Progress = Callable[[int, int, str], None]
 """Called with the clips done, the clips in all and the ID of the last."""

@@ -7,12 +7,12 @@ import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
+from genrescope.audio.decode import AUDIO_SUFFIXES
+from genrescope.audio.formats import audio_files
 from genrescope.data import gtzan
 from genrescope.data.track import Dataset, Track
 from genrescope.errors import DatasetError
-from genrescope.signal.decode import AUDIO_SUFFIXES
-from genrescope.signal.files import audio_files
-from genrescope.text import spelt
+from genrescope.files import printable
 
 ARTISTS_NAME = "artists.csv"
 
@@ -36,10 +36,10 @@ def read(folder: str | Path) -> Dataset:
     absent: dict[str, str] = {}
     for genre in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")):
         files, unread = _audio(genre)
-        tracks += [Track(_named(p, folder), spelt(genre.name), path=p) for p in files]
+        tracks += [Track(_named(p, folder), printable(genre.name), path=p) for p in files]
         absent |= {_named(Path(p), folder): why for p, why in unread.items()}
         if not files and not unread:
-            absent[f"{spelt(genre.name)}/"] = "no audio file in this folder"
+            absent[f"{printable(genre.name)}/"] = "no audio file in this folder"
     loose = (p for p in sorted(folder.iterdir()) if p.suffix.lower() in AUDIO_SUFFIXES)
     absent |= {
         _named(p, folder): "not in the folder of a genre"
@@ -75,7 +75,7 @@ def read_any(folder: str | Path) -> Dataset:
 
 
 def _named(path: Path, folder: Path) -> str:
-    return spelt(path.relative_to(folder).as_posix())
+    return printable(path.relative_to(folder).as_posix())
 
 
 def _audio(folder: Path) -> tuple[list[Path], dict[str, str]]:

@@ -17,10 +17,10 @@ from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from genrescope.audio.decode import AUDIO_SUFFIXES
 from genrescope.data.download import disk_error, download
 from genrescope.data.track import REPEAT, Dataset, Track
 from genrescope.errors import DatasetError
-from genrescope.signal.decode import AUDIO_SUFFIXES
 
 GENRES = (
     "blues",

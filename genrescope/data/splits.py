@@ -13,7 +13,7 @@ from genrescope.data.fold import PARTS, Fold, Together, check_fold, check_starts
 from genrescope.data.groups import artist_groups, deal, name_groups, recording_groups
 from genrescope.data.track import Track
 from genrescope.errors import DatasetError
-from genrescope.signal.windows import random_windows
+from genrescope.features.windows import random_windows
 
 WINDOW_S = 3.0
 N_WINDOWS = 5

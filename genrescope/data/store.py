@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from genrescope.data import gtzan
 from genrescope.data.track import Dataset, Track, mark_repeats
 from genrescope.errors import DatasetError
-from genrescope.signal.feature_config import STORE_CONFIG, FeatureConfig
+from genrescope.features.config import STORE_CONFIG, FeatureConfig
 
 INDEX_NAME = "store.json"
 FEATURES_NAME = "features.f16"

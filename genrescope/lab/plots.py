@@ -12,11 +12,11 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from genrescope.audio.waveform import Waveform
+from genrescope.features.config import FeatureConfig
+from genrescope.features.spectrogram import log_mel, stft_db
+from genrescope.features.windows import random_windows
 from genrescope.lab.figures import FAINT, INK
-from genrescope.signal.feature_config import FeatureConfig
-from genrescope.signal.features import log_mel, stft_db
-from genrescope.signal.waveform import Waveform
-from genrescope.signal.windows import random_windows
 
 FORMATS = (".png", ".svg", ".pdf")
 PAPER = "#fbfaf7"

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genrescope.audio.decode import decode
 from genrescope.data import gtzan
 from genrescope.data.build import build_store
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import SILENCE, Dataset, Track, decoded, mark_repeats
 from genrescope.errors import AudioError, DatasetError, GenrescopeError
-from genrescope.signal.decode import decode
-from genrescope.signal.feature_config import STORE_CONFIG, FeatureConfig
-from genrescope.signal.silence import sounding
+from genrescope.features.config import STORE_CONFIG, FeatureConfig
+from genrescope.features.silence import sounding
 
 Progress = Callable[[int, int, str], None]
 """Called with the clips done, the clips in all and the ID of the last."""

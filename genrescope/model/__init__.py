@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from genrescope.audio.waveform import Waveform
     from genrescope.model.bundle import Bundle
     from genrescope.model.classifier import Classifier
     from genrescope.model.hearing import Clip
     from genrescope.model.prediction import Prediction, Segment
     from genrescope.model.similar import Catalogue, Match
-    from genrescope.signal.waveform import Waveform
 
 __all__ = [
     "Bundle",
@@ -31,7 +31,7 @@ _HOMES = {
     "Match": "model.similar",
     "Prediction": "model.prediction",
     "Segment": "model.prediction",
-    "Waveform": "signal.waveform",
+    "Waveform": "audio.waveform",
 }
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from genrescope.errors import BundleError
+from genrescope.features.config import FeatureConfig
 from genrescope.model import schema
 from genrescope.model.novelty import NoMusic
 from genrescope.model.prediction import DOUBTS, SILENT
-from genrescope.signal.feature_config import FeatureConfig
 
 __all__ = ["DEFAULT_BUNDLE", "DOUBTS", "SILENT", "Bundle", "NoMusic"]
 

@@ -10,8 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genrescope.cores import n_cores
+from genrescope.audio.decode import Source
+from genrescope.audio.waveform import Waveform
 from genrescope.errors import BundleError
+from genrescope.features.silence import sounding
+from genrescope.features.spectrogram import standardise
+from genrescope.features.windows import spread, take
 from genrescope.model.bundle import Bundle
 from genrescope.model.hearing import Clip, hear
 from genrescope.model.prediction import (
@@ -24,11 +28,7 @@ from genrescope.model.prediction import (
     likely,
 )
 from genrescope.model.schema import MODEL
-from genrescope.signal.decode import Source
-from genrescope.signal.features import standardise
-from genrescope.signal.silence import sounding
-from genrescope.signal.waveform import Waveform
-from genrescope.signal.windows import spread, take
+from genrescope.system import n_cores
 
 TOO_LITTLE_S = 0.5  # no genre is told by less, whatever the net makes of it
 _BATCH = 320  # frames at a time: little new memory to page in, and none that grows

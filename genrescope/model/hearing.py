@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from genrescope.audio.decode import LOUDEST, Source, Stream, stream
+from genrescope.audio.waveform import Waveform
 from genrescope.errors import AudioError, AudioTooLongError
+from genrescope.features.spectrogram import spectrogram
 from genrescope.model.bundle import Bundle
 from genrescope.model.prediction import SHORT, SILENT
-from genrescope.signal.decode import LOUDEST, Source, Stream, stream
-from genrescope.signal.features import spectrogram
-from genrescope.signal.waveform import Waveform
 
 SILENCE_PEAK = 1e-4  # -80 dBFS: below the noise of any room, above dither
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genrescope.signal.texture import NAMES, texture
-from genrescope.signal.windows import grid, take
+from genrescope.features.texture import NAMES, texture
+from genrescope.features.windows import grid, take
 
 MAX_WINDOWS = 200
 """Looked at in one recording, spread evenly: enough to judge hours by."""

@@ -9,8 +9,8 @@ import unicodedata
 from typing import Any, cast
 
 from genrescope.errors import BundleError
+from genrescope.features.config import FeatureConfig
 from genrescope.model.novelty import NoMusic
-from genrescope.signal.feature_config import FeatureConfig
 
 FORMAT_VERSION = 1
 MODEL = "model.onnx"

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from genrescope.errors import BundleError
+from genrescope.features.config import FeatureConfig
+from genrescope.files import atomic_write
 from genrescope.model import schema
 from genrescope.model.bundle import Bundle
 from genrescope.model.card import model_card
 from genrescope.model.novelty import NoMusic
-from genrescope.signal.feature_config import FeatureConfig
-from genrescope.whole import whole
 
 
 def check_free(folder: str | os.PathLike[str]) -> None:
@@ -96,7 +96,7 @@ def write_bundle(
     schema.parse(files["bundle.json"])
     bundle.path.mkdir(parents=True, exist_ok=True)
     for key, raw in files.items():
-        with whole(bundle.path / key) as part:
+        with atomic_write(bundle.path / key) as part:
             part.write_bytes(raw)
     if catalogue is None:
         (bundle.path / schema.CATALOGUE).unlink(missing_ok=True)

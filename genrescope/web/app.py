@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import PlainTextResponse, Response
 
 from genrescope import __version__
-from genrescope.cores import n_cores
+from genrescope.system import n_cores
 from genrescope.web import api, metrics, pages, problems
 from genrescope.web.engine import Engine
 from genrescope.web.gate import LOCAL_HOSTS, Gate

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genrescope.audio.decode import decode_channels
 from genrescope.errors import AudioError
+from genrescope.features.config import FeatureConfig
+from genrescope.mastering.loudness import loudness
+from genrescope.mastering.polish import polish, to_wav
 from genrescope.model.classifier import Classifier
 from genrescope.model.prediction import SILENT
 from genrescope.model.similar import Catalogue
-from genrescope.signal.decode import decode_channels
-from genrescope.signal.feature_config import FeatureConfig
-from genrescope.signal.loudness import loudness
-from genrescope.signal.polish import polish, to_wav
 from genrescope.web.uploads import Upload
 
 MAX_COLUMNS = 600

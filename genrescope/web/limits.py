@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect
 
-from genrescope.signal.mixing import MAX_STEREO_SR
+from genrescope.audio.mixing import MAX_STEREO_SR
 from genrescope.web import problems
 
 T = TypeVar("T")

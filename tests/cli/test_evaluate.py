@@ -16,8 +16,8 @@ from typer.testing import CliRunner, Result
 from genrescope.cli import app
 from genrescope.data.gtzan import GENRES as GTZAN
 from genrescope.data.gtzan import by_id, fault_filtered
-from genrescope.lab.evaluation import degrade
-from genrescope.lab.evaluation.degrade import DEGRADATIONS
+from genrescope.lab.robustness import degradations as degrade
+from genrescope.lab.robustness.degradations import DEGRADATIONS
 from genrescope.model.bundle import Bundle
 
 

@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from genrescope.cli import app
 from genrescope.errors import GenrescopeError
-from genrescope.lab.reproduction import experiment
-from genrescope.lab.reproduction.results import read_results
+from genrescope.reproduction import experiment
+from genrescope.reproduction.results import read_results
 
 
 def run(*arguments: object) -> Result:

@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from genrescope.audio.decode import decode
 from genrescope.data import build, folder
 from genrescope.data.build import build_store
 from genrescope.data.splits import make_split
 from genrescope.data.store import FeatureStore, is_store
 from genrescope.data.track import Dataset, Track
 from genrescope.errors import DatasetError
-from genrescope.signal.decode import decode
-from genrescope.signal.feature_config import FeatureConfig
-from genrescope.signal.features import log_mel, stft_db
+from genrescope.features.config import FeatureConfig
+from genrescope.features.spectrogram import log_mel, stft_db
 
 from .conftest import write_tone
 

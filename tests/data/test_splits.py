@@ -21,8 +21,8 @@ from genrescope.data.splits import SPLITS, Split, make_split
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import DatasetError
-from genrescope.signal.feature_config import FeatureConfig
-from genrescope.signal.features import log_mel
+from genrescope.features.config import FeatureConfig
+from genrescope.features.spectrogram import log_mel
 
 N_FOLDS = 3
 

@@ -9,8 +9,8 @@ import pytest
 
 from genrescope.data.store import FeatureStore, is_store
 from genrescope.errors import DatasetError
-from genrescope.signal.feature_config import STORE_CONFIG
-from genrescope.signal.features import standardise
+from genrescope.features.config import STORE_CONFIG
+from genrescope.features.spectrogram import standardise
 
 
 def write(path: Path, *, tracks: list[str], genres: list[str], **other: object) -> Path:

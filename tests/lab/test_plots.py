@@ -7,9 +7,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from genrescope.audio.waveform import Waveform
+from genrescope.features.config import FeatureConfig
 from genrescope.lab.plots import draw_dataset
-from genrescope.signal.feature_config import FeatureConfig
-from genrescope.signal.waveform import Waveform
 
 CONFIG = FeatureConfig(sr=8000, n_fft=256, hop_length=256, n_mels=20)
 

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genrescope.errors import BundleError
+from genrescope.features.config import STORE_CONFIG, FeatureConfig
 from genrescope.model import bundle as bundle_module
 from genrescope.model import schema
 from genrescope.model.bundle import DEFAULT_BUNDLE, Bundle
 from genrescope.model.card import model_card
-from genrescope.signal.feature_config import STORE_CONFIG, FeatureConfig
 
 Change = Callable[[dict[str, Any]], None]
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from soak.agreement import same
 
+from genrescope.audio.waveform import Waveform
 from genrescope.errors import BundleError
+from genrescope.features.config import FeatureConfig
+from genrescope.features.spectrogram import log_mel
 from genrescope.model import Classifier, Clip, classifier
 from genrescope.model.bundle import DEFAULT_BUNDLE
-from genrescope.signal.feature_config import FeatureConfig
-from genrescope.signal.features import log_mel
-from genrescope.signal.waveform import Waveform
 
 SR = 22_050
 TONES_HZ = {"blues": 100, "jazz": 2200, "rock": 9500}  # inside that genre's tenth of the bands

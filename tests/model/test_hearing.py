@@ -7,11 +7,11 @@ import pytest
 from audio_makers import encoded
 from numpy.typing import NDArray
 
+from genrescope.audio.waveform import Waveform
 from genrescope.errors import AudioError, AudioTooLongError
+from genrescope.features.spectrogram import log_mel
 from genrescope.model import Bundle
 from genrescope.model.hearing import hear
-from genrescope.signal.features import log_mel
-from genrescope.signal.waveform import Waveform
 
 SR = 22_050
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from bundle_maker import make_bundle
 
+from genrescope.audio.waveform import Waveform
 from genrescope.errors import BundleError
+from genrescope.features.texture import NAMES, texture
 from genrescope.model.bundle import Bundle
 from genrescope.model.card import model_card
 from genrescope.model.classifier import Classifier
 from genrescope.model.novelty import MAX_WINDOWS, NoMusic
-from genrescope.signal.texture import NAMES, texture
-from genrescope.signal.waveform import Waveform
 
 SR, N = 22_050, len(NAMES)
 N_TERMS = N + N * (N + 1) // 2

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genrescope.features.config import STORE_CONFIG
+from genrescope.features.windows import spread
 from genrescope.model import Prediction
-from genrescope.signal.feature_config import STORE_CONFIG
-from genrescope.signal.windows import spread
 
 LABELS = ("blues", "jazz", "rock")
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from genrescope.audio.decode import decode
+from genrescope.audio.waveform import Waveform
 from genrescope.data.store import FeatureStore
 from genrescope.model.classifier import Classifier
 from genrescope.model.hearing import Clip
-from genrescope.signal.decode import decode
-from genrescope.signal.waveform import Waveform
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from genrescope.audio.waveform import Waveform
 from genrescope.model import Classifier, Prediction
-from genrescope.signal.waveform import Waveform
 
 _SR = 22_050
 

@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 from soak.mutate import KINDS, mutant, seed_file
 
+from genrescope.audio.decode import decode
 from genrescope.errors import AudioError
 from genrescope.model import Classifier
-from genrescope.signal.decode import decode
 
 LIMIT_S = 60.0
 """Longest that one input may take, and longest that it may claim to play, s."""

@@ -20,9 +20,9 @@ from soak.material import Ask, asks
 from soak.mutate import KINDS, mutant
 from soak.server import Server, served
 
+from genrescope.audio.waveform import Waveform
 from genrescope.model import Classifier
 from genrescope.model.bundle import DEFAULT_BUNDLE
-from genrescope.signal.waveform import Waveform
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="watches processes the POSIX way")
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from web.serving import music, serve, wav
 
 from genrescope import __version__
+from genrescope.features.config import FeatureConfig
 from genrescope.model import Classifier
-from genrescope.signal.feature_config import FeatureConfig
 from genrescope.web import schemas
 from genrescope.web.app import create_app
 from genrescope.web.engine import picture

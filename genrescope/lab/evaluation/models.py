@@ -11,19 +11,19 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
+from genrescope.audio.decode import decode
 from genrescope.data.fold import track_of
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import AudioError
+from genrescope.features.config import FeatureConfig
+from genrescope.features.spectrogram import spectrogram, standardise
+from genrescope.features.windows import place, spread, take
 from genrescope.lab.metrics import softmax
 from genrescope.lab.nets.ensemble import together
 from genrescope.lab.stores import check_front_end, kind_of, without_silences
 from genrescope.lab.training.run import Run
 from genrescope.model.bundle import Bundle
-from genrescope.signal.decode import decode
-from genrescope.signal.feature_config import FeatureConfig
-from genrescope.signal.features import spectrogram, standardise
-from genrescope.signal.windows import place, spread, take
 
 Array = NDArray[Any]
 

@@ -1,8 +1,8 @@
 """What sounds behind music in real rooms, for augmentation: people who talk, and noise.
 
 Made from nothing by `genrescope.lab.sounds` and taken through the front end, so that a net meets
-them on the spectrogram as it will meet them in sound (`genrescope.lab.evaluation.degrade`, which
-draws voices of its own).
+them on the spectrogram as it will meet them in sound (`genrescope.lab.robustness.degradations`,
+which draws voices of its own).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import torch
 from torch import Generator, Tensor
 
 from genrescope.errors import GenrescopeError
+from genrescope.features.config import FeatureConfig
+from genrescope.features.spectrogram import spectrogram
 from genrescope.lab import sounds
 from genrescope.lab.stores import kind_of
-from genrescope.signal.feature_config import FeatureConfig
-from genrescope.signal.features import spectrogram
 
 SEED = 2009
 SECONDS = 20

@@ -16,6 +16,7 @@ from genrescope.data.fold import Fold, check_learnable
 from genrescope.data.splits import Split
 from genrescope.data.store import FeatureStore
 from genrescope.errors import DatasetError, GenrescopeError
+from genrescope.files import atomic_write
 from genrescope.lab.nets import Net
 from genrescope.lab.nets.resbigru import ResBiGRU
 from genrescope.lab.nets.resnet import ResNet18, load_image_weights
@@ -35,7 +36,6 @@ from genrescope.lab.training.run import (
     read_config,
 )
 from genrescope.lab.training.train import CHECKPOINT, CONFIG, Training
-from genrescope.whole import whole
 
 
 class OtherRunError(GenrescopeError):
@@ -205,7 +205,7 @@ def _is_begun(out: Path, config: dict[str, Any], *, resume: bool) -> bool:
 def _start_run(out: Path, config: dict[str, Any]) -> None:
     """Make a run's folder and write its config."""
     out.mkdir(parents=True, exist_ok=True)
-    with whole(out / CONFIG) as part:
+    with atomic_write(out / CONFIG) as part:
         part.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from genrescope.errors import GenrescopeError
+from genrescope.files import atomic_write
 from genrescope.lab.training.recipe import Recipe
-from genrescope.whole import whole
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def enough(epochs: Sequence[Epoch], recipe: Recipe) -> bool:
 
 def write_epochs(path: Path, epochs: Sequence[Epoch]) -> None:
     """A CSV file with a line for each epoch, whole or not at all."""
-    with whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+    with atomic_write(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [f.name for f in fields(Epoch)])
         writer.writeheader()
         writer.writerows(asdict(epoch) for epoch in epochs)

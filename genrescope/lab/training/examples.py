@@ -12,9 +12,9 @@ from torch import Generator, Tensor
 
 from genrescope.data.fold import track_of
 from genrescope.data.store import FeatureStore
+from genrescope.features.spectrogram import standardise
+from genrescope.features.windows import grid, place, spread, take
 from genrescope.lab.stores import without_silences
-from genrescope.signal.features import standardise
-from genrescope.signal.windows import grid, place, spread, take
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,12 +10,12 @@ from typing import Any
 
 from genrescope.data.fold import Fold
 from genrescope.errors import GenrescopeError
+from genrescope.features.config import FeatureConfig
 from genrescope.lab.nets import NETS, Net
 from genrescope.lab.training.epochs import enough, read_epochs
 from genrescope.lab.training.lineage import NONE, method
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.train import CHECKPOINT, CONFIG, METRICS, WEIGHTS, load_state
-from genrescope.signal.feature_config import FeatureConfig
 
 OF_A_RUN = {
     "recipe": "recipe",

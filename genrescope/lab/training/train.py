@@ -15,6 +15,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from genrescope.errors import GenrescopeError
+from genrescope.files import atomic_write, exclusive_lock
 from genrescope.lab.metrics import log_loss
 from genrescope.lab.nets.base import Net
 from genrescope.lab.training.augment import augment, mix
@@ -30,8 +31,6 @@ from genrescope.lab.training.epochs import (
 from genrescope.lab.training.examples import Examples
 from genrescope.lab.training.judge import device, has_bf16, mean_probs, predict_windows
 from genrescope.lab.training.recipe import Recipe
-from genrescope.lock import alone_in
-from genrescope.whole import whole
 
 CONFIG, METRICS, CHECKPOINT, WEIGHTS = "config.json", "metrics.csv", "checkpoint.pt", "best.pt"
 WARM_UP = 0.1
@@ -122,7 +121,7 @@ class Training:
             GenrescopeError: the loss is no number any more, or another training writes to the
                 same folder.
         """
-        with alone_in(self.out) as alone:
+        with exclusive_lock(self.out) as alone:
             if not alone:
                 raise GenrescopeError(
                     f"{self.out}: another training is writing to it; wait for its end, or name "
@@ -240,7 +239,7 @@ class Training:
             Epoch(number, loss, accuracy, valid_loss, valid_accuracy, round(seconds, 2))
         )
         if self.best == number:
-            with whole(self.out / WEIGHTS) as part:
+            with atomic_write(self.out / WEIGHTS) as part:
                 torch.save(self.average.state_dict(), part)
 
     def save(self) -> None:
@@ -252,7 +251,7 @@ class Training:
             "step": self.step,
             "history": [asdict(epoch) for epoch in self.history],
         }
-        with whole(self.out / CHECKPOINT) as part:
+        with atomic_write(self.out / CHECKPOINT) as part:
             torch.save(state, part)
         write_epochs(self.out / METRICS, self.history)
 

@@ -13,6 +13,7 @@ from genrescope.data.fold import Fold
 from genrescope.data.splits import Split, make_split
 from genrescope.data.track import Track
 from genrescope.errors import AudioError, GenrescopeError
+from genrescope.features.config import FeatureConfig
 from genrescope.lab.evaluation.evaluate import evaluate, questions, seen
 from genrescope.lab.evaluation.models import (
     Predict,
@@ -26,7 +27,6 @@ from genrescope.lab.training.begin import begin
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run
 from genrescope.model import Bundle, Classifier, Clip
-from genrescope.signal.feature_config import FeatureConfig
 
 TRACKS = tuple(Track(f"{g}{i}", g, artist=f"{g} {i}") for g in GENRES for i in range(4))
 

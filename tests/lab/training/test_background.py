@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from genrescope.errors import GenrescopeError
+from genrescope.features.config import STORE_CONFIG
 from genrescope.lab.stores import RAW
 from genrescope.lab.training import augment as aug
 from genrescope.lab.training.background import Background, background, lay_under
-from genrescope.signal.feature_config import STORE_CONFIG
 
 SMALL = replace(STORE_CONFIG, sr=8000, n_fft=512, hop_length=620, n_mels=32)
 

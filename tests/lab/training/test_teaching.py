@@ -12,12 +12,12 @@ from lab_makers import SMALL_CNN, bands_store
 from genrescope.data.splits import make_split
 from genrescope.data.store import FeatureStore
 from genrescope.errors import GenrescopeError
+from genrescope.features.config import FeatureConfig
 from genrescope.lab.training.begin import all_tracks, begin
 from genrescope.lab.training.lineage import ancestry
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run
 from genrescope.lab.training.train import CHECKPOINT, Training
-from genrescope.signal.feature_config import FeatureConfig
 
 RECIPE = replace(SMALL_CNN, epochs=6)
 

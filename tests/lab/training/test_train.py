@@ -17,6 +17,8 @@ from genrescope.data.splits import make_split
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
+from genrescope.features.config import STORE_CONFIG
+from genrescope.files import exclusive_lock
 from genrescope.lab.nets.resnet import ResNet18
 from genrescope.lab.training.background import background
 from genrescope.lab.training.begin import all_tracks, begin
@@ -25,8 +27,6 @@ from genrescope.lab.training.judge import predict_windows
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run, make_net
 from genrescope.lab.training.train import Training
-from genrescope.lock import alone_in
-from genrescope.signal.feature_config import STORE_CONFIG
 
 
 @pytest.fixture(scope="module")
@@ -244,7 +244,7 @@ def test_clips_of_any_length_are_judged_together_as_alone() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="there folders have no locks")
 def test_two_trainings_do_not_write_to_one_folder(store: FeatureStore, tmp_path: Path) -> None:
     training = _training(store, tmp_path / "run", replace(RECIPE, epochs=1))
-    with alone_in(tmp_path / "run") as alone:
+    with exclusive_lock(tmp_path / "run") as alone:
         assert alone
         with pytest.raises(GenrescopeError, match="another training is writing to it"):
             training.run()

@@ -1,0 +1,1 @@
+"""Samples to numbers: arrays in, arrays out."""

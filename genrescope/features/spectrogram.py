@@ -1,0 +1,244 @@
+"""The front end: sound in, decibels out, the same numbers for training and for use.
+
+STFT and log-mel as librosa 0.11 defines them (periodic Hann window, centred frames, zero padding,
+power spectrum, Slaney mel scale and norm, ``power_to_db(ref=max, amin=1e-10)``), in numpy alone.
+Frames are made in chunks that stay in the processor's cache, transformed in float32, and meet only
+the part of the mel filterbank that is not zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from genrescope.features.config import FeatureConfig
+from genrescope.features.mel import mel_filterbank
+
+Float32 = NDArray[np.float32]
+
+_AMIN = 1e-10  # librosa's smallest power
+_CHUNK = 64  # frames at a time: buffers that stay in cache, calls too few to count
+# OpenBLAS hands a product of more multiplications than this to several threads, which costs more
+# than it brings at these sizes, and very much more when the other cores are busy.
+_SERIAL_PRODUCT = 2**18
+
+
+def spectrogram(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Float32:
+    """The spectrogram that a configuration asks for: `log_mel_stream`, or `stft_db` without bands.
+
+    Args:
+        blocks: arrays (n_samples,) of any lengths, together at least one sample.
+
+    Returns:
+        float32 (n_bins, n_frames), dB from ``-top_db`` to 0.
+
+    Raises:
+        ValueError: no samples, or more than one channel.
+    """
+    if config.n_mels is None:
+        return stft_db(np.concatenate([_mono(block) for block in blocks]), config)
+    return log_mel_stream(blocks, config)
+
+
+def stft_db(samples: ArrayLike, config: FeatureConfig) -> Float32:
+    """Power spectrogram of a clip in dB relative to its maximum.
+
+    Args:
+        samples: (n_samples,), finite; at least one.
+
+    Returns:
+        float32 (n_fft // 2 + 1, n_frames), from ``-top_db`` to 0; a silent clip is 0 throughout.
+
+    Raises:
+        ValueError: no samples, or more than one channel.
+    """
+    x = _mono(samples)
+    power = np.empty((config.n_fft // 2 + 1, config.frames(len(x))), dtype=np.float32)
+    start = 0
+    for squares in _squares([x], config):
+        end = start + len(squares)
+        np.add(squares[:, ::2].T, squares[:, 1::2].T, out=power[:, start:end])
+        start = end
+    power *= np.float32(config.n_fft**2)
+    return _decibels(power, config.top_db)
+
+
+def log_mel(samples: ArrayLike, config: FeatureConfig) -> Float32:
+    """Mel spectrogram of a clip in dB relative to its maximum.
+
+    Args:
+        samples: (n_samples,), finite; at least one.
+
+    Returns:
+        float32 (n_mels, n_frames), from ``-top_db`` to 0; a silent clip is 0 throughout.
+
+    Raises:
+        ValueError: no samples, more than one channel, or a configuration without mel bands.
+    """
+    return log_mel_stream([_mono(samples)], config)
+
+
+def log_mel_stream(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Float32:
+    """`log_mel` of sound that comes in blocks, bit for bit that of the blocks joined.
+
+    Memory is bounded by the largest block and twice the result.
+
+    Args:
+        blocks: arrays (n_samples,) of any lengths, together at least one sample.
+
+    Returns:
+        float32 (n_mels, n_frames), as from `log_mel`.
+
+    Raises:
+        ValueError: as for `log_mel`.
+    """
+    bands = _bands(config)
+    chunks = []
+    for squares in _squares(blocks, config):
+        mel = np.zeros((config.n_bins, len(squares)), dtype=np.float32)
+        for first, column, weights in bands:
+            rows, columns = weights.shape
+            np.matmul(
+                weights, squares[:, column : column + columns].T, out=mel[first : first + rows]
+            )
+        chunks.append(mel)
+    return _decibels(np.concatenate(chunks, axis=1), config.top_db)
+
+
+def standardise(x: ArrayLike) -> Float32:
+    """A clip's features with mean 0 and standard deviation 1; a constant clip becomes zeros.
+
+    Args:
+        x: features of one clip, (n_bins, n_frames).
+
+    Returns:
+        float32, the shape of ``x``.
+    """
+    x = np.asarray(x, dtype=np.float32)
+    if x.size == 0 or x.max() == x.min():
+        return np.zeros_like(x)
+    scaled: Float32 = x - np.float32(x.mean(dtype=np.float64))
+    scaled -= np.float32(scaled.mean(dtype=np.float64))  # what rounding the mean left over
+    # Row by row: a float64 copy of a two-hour clip would double what the clip takes.
+    total = sum(float(np.dot(row, row)) for row in scaled.reshape(-1, x.shape[-1]))
+    scaled /= np.float32((total / x.size) ** 0.5)
+    return scaled
+
+
+def _mono(samples: ArrayLike) -> Float32:
+    x = np.asarray(samples, dtype=np.float32)
+    if x.ndim != 1:
+        raise ValueError(f"samples must have one dimension, not shape {x.shape}")
+    return x
+
+
+def _decibels(power: Float32, top_db: float) -> Float32:
+    """Power to dB relative to the maximum, in place; librosa's `power_to_db` with ``ref=max``."""
+    np.maximum(power, np.float32(_AMIN), out=power)
+    np.log10(power, out=power)
+    power *= np.float32(10.0)
+    power -= power.max()
+    np.maximum(power, np.float32(-top_db), out=power)
+    return power
+
+
+@lru_cache(maxsize=16)
+def _window(n_fft: int) -> Float32:
+    """Periodic Hann window (n_fft,)."""
+    hann: Float32 = np.hanning(n_fft + 1)[:-1].astype(np.float32)
+    return hann
+
+
+@lru_cache(maxsize=16)
+def _bands(config: FeatureConfig) -> tuple[tuple[int, int, Float32], ...]:
+    """The filterbank cut into dense blocks around its diagonal.
+
+    Each block is (first mel band, first column, weights (bands, columns)); columns count the
+    interleaved squares of `_squares`, so each Fourier bin's weight stands twice and the product
+    itself adds real and imaginary part; times n_fft^2, which the squares lack.
+    """
+    bank = mel_filterbank(config)
+    filled = [(np.flatnonzero(row)[[0, -1]] if row.any() else None) for row in bank]
+    blocks: list[tuple[int, int, Float32]] = []
+    first = 0
+    while first < len(bank):
+        end, low, high = first, bank.shape[1], 0
+        while end < len(bank):
+            span = filled[end]
+            wider = (low, high) if span is None else (min(low, span[0]), max(high, span[1] + 1))
+            size = (end + 1 - first) * 2 * max(0, wider[1] - wider[0]) * _CHUNK
+            if end > first and (size > _SERIAL_PRODUCT or end - first == 8):
+                break
+            (low, high), end = wider, end + 1
+        if low < high:
+            weights = np.repeat(bank[first:end, low:high], 2, axis=1) * np.float32(config.n_fft**2)
+            blocks.append((first, 2 * int(low), weights))
+        first = end
+    return tuple(blocks)
+
+
+def _squares(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Iterator[Float32]:
+    """Squared real and imaginary parts of the frames' spectra, divided by n_fft^2, in chunks.
+
+    Yields:
+        float32 (n_frames, 2 * (n_fft // 2 + 1)), real and imaginary interleaved; the array is
+        used again for the next chunk.
+    """
+    window = _window(config.n_fft)
+    frames = np.empty((_CHUNK, config.n_fft), dtype=np.float32)
+    spectra = np.empty((_CHUNK, config.n_fft // 2 + 1), dtype=np.complex64)
+    squares = np.empty((_CHUNK, 2 * (config.n_fft // 2 + 1)), dtype=np.float32)
+    for span in _spans(blocks, config):
+        view = np.lib.stride_tricks.sliding_window_view(span, config.n_fft)[:: config.hop_length]
+        n = len(view)
+        np.multiply(view, window, out=frames[:n])
+        # With its default norm numpy multiplies by a whole number 1, and so works in float64, at
+        # several times the cost; this one divides by n_fft in float32.
+        out: Any = spectra[:n]  # numpy's stubs know complex128 alone
+        np.fft.rfft(frames[:n], axis=1, norm="forward", out=out)
+        np.square(spectra[:n].view(np.float32), out=squares[:n])
+        yield squares[:n]
+
+
+def _spans(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Iterator[Float32]:
+    """Cut padded sound into the stretches that hold `_CHUNK` frames each, the last one fewer.
+
+    Stretches lie at the same places however the sound is divided into blocks. They are views of
+    the blocks, copied only where they straddle a border.
+
+    Raises:
+        ValueError: the blocks hold no sample.
+    """
+    n_fft, hop_length = config.n_fft, config.hop_length
+    need, step = (_CHUNK - 1) * hop_length + n_fft, _CHUNK * hop_length
+    padding = np.zeros(n_fft // 2, dtype=np.float32)
+    rest, skip, n_samples = padding[:0], 0, -2 * len(padding)
+    for piece in chain([padding], blocks, [padding]):
+        block = _mono(piece)
+        n_samples += len(block)
+        at = min(skip, len(block))
+        skip -= at
+        while len(rest):
+            span = np.concatenate([rest, block[at : at + need - len(rest)]])
+            if len(span) < need:
+                rest, at = span, len(block)
+                break
+            yield span
+            at += max(0, step - len(rest))
+            rest = rest[step:]
+        while at + need <= len(block):
+            yield block[at : at + need]
+            at += step
+        if at < len(block):
+            rest = block[at:].copy()
+        else:
+            skip += at - len(block)
+    if n_samples <= 0:
+        raise ValueError("there are no samples to analyse")
+    if len(rest) >= n_fft:
+        yield rest

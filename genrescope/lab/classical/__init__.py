@@ -1,1 +1,0 @@
-"""Classifiers without a net, and the vectors they learn from."""

@@ -1,0 +1,238 @@
+"""What runs of a recipe say of clips they did not learn: the figures on a bundle's card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrescope.data.fold import track_of
+from genrescope.data.splits import SPLITS
+from genrescope.data.store import FeatureStore
+from genrescope.data.track import Track
+from genrescope.errors import GenrescopeError
+from genrescope.lab.export.conformal import artist_folds, measure_grouped
+from genrescope.lab.metrics import by_track, calibration_error, fit_temperature, score
+from genrescope.lab.stores import check_front_end
+from genrescope.lab.training.examples import Examples, examples
+from genrescope.lab.training.judge import mean_probs, predict_windows
+from genrescope.lab.training.lineage import ancestry
+from genrescope.lab.training.run import Run
+from genrescope.model.bundle import DOUBTS
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Held-out clips and what runs of the same recipe say of them.
+
+    Attributes:
+        protocol: of the split they were held out by.
+        part: the part of it.
+        members: IDs (n,).
+        labels: int64 (n,).
+        logits: of each member's windows, (n_windows, n_classes).
+        commands: that trained the runs and those they learned from.
+        date: of the last of them.
+    """
+
+    protocol: str
+    part: str
+    members: tuple[str, ...]
+    labels: NDArray[np.int64]
+    logits: list[NDArray[np.float32]]
+    commands: tuple[str, ...]
+    date: str
+
+
+def run_examples(
+    run: Run, store: FeatureStore, members: Sequence[str], *, window_s: float | None = None
+) -> Examples:
+    """Members of a store, prepared as the run's net is used to, and to be judged as a bundle does.
+
+    Args:
+        window_s: of the windows to judge by; as in training by default.
+
+    Raises:
+        GenrescopeError: the store was made by another front end than the run's.
+    """
+    remedy = f"Name the store that it was trained on, see {run.path}."
+    check_front_end(store, run.features, remedy=remedy)
+    return examples(
+        store,
+        members,
+        n_frames=run.judged_by(window_s),
+        starts=run.config["starts"],
+        labels=run.labels,
+        stretched=True,
+    )
+
+
+def held_out(run: Run, parts: Sequence[str] = ("test", "valid")) -> tuple[str, tuple[str, ...]]:
+    """The first of these parts that a run has, and its members.
+
+    Raises:
+        GenrescopeError: it has none of them.
+    """
+    members = run.fold.parts()
+    for part in parts:
+        if members[part]:
+            return part, members[part]
+    raise GenrescopeError(
+        f"{run.path}: held nothing out, so it is no evidence; name runs that did by --evidence."
+    )
+
+
+def gather(
+    runs: Sequence[Run],
+    store: FeatureStore,
+    *,
+    parts: Sequence[str] = ("test", "valid"),
+    last: bool = False,
+    window_s: float | None = None,
+) -> list[Evidence]:
+    """What runs say of the clips they did not learn.
+
+    Folds of one protocol are joined; runs over the same clips are averaged, as the nets of an
+    ensemble are.
+
+    Args:
+        runs: trainings with a held-out part.
+        store: the features they were trained on.
+        parts: of each run the first of these that holds clips.
+        last: judge the last epoch, not the one that the valid part chose.
+        window_s: of the windows to judge by; as in training by default.
+
+    Raises:
+        GenrescopeError: a run that held nothing out.
+    """
+    joined: dict[tuple[str, str], dict[str, list[NDArray[np.float32]]]] = {}
+    sources: dict[tuple[str, str], list[Run]] = {}
+    classes: dict[str, int] = {}
+    for run in runs:
+        part, members = held_out(run, parts)
+        data = run_examples(run, store, members, window_s=window_s)
+        logits = predict_windows(run.net(last=last), data)
+        key = (run.config["split"]["protocol"], part)
+        sources.setdefault(key, []).append(run)
+        there = joined.setdefault(key, {})
+        for member, label, some in zip(data.members, data.labels, logits, strict=True):
+            there.setdefault(member, []).append(some)
+            classes[member] = int(label)
+    return [
+        Evidence(
+            protocol,
+            part,
+            tuple(there),
+            np.array([classes[m] for m in there]),
+            [np.mean(np.stack(some), axis=0) for some in there.values()],
+            tuple(one["command"] for one in ancestry(r.config for r in sources[protocol, part])),
+            max(run.config["date"] for run in sources[protocol, part]),
+        )
+        for (protocol, part), there in joined.items()
+    ]
+
+
+def metric_rows(
+    evidence: Sequence[Evidence], temperature: float, facts: Sequence[Track]
+) -> list[dict[str, Any]]:
+    """One row of a bundle's metrics for each protocol, at track level.
+
+    ``calibration_error`` is that of each artist's tracks by a temperature fitted on other artists',
+    and so are ``set_coverage`` and ``set_size`` of prediction sets by their threshold. Where all
+    tracks are by one artist the sets are left out and the temperature is the bundle's.
+    """
+    rows = []
+    by_id = {track.track_id: track for track in facts}
+    for one in evidence:
+        probs = mean_probs(one.logits, temperature)
+        names, labels, clips = by_track([track_of(m) for m in one.members], one.labels, probs)
+        scores = score(labels, clips)
+        folds, sets = artist_folds([by_id[name] for name in names]), {}
+        error = scores.calibration_error
+        if len(set(folds)) > 1:
+            fold_of = dict(zip(names, folds, strict=True))
+            error = _error_across(one, [fold_of[track_of(m)] for m in one.members])
+            found = measure_grouped(labels, clips, folds)
+            sets = {"set_coverage": round(found.coverage, 3), "set_size": round(found.size, 2)}
+        rows.append(
+            {
+                "protocol": one.protocol,
+                **({"leaky": True} if SPLITS[one.protocol].leaky else {}),
+                "part": one.part,
+                "level": "track",
+                "n": scores.n,
+                "accuracy": scores.accuracy.value,
+                "low": scores.accuracy.low,
+                "high": scores.accuracy.high,
+                "f1": scores.f1.value,
+                "calibration_error": error,
+                **sets,
+                "command": "; ".join(one.commands),
+                "date": one.date,
+            }
+        )
+    return rows
+
+
+def degradation_rows(path: Path, evidence: Sequence[Run]) -> list[dict[str, Any]]:
+    """The rows of a bundle's degradations from what ``evaluate --degrade --json`` printed.
+
+    Args:
+        path: of the file.
+        evidence: the runs whose own bundle was degraded.
+
+    Raises:
+        GenrescopeError: the file is something else, or of other genres or another protocol than
+            the evidence.
+    """
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        rows = [
+            {
+                **{key: row[key] for key in ("name", "n", "sink")},
+                **{key: _share(row[key]) for key in ("drop", "sink_share")},
+                "accuracy": _share(row["accuracy"]["value"]),
+                "low": _share(row["accuracy"]["low"]),
+                "high": _share(row["accuracy"]["high"]),
+                "flagged": {flag: _share(row["flagged"].get(flag, 0.0)) for flag in DOUBTS},
+            }
+            for row in report["degradations"]
+        ]
+        protocol = report["split"]["protocol"]
+        if not rows:
+            raise ValueError("no rows")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise GenrescopeError(f"{path}: not what evaluate --degrade --json prints.") from None
+    protocols = {run.config["split"]["protocol"] for run in evidence}
+    strange = sorted({row["sink"] for row in rows}.difference(*(run.labels for run in evidence)))
+    if strange or protocol not in protocols:
+        raise GenrescopeError(
+            f"{path}: is of {', '.join(strange) or protocol}, and the evidence of "
+            f"{', '.join(evidence[0].labels if strange else sorted(protocols))}."
+        )
+    return rows
+
+
+def _share(value: Any) -> float:
+    number = float(value)
+    if not -1 <= number <= 1:
+        raise ValueError(f"{value} is no share")
+    return number
+
+
+def _error_across(one: Evidence, folds: Sequence[int]) -> float:
+    """Calibration error of clips, each by the temperature that the other folds ask for."""
+    probs = np.empty((len(one.members), one.logits[0].shape[1]))
+    for fold in set(folds):
+        inside = np.array(folds) == fold
+        others = [some for some, held in zip(one.logits, inside, strict=True) if not held]
+        temperature = fit_temperature(others, one.labels[~inside])
+        mine = [some for some, held in zip(one.logits, inside, strict=True) if held]
+        probs[inside] = mean_probs(mine, temperature)
+    _, labels, clips = by_track([track_of(m) for m in one.members], one.labels, probs)
+    return calibration_error(labels, clips)

@@ -1,0 +1,1 @@
+"""How answers stand rooms, noise, codecs and silence."""

@@ -1,0 +1,161 @@
+"""How a classifier's answers stand what `degrade` does to recordings."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrescope.audio.decode import decode
+from genrescope.data.track import Track
+from genrescope.errors import AudioError, GenrescopeError
+from genrescope.lab.metrics import Interval, score
+from genrescope.lab.robustness.degradations import CLEAN, DEGRADATIONS, as_file
+from genrescope.model.bundle import SILENT
+
+Array = NDArray[Any]
+
+
+class Answer(Protocol):
+    """What a classifier says; `genrescope.model.Prediction` is one."""
+
+    @property
+    def clip_probs(self) -> Array:
+        """Float (n_classes,)."""
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Such as ``uncertain``."""
+
+
+@dataclass(frozen=True)
+class Degraded:
+    """How a classifier fares under one degradation.
+
+    Attributes:
+        name: of the degradation, or ``clean``.
+        n: tracks.
+        accuracy: with its 95 % interval over tracks.
+        drop: accuracy on the clean clips less this one.
+        sink: the genre that is named most.
+        sink_share: share of the answers that name it.
+        sink_truth: share of the tracks that are it.
+        flagged: flag -> share of the clips that have it.
+    """
+
+    name: str
+    n: int
+    accuracy: Interval
+    drop: float
+    sink: str
+    sink_share: float
+    sink_truth: float
+    flagged: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested dict of plain values, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What `run_suite` found.
+
+    Attributes:
+        rows: the clean clips first.
+        failed: track ID -> why it was left out of all of them.
+    """
+
+    rows: tuple[Degraded, ...]
+    failed: Mapping[str, str]
+
+
+def run_suite(
+    tracks: Sequence[Track],
+    labels: Sequence[str],
+    classify: Callable[[bytes], Answer],
+    *,
+    names: Iterable[str] = tuple(DEGRADATIONS),
+    seed: int = 0,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Suite:
+    """Degrade recordings and ask a classifier about each: the whole path, from a file's bytes.
+
+    A file that does not decode, or is silent, is left out and named.
+
+    Args:
+        tracks: with paths, of genres in ``labels``.
+        labels: the classes in the order of the classifier's probabilities.
+        classify: answers for a file's bytes.
+        names: which degradations; the clean clips always come first.
+        seed: of the degradations; each draws anew for each track.
+        progress: called with the files done, the files in all, and the degradation.
+
+    Raises:
+        GenrescopeError: no tracks, none that can be judged by, or one of another genre.
+    """
+    order = {label: i for i, label in enumerate(labels)}
+    odd = [track.track_id for track in tracks if track.genre not in order]
+    if odd or not tracks:
+        raise GenrescopeError(f"no genre of the model: {', '.join(odd[:3]) or 'no tracks at all'}.")
+    todo = [CLEAN, *names]
+    answers: dict[str, list[Answer]] = {name: [] for name in todo}
+    heard: list[Track] = []
+    failed: dict[str, str] = {}
+    for i, track in enumerate(tracks):
+        said: list[Answer] = []
+        try:
+            for name, answer in _answers(track, todo, classify, seed):
+                if name == CLEAN and SILENT in answer.flags:
+                    failed[track.track_id] = SILENT
+                    break
+                said.append(answer)
+                if progress is not None:
+                    progress(i * len(todo) + len(said), len(tracks) * len(todo), name)
+        except AudioError as error:
+            failed[track.track_id] = error.reason
+        if len(said) == len(todo):  # all of them or none: the rows are of the same tracks
+            heard.append(track)
+            for name, answer in zip(todo, said, strict=True):
+                answers[name].append(answer)
+    if not heard:
+        raise GenrescopeError(f"no clip could be judged by: {next(iter(failed.values()))}.")
+    truth = np.array([order[track.genre] for track in heard])
+    clean = _row(CLEAN, truth, answers[CLEAN], labels, 0.0)
+    rest = [_row(name, truth, answers[name], labels, clean.accuracy.value) for name in todo[1:]]
+    return Suite((clean, *rest), failed)
+
+
+def _answers(
+    track: Track, names: Iterable[str], classify: Callable[[bytes], Answer], seed: int
+) -> Iterator[tuple[str, Answer]]:
+    wave = decode(str(track.path), sr=None)
+    for name in names:
+        rng = np.random.default_rng(
+            [seed, *(zlib.crc32(s.encode()) for s in (name, track.track_id))]
+        )
+        yield name, classify(as_file(name, wave.samples, wave.sr, rng))
+
+
+def _row(
+    name: str, truth: Array, answers: Sequence[Answer], labels: Sequence[str], clean: float
+) -> Degraded:
+    probs = np.stack([answer.clip_probs for answer in answers]).astype(float)
+    accuracy = score(truth, probs / probs.sum(axis=1, keepdims=True)).accuracy
+    named = np.bincount(probs.argmax(axis=1), minlength=len(labels))
+    sink = int(named.argmax())
+    flags = sorted({flag for answer in answers for flag in answer.flags})
+    return Degraded(
+        name=name,
+        n=len(truth),
+        accuracy=accuracy,
+        drop=0.0 if name == CLEAN else clean - accuracy.value,
+        sink=labels[sink],
+        sink_share=float(named[sink] / len(truth)),
+        sink_truth=float((truth == sink).mean()),
+        flagged={f: float(np.mean([f in answer.flags for answer in answers])) for f in flags},
+    )

@@ -1,0 +1,1 @@
+"""A more beautiful version of a recording: cleaning and loudness."""

@@ -1,1 +1,0 @@
-"""Sound in, numbers out: decoding, features, windows, polishing."""

@@ -1,0 +1,35 @@
+"""What the machine, or the container, gives this process."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_CGROUPS = Path("/sys/fs/cgroup")
+
+
+def n_cores() -> int:
+    """Processor cores that this process may use, at least 1.
+
+    The cores it may be scheduled on, or fewer where a container has a quota of processor time.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    quota = _cpu_quota(_CGROUPS)
+    return cores if quota is None else max(1, min(cores, round(quota)))
+
+
+def _cpu_quota(root: Path) -> float | None:
+    """Cores' worth of time that control groups (version 2, or 1) allow; None without a limit."""
+    try:
+        if (limits := root / "cpu.max").exists():
+            quota, period = limits.read_text().split()
+        else:
+            quota = (root / "cpu" / "cpu.cfs_quota_us").read_text()
+            period = (root / "cpu" / "cpu.cfs_period_us").read_text()
+        share = float(quota) / float(period)
+    except (OSError, ValueError, ZeroDivisionError):  # "max" stands for no limit
+        return None
+    return share if share > 0 else None
