@@ -26,11 +26,11 @@ _PARTS = ("train", "valid", "test")
 
 def evaluate(
     data: Annotated[
-        Path,
+        list[Path],
         typer.Option(
             metavar="DATA",
             help="A feature store, or music with one sub-folder for each genre, which goes "
-            "through the whole path from the file on.",
+            "through the whole path from the file on. Several stores are judged together.",
         ),
     ],
     bundle: Annotated[
@@ -54,8 +54,8 @@ def evaluate(
     split: Annotated[
         str | None,
         typer.Option(
-            help="windows (leaky), tracks, artists, fault-filtered, or all; fault-filtered for "
-            "GTZAN and all for other music if absent.",
+            help="windows (leaky), tracks, artists, world, fault-filtered, or all; fault-filtered "
+            "for GTZAN and all for other music if absent.",
             show_default=False,
             callback=known_split,
         ),
@@ -147,14 +147,17 @@ class _Source:
         return predictor(model, audio_features(model.config))
 
 
-def _open(data: Path) -> _Source:
+def _open(data: list[Path]) -> _Source:
     from genrescope.data.folder import read_any
+    from genrescope.data.joined import join
     from genrescope.data.store import FeatureStore, is_store
 
-    if is_store(data):
-        store = FeatureStore.load(data)
+    if all(map(is_store, data)):
+        store = join([FeatureStore.load(path) for path in data])
         return _Source(store.dataset, store)
-    return _Source(read_any(data), None)
+    if len(data) > 1:
+        raise typer.BadParameter("several --data are judged together if all are feature stores")
+    return _Source(read_any(data[0]), None)
 
 
 def _of_bundle(

@@ -14,7 +14,12 @@ def export(
     runs: Annotated[
         list[Path], typer.Argument(help="Folders written by train; several become an ensemble.")
     ],
-    data: Annotated[Path, typer.Option(help="The feature store the runs were trained on.")],
+    data: Annotated[
+        list[Path],
+        typer.Option(
+            help="The feature store the runs were trained on; given as often as they had several."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the bundle.")],
     evidence: Annotated[
         list[Path] | None,
@@ -44,6 +49,7 @@ def export(
     licence: Annotated[str, typer.Option(help="Its licence.")] = "Apache-2.0",
 ) -> None:
     """Write a bundle from one or more finished trainings."""
+    from genrescope.data.joined import join
     from genrescope.data.store import FeatureStore
     from genrescope.lab.export.bundle import ship
     from genrescope.lab.export.evidence import degradation_rows
@@ -56,7 +62,7 @@ def export(
     rows = degradation_rows(degradations, proof or trained) if degradations else ()
     bundle = ship(
         trained,
-        FeatureStore.load(data),
+        join([FeatureStore.load(path) for path in data]),
         out,
         name=name,
         licence=licence,

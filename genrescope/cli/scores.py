@@ -100,14 +100,18 @@ def about(tasks: list[Task]) -> dict[str, Any]:
     }
 
 
-def print_json(found: Evaluation, tasks: list[Task], heard: list[Seen | None], data: Path) -> None:
+def print_json(
+    found: Evaluation, tasks: list[Task], heard: list[Seen | None], data: list[Path]
+) -> None:
     """One object with all figures, and the tracks, repeats and artists that were heard before."""
+    from genrescope.data.joined import BETWEEN
+
     known = [one for one in heard if one is not None]
     merged = {
         key: sorted({name for one in known for name in getattr(one, key)})
         for key in ("tracks", "repeats", "artists", "untold")
     }
-    report = about(tasks) | {"data": str(data)} | found.to_dict()
+    report = about(tasks) | {"data": BETWEEN.join(map(str, data))} | found.to_dict()
     report["seen"] = merged if len(known) == len(heard) else None
     typer.echo(json.dumps(report))
 

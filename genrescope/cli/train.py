@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 def train(
     data: Annotated[
-        Path,
+        list[Path],
         typer.Option(
-            metavar="DATA", help="A feature store, or music with one sub-folder for each genre."
+            metavar="DATA",
+            help="A feature store, or music with one sub-folder for each genre. Given several "
+            "times, all of it is learned together, and no split parts an artist of two of them.",
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="The run's folder, made here.")],
@@ -44,8 +46,8 @@ def train(
     split: Annotated[
         str | None,
         typer.Option(
-            help="windows (leaky), tracks, artists, fault-filtered, or all to hold nothing back. "
-            "If absent: fault-filtered for GTZAN, tracks for other music.",
+            help="windows (leaky), tracks, artists, world, fault-filtered, or all to hold nothing "
+            "back. If absent: fault-filtered for GTZAN, tracks for other music.",
             show_default=False,
             callback=known_split,
         ),
@@ -87,11 +89,13 @@ def train(
     folder holds its configuration, split, figures of each epoch and best weights; `genrescope
     export` makes a bundle of it.
     """
+    from genrescope.data.joined import join
     from genrescope.lab.training.begin import begin
     from genrescope.lab.training.run import Run
 
     how = _recipe(recipe, net=net, kind=kind, epochs=epochs)
-    store, kept = open_store(data, kind, out)
+    opened = [open_store(path, kind, out) for path in data]
+    store = join([store for store, _ in opened])
     plan = _split(store, split, split_seed)
     if no_valid:
         plan = replace(plan, folds=tuple(one.without_valid() for one in plan.folds))
@@ -124,8 +128,9 @@ def train(
         )
     best = training.history[training.best]
     typer.echo(f"{out}: {_figures(best, how.epochs)}, the epoch that is kept")
-    if kept is not None:
-        typer.echo(f"{kept}: the features, for `genrescope evaluate` and `export`")
+    for _, kept in opened:
+        if kept is not None:
+            typer.echo(f"{kept}: the features, for `genrescope evaluate` and `export`")
 
 
 def open_store(data: Path, kind: str, out: Path) -> tuple[FeatureStore, Path | None]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from genrescope.audio.decode import AUDIO_SUFFIXES
 from genrescope.audio.formats import audio_files
 from genrescope.data import gtzan
+from genrescope.data.facts import is_certain
 from genrescope.data.track import Dataset, Track
 from genrescope.errors import DatasetError
 from genrescope.files import printable
@@ -22,8 +23,9 @@ def read(folder: str | Path) -> Dataset:
 
     A track's ID is its path within the folder, such as ``rock/live/song.mp3``, in which bytes that
     are no text are spelt out. An ``artists.csv`` in the folder, with the columns ``track`` and
-    ``artist`` and, if wanted, ``title``, names the artists, without which no split can keep them
-    apart. ``track`` is the ID, with or without the file's suffix.
+    ``artist`` and, if wanted, ``title`` and ``certain``, names the artists, without which no split
+    can keep them apart. ``track`` is the ID, with or without the file's suffix; ``certain`` is
+    ``no`` where the genre is doubtful.
 
     Raises:
         DatasetError: no such folder, fewer than two genres, or a faulty ``artists.csv``.
@@ -128,6 +130,7 @@ def _name_artists(tracks: list[Track], path: Path) -> list[Track]:
                     tracks[at],
                     artist=(row["artist"] or "").strip() or None,
                     title=(row.get("title") or "").strip() or None,
+                    certain=is_certain(row.get("certain"), where=where),
                 )
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{path}: cannot be read as CSV in UTF-8 ({error}).") from error

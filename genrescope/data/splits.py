@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -127,7 +127,7 @@ def make_split(protocol: str, tracks: Iterable[Track], *, seed: int = 0, n_folds
     """Split tracks by a protocol named in `SPLITS`; the order of the tracks does not matter.
 
     Args:
-        protocol: ``windows``, ``tracks``, ``artists`` or ``fault-filtered``.
+        protocol: a name in `SPLITS`.
         tracks: the data set, e.g. `FeatureStore.facts`.
         seed: of every random step; ``fault-filtered`` has none.
         n_folds: int > 1, ignored by ``fault-filtered``, which has one.
@@ -226,17 +226,56 @@ def _k_fold(
     return Split(protocol, seed, folds, absent=_absent(tracks))
 
 
+def _world(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
+    """Joint folds over all sets: what is tested is GTZAN, and elsewhere what is labelled surely."""
+    if all(track.track_id in gtzan.by_id() for track in tracks):
+        raise DatasetError(
+            "world: these tracks are all of GTZAN; name a store of other music as well, by one "
+            "more --data."
+        )
+    doubtful = {track.track_id for track in tracks if not track.certain}
+    # Sets differ in what they call a genre, so each gives its share to every fold.
+    strata = [
+        f"{track.genre}, {track.track_id in gtzan.by_id()}, {track.certain}" for track in tracks
+    ]
+    members = [track.track_id for track in tracks]
+    rng = np.random.default_rng(seed)
+    folds = tuple(
+        replace(fold, test=tuple(t for t in fold.test if t not in doubtful))
+        for fold in _folds(members, strata, artist_groups(tracks), n_folds, rng)
+    )
+    return Split("world", seed, folds)
+
+
 def _fault_filtered(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
+    """The published lists; other music beside GTZAN is learned, but of the artists judged by."""
     part_of = gtzan.fault_filtered()
-    here = [track.track_id for track in tracks]
-    if not gtzan.is_gtzan(here):
-        stranger = next(t for t in here if t not in part_of)
-        raise DatasetError(f"fault-filtered is a split of GTZAN, and {stranger} is no GTZAN track.")
-    fold = Fold(*(tuple(t for t in here if part_of[t] == part) for part in PARTS))
+    here = [track.track_id for track in tracks if track.track_id in part_of]
+    others = [track for track in tracks if track.track_id not in part_of]
+    if not here:
+        raise DatasetError(
+            f"fault-filtered is a split of GTZAN, and {others[0].track_id} is no GTZAN track."
+        )
+    judged = [track for track in gtzan.tracks() if part_of[track.track_id] in ("valid", "test")]
+    close = _sharing_an_artist(others, judged)
+    learned = tuple(track.track_id for track in others if track.track_id not in close)
+    parts = {part: tuple(t for t in here if part_of[t] == part) for part in PARTS}
+    fold = Fold(parts["train"] + learned, parts["valid"], parts["test"])
     reason = "excluded from the fault-filtered lists (repeat, distortion or shared artist)"
     excluded = {t: reason for t in here if part_of[t] == "excluded"}
-    absent = tuple(t for t in _absent(tracks) if part_of[t] != "excluded")
+    excluded |= dict.fromkeys(close, "by an artist whom the lists keep for valid or test")
+    absent = tuple(t for t in gtzan.by_id() if t not in set(here) and part_of[t] != "excluded")
     return Split("fault-filtered", seed, (fold,), excluded=excluded, absent=absent)
+
+
+def _sharing_an_artist(tracks: Sequence[Track], others: Sequence[Track]) -> list[str]:
+    """IDs of those tracks that may be by an artist of ``others``."""
+    found = []
+    both = [*tracks, *others]
+    for group in artist_groups(both):
+        if any(i >= len(tracks) for i in group):
+            found += [both[i].track_id for i in group if i < len(tracks)]
+    return found
 
 
 SPLITS: dict[str, Protocol] = {
@@ -252,6 +291,11 @@ SPLITS: dict[str, Protocol] = {
     ),
     "artists": Protocol(
         _artists, "stratified k-fold, no artist on two sides", together=artist_groups
+    ),
+    "world": Protocol(
+        _world,
+        "joint folds over GTZAN and other music, no artist on two sides; sure labels are judged by",
+        together=artist_groups,
     ),
     "fault-filtered": Protocol(
         _fault_filtered,

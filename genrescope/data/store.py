@@ -3,7 +3,8 @@
 Two layouts are read:
 
 - one ``.npz`` file with the arrays ``track`` (n,) str, ``genre`` (n,) str and ``mel``
-  (n, 128, n_frames) uint8, made at ``STORE_CONFIG``;
+  (n, 128, n_frames) uint8, made at ``STORE_CONFIG``; artists and titles of music that is not
+  GTZAN come from the tables beside it (`genrescope.data.facts`);
 - the folder which `genrescope.data.build` writes, opened as a memory map, for sets of any size
   and clips of any length.
 """
@@ -24,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.data import gtzan
+from genrescope.data.facts import facts_beside
 from genrescope.data.track import Dataset, Track, mark_repeats
 from genrescope.errors import DatasetError
 from genrescope.features.config import STORE_CONFIG, FeatureConfig
@@ -150,9 +152,10 @@ def _load_npz(path: Path) -> FeatureStore:
     if len(set(ids)) < len(ids):
         raise DatasetError(f"{path}: a track is in it twice.")
     known = gtzan.by_id() if gtzan.is_gtzan(ids) else {}
+    told = known or facts_beside(path, ids)
     duration = mel.shape[2] / STORE_CONFIG.frame_rate
     facts = tuple(
-        replace(known.get(t, Track(t, str(g))), genre=str(g), duration=duration)
+        replace(told.get(t, Track(t, str(g))), genre=str(g), duration=duration)
         for t, g in zip(ids, genre, strict=True)
     )
     absent = {t: "not in this file" for t in known if t not in set(ids)}
@@ -199,6 +202,7 @@ def track_to_dict(track: Track) -> dict[str, Any]:
         "checksum": track.checksum,
         "duration": track.duration,
         "faults": list(track.faults),
+        "certain": track.certain,
     }
 
 
@@ -213,4 +217,5 @@ def track_from_dict(row: dict[str, Any]) -> Track:
         checksum=row["checksum"],
         duration=row["duration"],
         faults=tuple(row["faults"]),
+        certain=row.get("certain", True),  # earlier versions did not ask
     )

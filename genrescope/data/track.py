@@ -30,6 +30,8 @@ class Track:
         checksum: SHA-256 of the audio file in hex, None where it was not read.
         duration: length of the audio in seconds.
         faults: known faults, e.g. ``undecodable`` or ``repeat:jazz.00051``.
+        certain: whether the genre comes from a source to trust; a doubtful one may be learned from
+            with less weight, and nothing is judged by it under the protocol ``world``.
     """
 
     track_id: str
@@ -40,6 +42,7 @@ class Track:
     checksum: str | None = None
     duration: float | None = None
     faults: tuple[str, ...] = ()
+    certain: bool = True
 
     @property
     def repeats(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from lab_makers import music_folder
 from typer.testing import CliRunner, Result
@@ -57,6 +58,37 @@ def test_a_store_is_learned_and_the_run_read_back(work: Path, tmp_path: Path) ->
     assert kept.config["split"]["protocol"] == "tracks"
     with (out / "metrics.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 3
+
+
+def test_several_sets_are_learned_and_judged_together(work: Path, tmp_path: Path) -> None:
+    """Bands and hums: other genres, but artists of the same names, whom no split may part."""
+    folder = tmp_path / "other"
+    hums = FeatureStore.load(work / "store")
+    mel = np.random.default_rng(0).integers(0, 256, (12, 128, 40), dtype=np.uint8)
+    folder.mkdir()
+    np.savez(folder / "mel.npz", track=[f"w{i}" for i in range(12)], genre=["waltz"] * 12, mel=mel)
+    rows = [f"w{i},waltz,{'polka 1' if i == 0 else f'waltz {i // 2}'}" for i in range(12)]
+    (folder / "tracks.csv").write_text("\n".join(["track,genre,artist", *rows]) + "\n")
+    both = ("--data", work / "store", "--data", folder / "mel.npz")
+    out = tmp_path / "run"
+    result = run(*both, "--split", "artists", "--recipe", work / "recipe.toml", "--out", out)
+    assert result.exit_code == 0, result.output
+    kept = Run.load(out)
+    assert kept.labels == ("fado", "polka", "tango", "waltz")
+    assert kept.config["data"] == f"{work.name}/store + other/mel.npz"
+    (shared,) = [
+        part for part, members in kept.fold.parts().items() if any(m == "w0" for m in members)
+    ]
+    polka = {t.track_id for t in hums.facts if t.artist == "polka 1"}
+    assert polka
+    assert polka <= set(kept.fold.parts()[shared])
+    judged = CliRunner().invoke(
+        app, ["evaluate", *map(str, both), "--run", str(out), "--json"], catch_exceptions=False
+    )
+    assert judged.exit_code == 0, judged.output
+    report = json.loads(judged.stdout)
+    assert report["data"] == f"{work / 'store'} + {folder / 'mel.npz'}"
+    assert {row["track"] for row in report["tracks"]} == set(kept.fold.test)
 
 
 def test_a_stopped_run_says_how_to_go_on_and_does(

@@ -95,6 +95,18 @@ def test_a_name_that_is_no_text_is_spelt_out(music: Path) -> None:
     assert track.track_id.encode()
 
 
+def test_a_doubtful_genre_is_marked_by_a_file(music: Path) -> None:
+    path = music / "artists.csv"
+    path.write_text(
+        "track,artist,certain\nfado/live/two,Ana,no\npolka/one.wav,Ana,\n", encoding="utf-8"
+    )
+    doubtful = [track.track_id for track in folder.read(music).tracks if not track.certain]
+    assert doubtful == ["fado/live/two.FLAC"]
+    path.write_text("track,artist,certain\npolka/one.wav,Ana,maybe\n", encoding="utf-8")
+    with pytest.raises(DatasetError, match=r"line 2: certain is 'maybe'; write yes or no"):
+        folder.read(music)
+
+
 def test_artists_are_named_by_a_file(music: Path) -> None:
     (music / "artists.csv").write_text(
         "\ufefftrack,artist,title\nfado/one,Amália,Ay\npolka/one.wav,Frank,\n", encoding="utf-8"

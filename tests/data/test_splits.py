@@ -161,9 +161,55 @@ def test_fault_filtered_of_a_part_says_what_is_absent(gtzan_dir: Path) -> None:
     assert len(split.excluded) == 54
 
 
-def test_fault_filtered_is_of_gtzan_alone() -> None:
+def test_fault_filtered_needs_gtzan() -> None:
     with pytest.raises(DatasetError, match="rock/mine is no GTZAN track"):
-        make_split("fault-filtered", [Track("rock/mine", "rock"), *gtzan.tracks()])
+        make_split("fault-filtered", [Track("rock/mine", "rock")])
+
+
+def test_music_beside_gtzan_is_learned_but_of_the_artists_judged_by() -> None:
+    judged = next(t for t in gtzan.tracks() if t.track_id == "blues.00000")
+    assert gtzan.fault_filtered()[judged.track_id] == "valid"
+    assert judged.artist
+    others = [
+        Track("rock/mine", "rock", "Nobody Else"),
+        Track("blues/hers", "blues", judged.artist.upper()),
+    ]
+    split = make_split("fault-filtered", [*others, *gtzan.tracks()])
+    (fold,) = split.folds
+    assert "rock/mine" in fold.train
+    assert [len(part) for part in fold.parts().values()] == [444, 197, 290]
+    assert "blues/hers" in split.excluded
+    assert len(split.excluded) == 71
+
+
+def two_sets() -> list[Track]:
+    """GTZAN, and other music of its genres, of which every third label is doubtful."""
+    others = [
+        Track(f"{genre}/{i}", genre, f"{genre} artist {i // 2}", certain=i % 3 > 0)
+        for genre in gtzan.GENRES
+        for i in range(30)
+    ]
+    shared = next(t.artist for t in gtzan.tracks() if t.track_id == "rock.00016")
+    return [*gtzan.tracks(), *others, Track("rock/shared", "rock", shared)]
+
+
+def test_world_judges_sure_labels_and_keeps_artists_of_both_sets_apart() -> None:
+    tracks = two_sets()
+    known = {track.track_id: track for track in tracks}
+    split = make_split("world", tracks)
+    split.check(tracks)
+    judged = [member for fold in split.folds for member in fold.test]
+    assert sorted(judged) == sorted(t.track_id for t in tracks if t.certain)
+    for fold in split.folds:
+        assert {known[t].genre for t in fold.test if "/" in t} == set(gtzan.GENRES)
+        assert any(not known[t].certain for t in fold.train)
+        sides = ["rock/shared" in part for part in fold.parts().values()]
+        assert sides == ["rock.00016" in part for part in fold.parts().values()]
+
+
+def test_world_is_of_more_than_gtzan() -> None:
+    with pytest.raises(DatasetError, match="all of GTZAN; name a store of other music"):
+        make_split("world", gtzan.tracks())
 
 
 def test_no_such_split() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import numpy as np
 import torch
 
 import genrescope
-from genrescope.data.fold import Fold, check_learnable
+from genrescope.data.fold import Fold, check_learnable, track_of
+from genrescope.data.joined import title_of
 from genrescope.data.splits import Split
 from genrescope.data.store import FeatureStore
 from genrescope.errors import DatasetError, GenrescopeError
@@ -22,7 +24,7 @@ from genrescope.lab.nets.resbigru import ResBiGRU
 from genrescope.lab.nets.resnet import ResNet18, load_image_weights
 from genrescope.lab.provenance import commit, today
 from genrescope.lab.training.background import background
-from genrescope.lab.training.examples import Examples, examples
+from genrescope.lab.training.examples import Examples, draw_shares, examples
 from genrescope.lab.training.judge import device, has_bf16
 from genrescope.lab.training.lineage import record
 from genrescope.lab.training.recipe import Recipe
@@ -116,10 +118,20 @@ def begin(
     # After what may refuse, so that nothing is left behind, and before what takes its time.
     if not begun:
         _start_run(out, config)
+    learned = load(part.train)
+    if recipe.balance > 0 or recipe.doubtful < 1:
+        certain = {track.track_id: track.certain for track in store.facts}
+        shares = draw_shares(
+            learned.labels,
+            np.array([certain[track_of(member)] for member in learned.members]),
+            balance=recipe.balance,
+            doubtful=recipe.doubtful,
+        )
+        learned = replace(learned, shares=shares)
     training = Training(
         net,
         recipe,
-        load(part.train),
+        learned,
         load(part.valid) if part.valid else None,
         n_classes=len(store.genres),
         out=out,
@@ -215,7 +227,7 @@ def _config(
     return {
         "command": command,
         "date": today(),
-        "data": Path(store.name).name,
+        "data": title_of(store),
         "labels": list(store.genres),
         "features": store.config.to_dict(),
         "split": {"protocol": split.protocol, "seed": split.seed, "fold": fold},

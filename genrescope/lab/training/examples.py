@@ -30,6 +30,7 @@ class Examples:
         n_frames: length of an excerpt.
         stretched: whether windows are stretched to fill a clip, as those of a bundle are; else all
             have ``n_frames``, and a last one may overlap.
+        shares: how often each member is drawn for training, (n,) summing to 1; None: all alike.
     """
 
     members: tuple[str, ...]
@@ -37,6 +38,7 @@ class Examples:
     labels: NDArray[np.int64]
     n_frames: int
     stretched: bool = False
+    shares: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.members)
@@ -46,11 +48,16 @@ class Examples:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """One epoch in random order: x float32 (batch, n_bins, source_frames), y int64.
 
+        Each member is drawn ``excerpts`` times, or so often on average as its share has it.
         A member shorter than ``source_frames`` is repeated; a last batch of one, which
         batch normalisation cannot take, is left out.
         """
-        order = torch.arange(len(self)).repeat(excerpts)
-        order = order[torch.randperm(len(order), generator=rng)]
+        if self.shares is None:
+            order = torch.arange(len(self)).repeat(excerpts)
+            order = order[torch.randperm(len(order), generator=rng)]
+        else:
+            shares = torch.from_numpy(self.shares)
+            order = torch.multinomial(shares, len(self) * excerpts, True, generator=rng)
         labels = torch.from_numpy(self.labels)
         for chosen in torch.split(order, batch_size):
             if len(chosen) < 2:
@@ -85,6 +92,29 @@ def _excerpt(clip: Tensor, length: int, draw: float) -> Tensor:
         room = 0
     start = int(draw * (room + 1))
     return clip[:, start : start + length]
+
+
+def draw_shares(
+    labels: NDArray[np.int64], certain: NDArray[np.bool_], *, balance: float, doubtful: float
+) -> NDArray[np.float64]:
+    """How often clips are drawn for training, see `Recipe`.
+
+    Args:
+        labels: class of each clip, (n,).
+        certain: whether it is to be trusted, (n,).
+        balance: from all clips alike, 0, to all classes alike, 1.
+        doubtful: weight of a clip whose class is not.
+
+    Returns:
+        (n,), summing to 1.
+    """
+    weights = np.where(certain, 1.0, doubtful)
+    of_class = np.bincount(labels, weights)
+    # A class of doubtful clips alone, that are not to be drawn, has nothing to share.
+    of_class[of_class == 0] = 1.0
+    weights = weights * of_class[labels] ** -balance
+    shares: NDArray[np.float64] = weights / weights.sum()
+    return shares
 
 
 def examples(

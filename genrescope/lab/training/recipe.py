@@ -26,6 +26,8 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "ema": (0, 0.999999),
     "judge_every": (1, math.inf),
     "patience": (0, math.inf),
+    "balance": (0, 1),
+    "doubtful": (0, 1),
 }
 
 
@@ -49,6 +51,9 @@ class Recipe:
         ema: decay a step of the averaged weights that are kept; 0 keeps the last ones.
         judge_every: epochs from one validation to the next; the last is always validated.
         patience: validations without a better loss before stopping; 0 never stops.
+        balance: 0 draws every clip as often as any other, 1 every genre; between them a genre's
+            share goes with its number of clips to the power of 1 - balance.
+        doubtful: how often a clip of doubtful genre is drawn, beside a certain one.
         augment: how excerpts are disturbed.
 
     Raises:
@@ -69,6 +74,8 @@ class Recipe:
     ema: float = 0.999
     judge_every: int = 1
     patience: int = 0
+    balance: float = 0.0
+    doubtful: float = 1.0
     augment: Augment = field(default_factory=Augment)
 
     def __post_init__(self) -> None:

@@ -22,7 +22,7 @@ from genrescope.files import exclusive_lock
 from genrescope.lab.nets.resnet import ResNet18
 from genrescope.lab.training.background import background
 from genrescope.lab.training.begin import all_tracks, begin
-from genrescope.lab.training.examples import Examples, examples
+from genrescope.lab.training.examples import Examples, draw_shares, examples
 from genrescope.lab.training.judge import predict_windows
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run, make_net
@@ -282,6 +282,48 @@ def test_a_wrong_recipe_says_what_is_wrong(tmp_path: Path, text: str, message: s
     path.write_text(text)
     with pytest.raises(GenrescopeError, match=message):
         Recipe.load(path)
+
+
+def test_genres_are_balanced_and_doubtful_clips_drawn_less() -> None:
+    labels = np.array([0] * 8 + [1] * 2)
+    certain = np.array([False] * 4 + [True] * 6)
+
+    def drawn(balance: float, doubtful: float) -> list[float]:
+        shares = draw_shares(labels, certain, balance=balance, doubtful=doubtful)
+        assert shares.sum() == pytest.approx(1)
+        return [float(shares[labels == label].sum()) for label in (0, 1)]
+
+    assert drawn(0, 1) == pytest.approx([0.8, 0.2])
+    assert drawn(1, 1) == pytest.approx([0.5, 0.5])
+    assert drawn(0.5, 1) == pytest.approx([2 / 3, 1 / 3])  # roots of 8 and 2
+    assert drawn(1, 0.5) == pytest.approx([0.5, 0.5])
+    shares = draw_shares(labels, certain, balance=0, doubtful=0.5)
+    assert shares[4] == pytest.approx(2 * shares[0])
+    # A class of doubtful clips alone, which are not to be drawn, is no division by zero.
+    assert draw_shares(labels, labels == 0, balance=1, doubtful=0)[8:].tolist() == [0, 0]
+
+
+def test_a_training_draws_clips_by_their_shares(store: FeatureStore, tmp_path: Path) -> None:
+    doubtful = {track.track_id for track in store.facts[:18]}
+    facts = tuple(replace(t, certain=t.track_id not in doubtful) for t in store.facts)
+    recipe = replace(RECIPE, doubtful=0.0, epochs=1)
+    training = _training(replace(store, facts=facts), tmp_path / "run", recipe)
+    examples = training.train
+    learned = np.array([member not in doubtful for member in examples.members])
+    assert examples.shares is not None
+    assert (examples.shares > 0).tolist() == learned.tolist()
+    seen = torch.cat(
+        [
+            x[:, :, 0]
+            for x, _ in examples.batches(
+                excerpts=4, batch_size=16, source_frames=60, rng=torch.Generator().manual_seed(0)
+            )
+        ]
+    )
+    beginnings = torch.stack([clip[:, 0].float() for clip in examples.clips])
+    which = torch.cdist(seen, beginnings).argmin(1)
+    assert learned[which].all()
+    training.run()
 
 
 def test_a_recipe_goes_through_a_dict_unchanged() -> None:
