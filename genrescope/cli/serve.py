@@ -51,17 +51,21 @@ def serve(
     """
     import uvicorn
 
+    from genrescope.system import n_cores
     from genrescope.web.app import create_app
-    from genrescope.web.gate import LOCAL_HOSTS
+    from genrescope.web.limits import Limits
+    from genrescope.web.middleware.hosts import LOCAL_HOSTS
 
     names = allowed_host or ([] if _is_local(host) else ["*"])
     with _listening(host, port) as listener:
         app = create_app(
             bundle=bundle,
-            max_upload_mb=max_upload_mb,
-            max_audio_minutes=max_audio_minutes,
+            limits=Limits(
+                upload_bytes=int(max_upload_mb * 2**20),
+                audio_s=max_audio_minutes * 60,
+                workers=workers or n_cores(),
+            ),
             allowed_hosts=[*LOCAL_HOSTS, *names],
-            workers=workers,
         )
         port = listener.getsockname()[1]
         typer.echo(f"Genrescope: http://{_shown(host)}:{port}  (Ctrl-C stops it)")

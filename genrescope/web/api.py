@@ -15,8 +15,6 @@ from genrescope.web import problems, schemas, uploads
 from genrescope.web.problems import ProblemError
 from genrescope.web.service import Service
 
-_JSON_BODY_BYTES = 256 * 2**10
-
 _MEANING = {
     400: "broken request, or a host name this server does not answer to",
     403: "sent by another site's page",
@@ -143,7 +141,7 @@ def _add_similar(routes: APIRouter, service: Service) -> None:
         if not np.any(embedding):  # silence resembles nothing
             return JSONResponse({"matches": []})
         try:
-            matches = await service.listening.run(lambda: engine.similar(embedding, n))
+            matches = await service.listening.run(lambda _: engine.similar(embedding, n))
         except ValueError as error:
             raise problems.invalid([{"loc": ("embedding",), "msg": str(error)}]) from None
         return JSONResponse({"matches": matches})
@@ -160,8 +158,8 @@ async def _read_json(request: Request, kind: bytes, service: Service) -> schemas
     body = bytearray()
     async for chunk in uploads.paced(request, service.limits):
         body += chunk
-        if len(body) > _JSON_BODY_BYTES:
-            raise problems.too_large(_JSON_BODY_BYTES)
+        if len(body) > service.limits.json_bytes:
+            raise problems.too_large(service.limits.json_bytes)
     try:
         return schemas.SimilarRequest.model_validate_json(bytes(body))
     except ValidationError as error:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 from fastapi import APIRouter, FastAPI, Request
+from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse, Response
 
 from genrescope import __version__
-from genrescope.system import n_cores
 from genrescope.web import api, metrics, pages, problems
 from genrescope.web.engine import Engine
-from genrescope.web.gate import LOCAL_HOSTS, Gate
 from genrescope.web.limits import Limits
+from genrescope.web.middleware.failures import Failures
+from genrescope.web.middleware.headers import SecurityHeaders
+from genrescope.web.middleware.hosts import LOCAL_HOSTS, Hosts
+from genrescope.web.middleware.linger import Linger
+from genrescope.web.middleware.origins import Origins
+from genrescope.web.middleware.record import Record
 from genrescope.web.service import Service
 
 LOOK = ["GET", "HEAD"]
@@ -30,10 +34,8 @@ DESCRIPTION = (
 def create_app(
     *,
     bundle: str | os.PathLike[str] | None = None,
-    max_upload_mb: float = 50,
-    max_audio_minutes: float = 15,
     allowed_hosts: Sequence[str] = LOCAL_HOSTS,
-    workers: int | None = None,
+    allowed_origins: Sequence[str] = (),
     limits: Limits | None = None,
     engine: Engine | None = None,
 ) -> FastAPI:
@@ -41,21 +43,16 @@ def create_app(
 
     Args:
         bundle: folder of the bundle; None for the one that ships with the package.
-        max_upload_mb: the most one upload may weigh, MiB.
-        max_audio_minutes: the most minutes of audio one upload may hold.
         allowed_hosts: host names it answers to, without port; ``*`` any, ``*.example.org`` every
             name below.
-        workers: recordings listened to at once; None for as many as there are cores.
-        limits: the other bounds, workers included; None for the usual ones.
+        allowed_origins: other sites, such as ``https://example.org``, whose pages may use the API.
+        limits: every bound of the server; None for the usual ones.
         engine: what answers; None loads ``bundle``.
 
     Raises:
         BundleError: the bundle is missing or damaged.
     """
-    upload_bytes, audio_s = int(max_upload_mb * 2**20), max_audio_minutes * 60
-    if limits is None:
-        limits = Limits(workers=workers or n_cores()).with_room_for(upload_bytes, audio_s)
-    limits = replace(limits, upload_bytes=upload_bytes, audio_s=audio_s)
+    limits = limits or Limits()
     if engine is None:
         engine = Engine.load(bundle, max_audio_s=limits.audio_s)
     service = Service(engine, limits)
@@ -77,9 +74,16 @@ def create_app(
         redirect_slashes=False,
         lifespan=lifespan,
         separate_input_output_schemas=False,
+        middleware=[  # from the outside in
+            Middleware(Record, metrics=service.metrics),
+            Middleware(SecurityHeaders),
+            Middleware(Linger),
+            Middleware(Failures),
+            Middleware(Hosts, allowed=allowed_hosts),
+            Middleware(Origins, allowed=allowed_origins),
+        ],
     )
     problems.install(app)
-    app.add_middleware(Gate, allowed_hosts=allowed_hosts, metrics=service.metrics)
     app.include_router(api.router(service))
     app.include_router(_page_router(app, service))
     return app

@@ -37,8 +37,9 @@ class Download(Response):
         self._budget = budget
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._budget.lease() as take:
-            take(len(self.body))
+        lease = self._budget.lease()
+        lease.take(len(self.body))
+        try:
             await send(
                 {
                     "type": "http.response.start",
@@ -46,11 +47,12 @@ class Download(Response):
                     "headers": self.raw_headers,
                 }
             )
-            try:
-                async with asyncio.timeout(self._limits.upload_s):
-                    await self._pieces(send)
-            except TimeoutError:
-                raise ClientDisconnect from None
+            async with asyncio.timeout(self._limits.upload_s):
+                await self._pieces(send)
+        except TimeoutError:
+            raise ClientDisconnect from None
+        finally:
+            lease.release()
 
     async def _pieces(self, send: Send) -> None:
         for start in range(0, max(1, len(self.body)), PIECE):

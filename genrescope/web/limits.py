@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+import time
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect
 
 from genrescope.audio.mixing import MAX_STEREO_SR
+from genrescope.system import n_cores
 from genrescope.web import problems
 
 T = TypeVar("T")
@@ -20,44 +22,58 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Limits:
-    """The bounds of one server.
+    """Every bound of one server.
 
     Attributes:
         upload_bytes: the most one recording may weigh.
-        held_bytes: the most all recordings being received or waiting, and all polished ones being
-            sent, may weigh together.
+        held_bytes: the most all recordings being received, waiting or worked on, and all polished
+            ones being sent, may weigh together; None for 400 MiB, or as much as two of the
+            largest uploads or of the longest polished recordings need. With less, one alone
+            would be told that the server is busy, and would be as often as it asks.
         audio_s: the most seconds of audio one recording may hold.
         workers: classifications at once; one or two recordings are polished beside them.
         waiting: how many may wait for each kind of worker before 503.
         work_s: time limit of one classification or polishing, waiting included.
         upload_s: time limit of receiving one upload, and of sending one polished recording.
         idle_s: how long a client may send nothing, or read nothing, in the middle of one.
+        upload_rate: the least bytes a second that an upload must bring, over each `idle_s`.
+        form_bytes: the most bytes of a form beside its file: boundaries, part headers, fields.
+        form_parts: the most parts of a form.
+        json_bytes: the most bytes of a JSON body.
     """
 
     upload_bytes: int = 50 * 2**20
-    held_bytes: int = 400 * 2**20
+    held_bytes: int | None = None
     audio_s: float = 900.0
-    workers: int = 2
+    workers: int = field(default_factory=n_cores)
     waiting: int = 32
     work_s: float = 60.0
     upload_s: float = 300.0
     idle_s: float = 20.0
+    upload_rate: int = 4 * 2**10
+    form_bytes: int = 64 * 2**10
+    form_parts: int = 16
+    json_bytes: int = 256 * 2**10
 
-    def with_room_for(self, upload_bytes: int, audio_s: float) -> Limits:
-        """The same, with room to hold two of the largest uploads or of the longest polished ones.
+    @property
+    def room_bytes(self) -> int:
+        """`held_bytes`, worked out where it is None."""
+        if self.held_bytes is not None:
+            return self.held_bytes
+        wav_bytes = int(self.audio_s * MAX_STEREO_SR * 2 * 2)
+        return max(400 * 2**20, 2 * self.upload_bytes, 2 * wav_bytes)
 
-        Else one alone would be told that the server is busy, and would be as often as it asks.
-        """
-        wav_bytes = int(audio_s * MAX_STEREO_SR * 2 * 2)
-        held = max(self.held_bytes, 2 * upload_bytes, 2 * wav_bytes)
-        return replace(self, held_bytes=held)
+    @property
+    def polishers(self) -> int:
+        """Recordings polished at once: a quarter of an hour takes 2 GB, so never more than two."""
+        return min(2, max(1, self.workers // 2))
 
 
 class Pool:
     """Worker threads with a bounded queue.
 
-    Decoding and the net release the interpreter's lock, so threads use all cores. A thread cannot
-    be stopped from outside: work past its time limit keeps its place until it ends, and is counted.
+    A thread cannot be stopped from outside. So a task is told its deadline, has to end by itself
+    then, and keeps its place, and what it holds, until it has ended.
     """
 
     def __init__(self, name: str, *, workers: int, waiting: int, work_s: float) -> None:
@@ -79,25 +95,44 @@ class Pool:
             raise problems.busy()
 
     async def run(
-        self, task: Callable[[], T], *, gone: Callable[[], Awaitable[None]] | None = None
+        self,
+        task: Callable[[float], T],
+        *,
+        gone: Callable[[], Awaitable[None]] | None = None,
+        ended: Callable[[], None] = lambda: None,
     ) -> T:
         """Runs ``task`` in a worker thread.
 
         Args:
-            task: what to do.
+            task: what to do; takes the time, by `time.monotonic`, at which it has to end.
             gone: ends when nobody waits for the answer any more; work not begun is dropped.
+            ended: called in the event loop, once, when the task has ended or will never begin,
+                which may be long after this returns.
 
         Raises:
             ProblemError: 503 when the queue is full, 504 past the time limit.
             ClientDisconnect: ``gone`` ended first.
         """
         with self._lock:
-            self.check()
+            try:
+                self.check()
+            except BaseException:
+                ended()
+                raise
             self._jobs += 1
+        loop = asyncio.get_running_loop()
+        deadline = time.monotonic() + self._work_s
         # A job given up stays in the executor's queue: what it would have worked on need not.
         to_do = [task]
-        job = self._threads.submit(lambda: to_do.pop()())
-        job.add_done_callback(self._leave)
+        job = self._threads.submit(lambda: to_do.pop()(deadline))
+
+        def leave(_: Future[T]) -> None:
+            with self._lock:
+                self._jobs -= 1
+            with suppress(RuntimeError):  # the loop is closed, and all it held with it
+                loop.call_soon_threadsafe(ended)
+
+        job.add_done_callback(leave)
         answer = asyncio.wrap_future(job)
         leaving = asyncio.ensure_future(gone()) if gone is not None else None
         waited_for: set[asyncio.Future[Any]] = {answer} | ({leaving} if leaving else set())
@@ -117,35 +152,37 @@ class Pool:
             if leaving is not None:
                 leaving.cancel()
 
-    def _leave(self, _: Future[T]) -> None:
-        with self._lock:
-            self._jobs -= 1
-
     def close(self) -> None:
         """Lets what runs finish, drops what waits."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
 
 class Budget:
-    """Bytes of uploads held in memory by all requests together (used by the event loop alone)."""
+    """Bytes held in memory for all requests together (used by the event loop alone)."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.held = 0
 
-    @contextmanager
-    def lease(self) -> Iterator[Callable[[int], None]]:
-        """A function that takes more bytes, or raises ProblemError 503; the exit gives all back."""
-        taken = 0
+    def lease(self) -> Lease:
+        """A share of it that begins empty."""
+        return Lease(self)
 
-        def take(n_bytes: int) -> None:
-            nonlocal taken
-            if self.held + n_bytes > self.limit:
-                raise problems.busy(5)
-            self.held += n_bytes
-            taken += n_bytes
 
-        try:
-            yield take
-        finally:
-            self.held -= taken
+class Lease:
+    """What one request holds of a `Budget`; `release` gives all of it back, once."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._taken = 0
+
+    def take(self, n_bytes: int) -> None:
+        """Raises ProblemError 503 where so much more would be over the budget."""
+        if self._budget.held + n_bytes > self._budget.limit:
+            raise problems.busy(5)
+        self._budget.held += n_bytes
+        self._taken += n_bytes
+
+    def release(self) -> None:
+        self._budget.held -= self._taken
+        self._taken = 0

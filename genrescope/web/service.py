@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from starlette.requests import Request
@@ -31,10 +30,9 @@ class Service:
         self.limits = limits
         self.metrics = Metrics()
         self.listening = self._pool("listening", limits.workers)
-        # A quarter of an hour in stereo takes 2 GB to polish, so never more than two at once.
-        self.polishing = self._pool("polishing", min(2, max(1, limits.workers // 2)))
+        self.polishing = self._pool("polishing", limits.polishers)
         self._warming: asyncio.Future[None] | None = None
-        self._budget = Budget(limits.held_bytes)
+        self._budget = Budget(limits.room_bytes)
         self.metrics.gauge(
             "held_bytes", "Bytes of recordings and large answers held.", lambda: self._budget.held
         )
@@ -46,20 +44,22 @@ class Service:
         )
         return pool
 
-    @asynccontextmanager
-    async def recording(self, request: Request) -> AsyncIterator[Upload]:
-        """The request's recording, within this server's limits."""
-        async with uploads.receive(request, limits=self.limits, budget=self._budget) as upload:
-            yield upload
-
     async def work(self, pool: Pool, request: Request, task: Callable[[Upload], T]) -> T:
         """Receives the request's recording and hands it to a worker.
 
-        A full queue refuses before the upload, not after it.
+        A full queue refuses before the upload, not after it. The recording counts against the
+        memory for as long as a worker holds it, though the client may have its answer before.
         """
         pool.check()
-        async with self.recording(request) as upload:
-            return await pool.run(lambda: task(upload), gone=lambda: _left(request))
+        lease = self._budget.lease()
+        try:
+            upload = await uploads.receive(request, limits=self.limits, lease=lease)
+        except BaseException:
+            lease.release()
+            raise
+        return await pool.run(
+            lambda _: task(upload), gone=lambda: _left(request), ended=lease.release
+        )
 
     def download(self, content: bytes, *, media_type: str, headers: Mapping[str, str]) -> Response:
         """A large answer, within the same memory as the recordings."""
@@ -73,8 +73,8 @@ class Service:
 
     def start(self) -> None:
         """Warms up beside the first requests. Needs a running event loop."""
-        self._warming = asyncio.ensure_future(self.polishing.run(self.engine.warm_up))
-        self._warming.add_done_callback(_say_failure)
+        self._warming = asyncio.ensure_future(self.polishing.run(lambda _: self.engine.warm_up()))
+        self._warming.add_done_callback(_log_failure)
 
     def close(self) -> None:
         """Lets what runs finish."""
@@ -88,6 +88,6 @@ async def _left(request: Request) -> None:
         pass
 
 
-def _say_failure(warming: asyncio.Future[None]) -> None:
+def _log_failure(warming: asyncio.Future[None]) -> None:
     if not warming.cancelled() and (error := warming.exception()) is not None:
         log.error("warming up failed, and so may every request", exc_info=error)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from genrescope.web import problems
-from genrescope.web.limits import Budget, Limits
+from genrescope.web.limits import Lease, Limits
 from genrescope.web.problems import ProblemError
 
-FORM_OVERHEAD = 64 * 2**10
-"""Bytes of boundaries, part headers and other fields granted beside the file."""
+RAW_TYPES = ("application/octet-stream", "audio/", "video/", "application/ogg")
+"""Media types, or their beginnings, of a body that is the recording itself."""
 
 
 @dataclass(frozen=True)
@@ -28,21 +28,23 @@ class Upload:
     data: bytes
 
 
-@asynccontextmanager
-async def receive(request: Request, *, limits: Limits, budget: Budget) -> AsyncIterator[Upload]:
-    """The part ``file`` of a multipart request; its bytes count against ``budget`` until the exit.
+async def receive(request: Request, *, limits: Limits, lease: Lease) -> Upload:
+    """The recording of a request: the part ``file`` of a form, or the whole body.
+
+    ``lease`` grows with what is kept, and is the caller's to release.
 
     Raises:
         ProblemError: 400 or 415 for another form, 408 for a client too slow, 413 past the limit,
             503 when all recordings together are past theirs.
     """
-    form = _Form(_boundary(request), limit=limits.upload_bytes)
-    _check_declared(request, limits.upload_bytes)
-    with budget.lease() as take:
-        async for chunk in paced(request, limits):
-            take(form.feed(chunk))
-        upload = form.finish()
-        yield upload
+    body = _body(request, limits)
+    _check_declared(request, limits, is_form=isinstance(body, _Form))
+    kept = 0
+    async for chunk in paced(request, limits):
+        body.feed(chunk)
+        lease.take(body.kept - kept)
+        kept = body.kept
+    return body.finish()
 
 
 async def paced(request: Request, limits: Limits) -> AsyncIterator[bytes]:
@@ -50,56 +52,109 @@ async def paced(request: Request, limits: Limits) -> AsyncIterator[bytes]:
     chunks = aiter(request.stream())
     clock = asyncio.get_running_loop().time
     end = clock() + limits.upload_s
+    since, n_bytes = clock(), 0
     while True:
         try:
             async with asyncio.timeout(min(limits.idle_s, max(end - clock(), 0))):
                 chunk = await anext(chunks, None)
         except TimeoutError:
-            raise ProblemError(
-                408,
-                "too_slow",
-                "The upload stopped arriving before it was complete.",
-                remedy="Check the connection and try again.",
-                headers={"Connection": "close"},
-            ) from None
+            raise _too_slow() from None
         if chunk is None:
             return
+        n_bytes += len(chunk)
+        if (seconds := clock() - since) > limits.idle_s:
+            if n_bytes < seconds * limits.upload_rate:
+                raise _too_slow()
+            since, n_bytes = clock(), 0
         yield chunk
 
 
-def _boundary(request: Request) -> bytes:
+def _too_slow() -> ProblemError:
+    return ProblemError(
+        408,
+        "too_slow",
+        "The upload stopped arriving before it was complete.",
+        remedy="Check the connection and try again.",
+        headers={"Connection": "close"},
+    )
+
+
+class _Body(Protocol):
+    """What takes a request's body piece by piece.
+
+    Attributes:
+        kept: bytes held so far.
+    """
+
+    @property
+    def kept(self) -> int: ...
+
+    def feed(self, chunk: bytes) -> None:
+        """Takes the next bytes. Raises ProblemError for what is too large or broken."""
+        ...
+
+    def finish(self) -> Upload: ...
+
+
+def _body(request: Request, limits: Limits) -> _Body:
     kind, options = parse_options_header(request.headers.get("content-type"))
-    if kind != b"multipart/form-data" or not options.get(b"boundary"):
-        raise ProblemError(
-            415,
-            "not_multipart",
-            "The recording is expected as multipart/form-data, in a field called “file”.",
-            remedy="With curl, for example: -F file=@song.mp3",
-        )
-    return options[b"boundary"]
+    if kind == b"multipart/form-data" and options.get(b"boundary"):
+        return _Form(options[b"boundary"], limits)
+    if kind.decode("latin-1").startswith(RAW_TYPES):
+        return _Raw(limits)
+    raise ProblemError(
+        415,
+        "not_multipart",
+        "The recording is expected as multipart/form-data, in a field called “file”, or alone, "
+        "as application/octet-stream.",
+        remedy="With curl, for example: -F file=@song.mp3",
+    )
 
 
-def _check_declared(request: Request, limit: int) -> None:
+def _check_declared(request: Request, limits: Limits, *, is_form: bool) -> None:
     """Refuses at once what honestly says that it is too large; a lie is caught on the way."""
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit + FORM_OVERHEAD:
-        raise problems.too_large(limit)
+    most = limits.upload_bytes + (limits.form_bytes if is_form else 0)
+    if declared.isdecimal() and int(declared) > most:
+        raise problems.too_large(limits.upload_bytes)
+
+
+class _Raw:
+    """A body that is the recording itself."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limit = limits.upload_bytes
+        self._buffer = bytearray()
+
+    @property
+    def kept(self) -> int:
+        return len(self._buffer)
+
+    def feed(self, chunk: bytes) -> None:
+        if len(self._buffer) + len(chunk) > self._limit:
+            raise problems.too_large(self._limit)
+        self._buffer += chunk
+
+    def finish(self) -> Upload:
+        return _upload("recording", self._buffer)
 
 
 class _Form:
     """Keeps the first part called ``file`` and passes over every other."""
 
-    def __init__(self, boundary: bytes, *, limit: int) -> None:
-        self._limit = limit
+    def __init__(self, boundary: bytes, limits: Limits) -> None:
+        self._limits = limits
         self._received = 0
+        self._parts = 0
         self._buffer = bytearray()
         self._name = ""
         self._headers: dict[bytes, bytes] = {}
+        self._header_bytes = 0
         self._field = bytearray()
         self._value = bytearray()
         self._taking = self._seen = self._ended = False
         callbacks: dict[str, Callable[..., None]] = {
-            "on_part_begin": self._headers.clear,
+            "on_part_begin": self._part_begin,
             "on_header_field": lambda data, start, end: self._field.extend(data[start:end]),
             "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
             "on_header_end": self._header_end,
@@ -113,17 +168,20 @@ class _Form:
         except FormParserError:
             raise _malformed() from None
 
-    def feed(self, chunk: bytes) -> int:
-        """Takes the next bytes of the body; returns by how many what is kept has grown."""
-        before = len(self._buffer)
+    @property
+    def kept(self) -> int:
+        return len(self._buffer) + self._header_bytes + len(self._field) + len(self._value)
+
+    def feed(self, chunk: bytes) -> None:
         self._received += len(chunk)
-        if self._received > self._limit + FORM_OVERHEAD:
-            raise problems.too_large(self._limit)
+        if self._received > self._limits.upload_bytes + self._limits.form_bytes:
+            raise problems.too_large(self._limits.upload_bytes)
         try:
             self._parser.write(chunk)
         except FormParserError:
             raise _malformed() from None
-        return len(self._buffer) - before
+        if self._received - len(self._buffer) > self._limits.form_bytes:
+            raise _too_much_form(f"{self._limits.form_bytes / 2**10:g} kB beside the file")
 
     def finish(self) -> Upload:
         if not self._ended:
@@ -135,19 +193,18 @@ class _Form:
                 "The request holds no field called “file”.",
                 remedy="With curl, for example: -F file=@song.mp3",
             )
-        if not self._buffer:
-            raise ProblemError(
-                422,
-                "empty_file",
-                f"{self._name}: the file is empty.",
-                remedy="Choose another file.",
-            )
-        data = bytes(self._buffer)
-        self._buffer.clear()
-        return Upload(self._name, data)
+        return _upload(self._name, self._buffer)
+
+    def _part_begin(self) -> None:
+        self._headers.clear()
+        self._header_bytes = 0
+        self._parts += 1
+        if self._parts > self._limits.form_parts:
+            raise _too_much_form(f"{self._limits.form_parts} parts")
 
     def _header_end(self) -> None:
         self._headers[bytes(self._field).lower()] = bytes(self._value)
+        self._header_bytes += len(self._field) + len(self._value)
         self._field.clear()
         self._value.clear()
 
@@ -161,8 +218,8 @@ class _Form:
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if not self._taking:
             return
-        if len(self._buffer) + end - start > self._limit:
-            raise problems.too_large(self._limit)
+        if len(self._buffer) + end - start > self._limits.upload_bytes:
+            raise problems.too_large(self._limits.upload_bytes)
         self._buffer += data[start:end]
 
     def _part_end(self) -> None:
@@ -170,6 +227,25 @@ class _Form:
 
     def _end(self) -> None:
         self._ended = True
+
+
+def _upload(name: str, buffer: bytearray) -> Upload:
+    if not buffer:
+        raise ProblemError(
+            422, "empty_file", f"{name}: the file is empty.", remedy="Choose another file."
+        )
+    data = bytes(buffer)
+    buffer.clear()
+    return Upload(name, data)
+
+
+def _too_much_form(most: str) -> ProblemError:
+    return ProblemError(
+        413,
+        "form_too_large",
+        f"The form holds more than a recording: at most {most} are accepted.",
+        remedy="Send the recording alone, in a field called “file”.",
+    )
 
 
 def _malformed() -> ProblemError:

@@ -21,6 +21,7 @@ from playwright.sync_api import (
 from web.serving import Running, music, serve, wav
 
 from genrescope.web.app import create_app
+from genrescope.web.limits import Limits
 
 pytestmark = pytest.mark.e2e
 
@@ -50,7 +51,7 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(tiny_bundle: Path) -> Iterator[Running]:
-    with serve(create_app(bundle=tiny_bundle, max_upload_mb=2)) as running:
+    with serve(create_app(bundle=tiny_bundle, limits=Limits(upload_bytes=2 * 2**20))) as running:
         yield running
 
 

@@ -21,6 +21,7 @@ from genrescope.model import Classifier
 from genrescope.web import schemas
 from genrescope.web.app import create_app
 from genrescope.web.engine import picture
+from genrescope.web.limits import Limits
 
 FILE = "/api/v1/classify"
 
@@ -139,14 +140,14 @@ def test_similar_refuses_other_types_and_long_bodies(client: httpx.Client) -> No
 def test_what_is_no_music_is_refused_by_name_with_a_remedy(client: httpx.Client) -> None:
     response = send(client, "classify", b"These are words.", "../../etc/notes.txt")
     assert response.status_code == 422
-    said = fault(response)
-    assert said.message.startswith("notes.txt: ")
-    assert said.remedy
+    refusal = fault(response)
+    assert refusal.message.startswith("notes.txt: ")
+    assert refusal.remedy
 
 
 @pytest.mark.parametrize("verb", ["classify", "polish", "similar"])
 def test_a_recording_over_the_limit_of_minutes_is_refused(tiny_bundle: Path, verb: str) -> None:
-    app = create_app(bundle=tiny_bundle, max_audio_minutes=0.05)
+    app = create_app(bundle=tiny_bundle, limits=Limits(audio_s=3))
     with serve(app) as running, httpx.Client(base_url=running.url) as client:
         response = send(client, verb, wav(music(4)))
         assert (response.status_code, fault(response).code) == (413, "too_long")
@@ -159,6 +160,7 @@ def test_a_recording_over_the_limit_of_minutes_is_refused(tiny_bundle: Path, ver
         ({"files": {"file": ("a.wav", b"")}}, 422),
         ({"files": {"music": ("a.wav", b"abc")}}, 422),
         ({"content": b"abc"}, 415),
+        ({"content": b"", "headers": {"Content-Type": "audio/mpeg"}}, 422),
         ({"data": {"file": "abc"}}, 415),
         ({"content": b"abc", "headers": {"Content-Type": "multipart/form-data"}}, 415),
         ({"content": b"abc", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 400),

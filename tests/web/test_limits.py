@@ -14,7 +14,7 @@ from genrescope.web.limits import Pool
 
 
 class Upload:
-    def heard(self) -> str:
+    def work(self, deadline: float) -> str:
         return "jazz"
 
 
@@ -22,7 +22,7 @@ def test_an_upload_given_up_while_it_waits_is_let_go() -> None:
     pool = Pool("test", workers=1, waiting=2, work_s=60)
     begun, done = threading.Event(), threading.Event()
 
-    def work() -> str:
+    def work(deadline: float) -> str:
         begun.set()
         done.wait()
         return "rock"
@@ -38,14 +38,14 @@ def test_an_upload_given_up_while_it_waits_is_let_go() -> None:
             upload = Upload()
             left.append(weakref.ref(upload))
             with pytest.raises(ClientDisconnect):
-                await pool.run(upload.heard, gone=hang_up)
+                await pool.run(upload.work, gone=hang_up)
             del upload
         gc.collect()
         assert pool.jobs == 1
-        held = [one for one in left if one() is not None]
+        held = [ref for ref in left if ref() is not None]
         done.set()
         assert await first == "rock"
-        assert await pool.run(Upload().heard) == "jazz"
+        assert await pool.run(Upload().work) == "jazz"
         return held
 
     try:

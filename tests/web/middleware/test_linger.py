@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import asyncio
+
+from starlette.types import Message, Receive, Scope, Send
+
+from genrescope.web.middleware import linger
+from genrescope.web.middleware.linger import Linger
+
+ANSWER: tuple[Message, ...] = (
+    {"type": "http.response.start", "status": 413, "headers": []},
+    {"type": "http.response.body", "body": b"too much"},
+)
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    for message in ANSWER:
+        await send(message)
+
+
+def exchange(body: list[Message], headers: dict[bytes, bytes]) -> tuple[int, list[Message]]:
+    """How many messages of the body were taken, and what was answered."""
+    taken, sent = 0, list[Message]()
+
+    async def receive() -> Message:
+        nonlocal taken
+        taken += 1
+        return body[taken - 1]
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "headers": list(headers.items())}
+    asyncio.run(Linger(refuse)(scope, receive, send))
+    return taken, sent
+
+
+def part(size: int, *, more: bool) -> Message:
+    return {"type": "http.request", "body": bytes(size), "more_body": more}
+
+
+def test_the_rest_of_a_refused_upload_is_taken_before_the_answer_ends() -> None:
+    body = [part(10, more=True), part(10, more=True), part(10, more=False)]
+    taken, sent = exchange(body, {b"content-length": b"30"})
+    assert taken == 3
+    assert [message.get("more_body", False) for message in sent] == [False, True, False]
+    assert b"".join(message.get("body", b"") for message in sent) == b"too much"
+
+
+def test_a_client_without_a_body_or_one_that_waits_is_answered_at_once() -> None:
+    for headers in (
+        {},
+        {b"content-length": b"0"},
+        {b"content-length": b"30", b"expect": b"100-continue"},
+    ):
+        taken, sent = exchange([], headers)
+        assert (taken, tuple(sent)) == (0, ANSWER)
+
+
+def test_a_client_that_sends_without_end_is_cut_off() -> None:
+    endless = [part(linger.LINGER_BYTES // 4, more=True)] * 9
+    taken, _ = exchange(endless, {b"transfer-encoding": b"chunked"})
+    assert taken == 4
