@@ -117,6 +117,21 @@ def measure_grouped(
     Raises:
         ValueError: fewer than two groups.
     """
+    limits = thresholds_of_others(labels, probs, groups, coverage=coverage)
+    return measure(labels, probs, limits)
+
+
+def thresholds_of_others(
+    labels: Array, probs: Array, groups: Sequence[Any] | Array, *, coverage: float = COVERAGE
+) -> NDArray[np.float64]:
+    """For each clip, (n,), the threshold that is fitted on the groups it is not in.
+
+    Args:
+        labels, probs, groups, coverage: as for `measure_grouped`.
+
+    Raises:
+        ValueError: fewer than two groups.
+    """
     member = np.asarray(groups)
     names = np.unique(member)
     if len(names) < 2:
@@ -125,7 +140,7 @@ def measure_grouped(
     for name in names:
         here = member == name
         limits[here] = fit_threshold(labels[~here], probs[~here], coverage=coverage)
-    return measure(labels, probs, limits)
+    return limits
 
 
 def artist_folds(tracks: Sequence[Track], *, n_folds: int = 5, seed: int = 0) -> NDArray[np.int64]:

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genrescope.data import gtzan
 from genrescope.data.fold import track_of
 from genrescope.data.splits import SPLITS
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
-from genrescope.lab.export.conformal import artist_folds, measure_grouped
+from genrescope.lab.export.conformal import artist_folds, measure, thresholds_of_others
 from genrescope.lab.metrics import by_track, calibration_error, fit_temperature, score
 from genrescope.lab.stores import check_front_end
 from genrescope.lab.training.examples import Examples, examples
@@ -140,43 +141,67 @@ def gather(
 def metric_rows(
     evidence: Sequence[Evidence], temperature: float, facts: Sequence[Track]
 ) -> list[dict[str, Any]]:
-    """One row of a bundle's metrics for each protocol, at track level.
+    """The rows of a bundle's metrics at track level: one for each protocol, and two for ``world``.
 
-    ``calibration_error`` is that of each artist's tracks by a temperature fitted on other artists',
-    and so are ``set_coverage`` and ``set_size`` of prediction sets by their threshold. Where all
-    tracks are by one artist the sets are left out and the temperature is the bundle's.
+    Joint folds over GTZAN and other music tell of GTZAN by artists, and of the world beyond it.
+
+    ``recall`` is the mean over the genres, whose own are in ``recalls``. ``calibration_error`` is
+    that of each artist's tracks by a temperature fitted on other artists', and so are
+    ``set_coverage`` and ``set_size`` of prediction sets by their threshold, on all clips of a
+    protocol together. Where all tracks are by one artist the sets are left out and the temperature
+    is the bundle's.
     """
     rows = []
     by_id = {track.track_id: track for track in facts}
     for one in evidence:
         probs = mean_probs(one.logits, temperature)
         names, labels, clips = by_track([track_of(m) for m in one.members], one.labels, probs)
-        scores = score(labels, clips)
-        folds, sets = artist_folds([by_id[name] for name in names]), {}
-        error = scores.calibration_error
+        folds = artist_folds([by_id[name] for name in names])
+        by_others, limits = clips, None
         if len(set(folds)) > 1:
             fold_of = dict(zip(names, folds, strict=True))
-            error = _error_across(one, [fold_of[track_of(m)] for m in one.members])
-            found = measure_grouped(labels, clips, folds)
-            sets = {"set_coverage": round(found.coverage, 3), "set_size": round(found.size, 2)}
-        rows.append(
-            {
-                "protocol": one.protocol,
-                **({"leaky": True} if SPLITS[one.protocol].leaky else {}),
-                "part": one.part,
-                "level": "track",
-                "n": scores.n,
-                "accuracy": scores.accuracy.value,
-                "low": scores.accuracy.low,
-                "high": scores.accuracy.high,
-                "f1": scores.f1.value,
-                "calibration_error": error,
-                **sets,
-                "command": "; ".join(one.commands),
-                "date": one.date,
-            }
-        )
+            by_others = _probs_by_others(one, [fold_of[track_of(m)] for m in one.members])
+            limits = thresholds_of_others(labels, clips, folds)
+        for protocol, here in _row_sets(one.protocol, names):
+            scores, sets = score(labels[here], clips[here]), {}
+            if limits is not None:
+                found = measure(labels[here], clips[here], limits[here])
+                sets = {"set_coverage": round(found.coverage, 3), "set_size": round(found.size, 2)}
+            hits = clips[here].argmax(axis=1) == labels[here]
+            genres = np.array([by_id[names[i]].genre for i in here])
+            rows.append(
+                {
+                    "protocol": protocol,
+                    **({"leaky": True} if SPLITS[one.protocol].leaky else {}),
+                    "part": one.part,
+                    "level": "track",
+                    "n": scores.n,
+                    "accuracy": scores.accuracy.value,
+                    "low": scores.accuracy.low,
+                    "high": scores.accuracy.high,
+                    "recall": round(scores.recall.value, 3),
+                    "recalls": {
+                        str(genre): round(float(hits[genres == genre].mean()), 2)
+                        for genre in np.unique(genres)
+                    },
+                    "f1": scores.f1.value,
+                    "calibration_error": calibration_error(labels[here], by_others[here]),
+                    **sets,
+                    "command": "; ".join(one.commands),
+                    "date": one.date,
+                }
+            )
     return rows
+
+
+def _row_sets(protocol: str, names: Sequence[str]) -> list[tuple[str, NDArray[np.int64]]]:
+    """What the tracks of a protocol are evidence for, and the places of those tracks."""
+    places = np.arange(len(names))
+    if protocol != "world":
+        return [(protocol, places)]
+    known = np.array([name in gtzan.by_id() for name in names])
+    rows = [("artists", places[known]), ("world", places[~known])]
+    return [(name, here) for name, here in rows if len(here)]
 
 
 def degradation_rows(path: Path, evidence: Sequence[Run]) -> list[dict[str, Any]]:
@@ -225,8 +250,8 @@ def _share(value: Any) -> float:
     return number
 
 
-def _error_across(one: Evidence, folds: Sequence[int]) -> float:
-    """Calibration error of clips, each by the temperature that the other folds ask for."""
+def _probs_by_others(one: Evidence, folds: Sequence[int]) -> NDArray[np.float64]:
+    """Probabilities of tracks, each by the temperature that the other folds ask for."""
     probs = np.empty((len(one.members), one.logits[0].shape[1]))
     for fold in set(folds):
         inside = np.array(folds) == fold
@@ -234,5 +259,4 @@ def _error_across(one: Evidence, folds: Sequence[int]) -> float:
         temperature = fit_temperature(others, one.labels[~inside])
         mine = [some for some, held in zip(one.logits, inside, strict=True) if held]
         probs[inside] = mean_probs(mine, temperature)
-    _, labels, clips = by_track([track_of(m) for m in one.members], one.labels, probs)
-    return calibration_error(labels, clips)
+    return by_track([track_of(m) for m in one.members], one.labels, probs)[2]

@@ -409,6 +409,29 @@ def test_calibration_is_measured_by_other_artists_temperatures() -> None:
     assert across["calibration_error"] > alone["calibration_error"] + 0.02
 
 
+def test_joint_folds_tell_of_gtzan_and_of_the_world_beyond() -> None:
+    inside = ["blues.00000", "rock.00016", "rock.00017", "blues.00020"]
+    outside = [f"more.{i}" for i in range(6)]
+    genres = ["blues", "rock", "rock", "blues", *["blues", "rock"] * 3]
+    labels = np.array([genre == "rock" for genre in genres]).astype(np.int64)
+    logits = 4.0 * np.eye(2, dtype=np.float32)[labels]
+    logits[4] = logits[5]  # one blues beyond is called rock
+    facts = [
+        Track(name, genre, artist=f"artist {i}")
+        for i, (name, genre) in enumerate(zip([*inside, *outside], genres, strict=True))
+    ]
+    one = Evidence(
+        "world", "test", tuple(t.track_id for t in facts), labels, list(logits[:, None]),
+        ("made",), "2026-01-01",
+    )  # fmt: skip
+    gtzan_row, world_row = metric_rows([one], 1.0, facts)
+    assert (gtzan_row["protocol"], gtzan_row["n"], gtzan_row["accuracy"]) == ("artists", 4, 1.0)
+    assert (world_row["protocol"], world_row["n"]) == ("world", 6)
+    assert world_row["accuracy"] == pytest.approx(5 / 6)
+    assert world_row["recall"] == pytest.approx(5 / 6, abs=1e-3)
+    assert world_row["recalls"] == {"blues": 0.67, "rock": 1.0}
+
+
 def test_a_track_is_the_nearest_to_itself(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
