@@ -144,13 +144,13 @@ def _while_loading(bundle: Bundle, one: Found) -> Answer:
     """The answer for one file, which is decoded while the net loads."""
     from genrescope.cli.answer import answer
     from genrescope.model.classifier import Classifier
-    from genrescope.model.hearing import hear
+    from genrescope.model.clip import extract_features
 
     with ThreadPoolExecutor(1) as pool:
         loading = pool.submit(Classifier, bundle)
 
         def classify(path: str, *, max_duration_s: float) -> Prediction:
-            clip = hear(bundle, path, max_duration_s=max_duration_s)
+            clip = extract_features(bundle, path, max_duration_s=max_duration_s)
             return loading.result().classify_features(clip)
 
         return answer(classify, one)

@@ -66,6 +66,13 @@ class FeatureConfig:
             raise ValueError(f"top_db must be above 0, not {self.top_db}")
 
     @property
+    def kind(self) -> str:
+        """What the features are: ``mel``, ``stft`` or ``waveform``."""
+        if self.hop_length == self.n_mels == 1:
+            return "waveform"
+        return "stft" if self.n_mels is None else "mel"
+
+    @property
     def n_bins(self) -> int:
         """Rows of the spectrogram: mel bands, or Fourier bins where ``n_mels`` is None."""
         return self.n_fft // 2 + 1 if self.n_mels is None else self.n_mels

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genrescope.model.inference import softmax
+
 Array = NDArray[Any]
 
 
@@ -215,15 +217,6 @@ def by_track(
     labels = np.zeros(len(names), dtype=np.int64)
     labels[member] = y_true
     return names, labels, total / np.bincount(member)[:, None]
-
-
-def softmax(logits: Array, temperature: float = 1.0) -> NDArray[np.float64]:
-    """Probabilities (n, n_classes) of logits (n, n_classes) divided by a temperature."""
-    z = np.asarray(logits, np.float64) / temperature
-    z -= z.max(axis=1, keepdims=True)
-    p: NDArray[np.float64] = np.exp(z)
-    p /= p.sum(axis=1, keepdims=True)
-    return p
 
 
 def fit_temperature(logits: Sequence[Array], y_true: Array) -> float:

@@ -6,10 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from genrescope.audio.decode import decode
 from genrescope.data import gtzan
@@ -18,7 +16,6 @@ from genrescope.data.store import FeatureStore
 from genrescope.data.track import SILENCE, Dataset, Track, decoded, mark_repeats
 from genrescope.errors import AudioError, DatasetError, GenrescopeError
 from genrescope.features.config import STORE_CONFIG, FeatureConfig
-from genrescope.features.silence import sounding
 
 Progress = Callable[[int, int, str], None]
 """Called with the clips done, the clips in all and the ID of the last."""
@@ -99,13 +96,6 @@ def raw_store(dataset: Dataset, *, progress: Progress | None = None) -> FeatureS
     if not facts:
         raise DatasetError(f"{dataset.name}: no clip can be used.")
     return FeatureStore(RAW, mark_repeats(facts), absent, dataset.name, tuple(clips))
-
-
-def without_silences(features: NDArray[Any], config: FeatureConfig) -> NDArray[Any]:
-    """Features of a clip, (n_bins, n_frames), as a classifier judges it; raw ones as they are."""
-    if kind_of(config) == "raw":
-        return features
-    return features[:, sounding(features, frame_rate=config.frame_rate)]
 
 
 def check_front_end(store: FeatureStore, config: FeatureConfig, *, remedy: str) -> None:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from genrescope.audio.waveform import Waveform
     from genrescope.model.bundle import Bundle
     from genrescope.model.classifier import Classifier
-    from genrescope.model.hearing import Clip
+    from genrescope.model.clip import Clip
     from genrescope.model.prediction import Prediction, Segment
     from genrescope.model.similar import Catalogue, Match
 
@@ -27,7 +27,7 @@ _HOMES = {
     "Bundle": "model.bundle",
     "Catalogue": "model.similar",
     "Classifier": "model.classifier",
-    "Clip": "model.hearing",
+    "Clip": "model.clip",
     "Match": "model.similar",
     "Prediction": "model.prediction",
     "Segment": "model.prediction",

@@ -17,10 +17,8 @@ from typing import Any
 from genrescope.errors import BundleError
 from genrescope.features.config import FeatureConfig
 from genrescope.model import schema
+from genrescope.model.inference import Windowing
 from genrescope.model.novelty import NoMusic
-from genrescope.model.prediction import DOUBTS, SILENT
-
-__all__ = ["DEFAULT_BUNDLE", "DOUBTS", "SILENT", "Bundle", "NoMusic"]
 
 DEFAULT_BUNDLE = Path(__file__).resolve().parents[1] / "bundles" / "default"
 
@@ -90,14 +88,10 @@ class Bundle:
         return bundle
 
     @property
-    def window_length(self) -> int:
-        """Frames of a window."""
-        return round(self.window_s * self.features.frame_rate)
-
-    @property
-    def hop_frames(self) -> int:
-        """Frames from one window to the next."""
-        return round(self.hop_s * self.features.frame_rate)
+    def windowing(self) -> Windowing:
+        """How clips are cut into windows."""
+        rate = self.features.frame_rate
+        return Windowing(round(self.window_s * rate), round(self.hop_s * rate))
 
     def read(self, name: str) -> bytes:
         """Bytes of one of ``files``, checked against their hash (BundleError)."""

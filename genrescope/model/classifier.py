@@ -1,10 +1,9 @@
-"""From a clip to genre probabilities: windows, net, calibration, flags."""
+"""From a clip to a `Prediction`: probabilities over time, prediction set, flags."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,10 @@ from numpy.typing import NDArray
 
 from genrescope.audio.decode import Source
 from genrescope.audio.waveform import Waveform
-from genrescope.errors import BundleError
-from genrescope.features.silence import sounding
-from genrescope.features.spectrogram import standardise
-from genrescope.features.windows import spread, take
 from genrescope.model.bundle import Bundle
-from genrescope.model.hearing import Clip, hear
+from genrescope.model.clip import Clip, extract_features
+from genrescope.model.inference import NetOutput, PreparedClip, infer, prepare, softmax
+from genrescope.model.net import BundleNet
 from genrescope.model.prediction import (
     NO_MUSIC,
     SET,
@@ -27,33 +24,15 @@ from genrescope.model.prediction import (
     Prediction,
     likely,
 )
-from genrescope.model.schema import MODEL
-from genrescope.system import n_cores
 
 TOO_LITTLE_S = 0.5  # no genre is told by less, whatever the net makes of it
-_BATCH = 320  # frames at a time: little new memory to page in, and none that grows
-_MAX_THREADS = 4  # a net this small gains nothing beyond
-
-
-@dataclass(frozen=True, eq=False)
-class _Heard:
-    """What a net says of a clip.
-
-    Attributes:
-        logits: (n_windows, n_classes).
-        steps: (n_windows, n_steps, n_classes).
-        embedding: (d,), of length 1 or 0.
-    """
-
-    logits: NDArray[np.float64]
-    steps: NDArray[np.float64]
-    embedding: NDArray[np.float64]
 
 
 class Classifier:
     """A bundle ready to answer; one object may serve many threads at once.
 
-    The same recording gives the same answer, bit for bit, from whichever thread.
+    The same recording gives the same answer, bit for bit, from whichever thread. A classifier can
+    be pickled: the process that receives it reads the bundle anew.
     """
 
     def __init__(self, bundle: Bundle, *, threads: int | None = None) -> None:
@@ -61,9 +40,11 @@ class Classifier:
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be at least 1, not {threads}")
         self.bundle = bundle
-        self._session = _session(bundle, threads or min(_MAX_THREADS, n_cores()))
-        given = [output.name for output in self._session.get_outputs()]
-        self._outputs = ["logits", "embedding", *(["steps"] if "steps" in given else [])]
+        self._threads = threads
+        self._net = BundleNet(bundle, threads=threads)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickle, (self.bundle, self._threads)
 
     @classmethod
     def load(
@@ -113,11 +94,11 @@ class Classifier:
         name: str | None = None,
         max_duration_s: float | None = None,
     ) -> Clip:
-        """What the front end makes of a recording, see `genrescope.model.hearing.hear`.
+        """What the front end makes of a recording, see `genrescope.model.clip.extract_features`.
 
         Arguments and errors are those of `classify`.
         """
-        return hear(self.bundle, source, name=name, max_duration_s=max_duration_s)
+        return extract_features(self.bundle, source, name=name, max_duration_s=max_duration_s)
 
     def classify_features(self, clip: Clip) -> Prediction:
         """Say which genre a clip is, from what `features` made of it.
@@ -130,24 +111,27 @@ class Classifier:
             raise ValueError(
                 f"log_mel must be ({bundle.features.n_bins}, n_frames), not {clip.log_mel.shape}"
             )
-        clip, frames = _without_silences(clip, bundle)
-        starts, length = spread(
-            len(frames), window_length=bundle.window_length, hop_length=bundle.hop_frames
-        )
-        heard = self._run(standardise(clip.log_mel), starts, length)
+        prepared = prepare(clip.log_mel, bundle.features)
+        frames = prepared.frames
+        (output,) = infer([prepared.standardised()], self._net, bundle.windowing)
         if SILENT in clip.flags:
-            heard = _Heard(*map(np.zeros_like, (heard.logits, heard.steps, heard.embedding)))
-        probs = _softmax(heard.logits / bundle.temperature)
+            output = _nothing(output)
+        assert output.steps is not None
+        assert output.embedding is not None
+        probs = softmax(output.logits, bundle.temperature)
         clip_probs = probs.mean(axis=0)
+        starts, length = bundle.windowing.places(len(frames))
         windows = np.stack([starts, starts + length], axis=1).astype(np.float64)
-        steps = _parts(windows, heard.steps.shape[1])
-        step_probs = _softmax(heard.steps.reshape(-1, len(bundle.labels)) / bundle.temperature)
+        steps = _parts(windows, output.steps.shape[1])
+        step_probs = softmax(output.steps, bundle.temperature).reshape(-1, len(bundle.labels))
         end_s = min(clip.duration_s, (frames[-1] + 1) / bundle.features.frame_rate)
         step_times = self._times(steps, frames, end_s)
         in_order = _in_order(step_times, end_s)
         flags, genres = clip.flags, tuple[str, ...]()
+        if len(frames) < bundle.windowing.window_length <= clip.log_mel.shape[1]:
+            flags = (*flags, SHORT)
         if SILENT not in flags:
-            flags = (*flags, *self._doubts(clip, clip_probs))
+            flags = (*flags, *self._doubts(prepared, clip.duration_s, clip_probs))
             genres = self._likely(clip_probs)
         return Prediction(
             labels=bundle.labels,
@@ -156,21 +140,23 @@ class Classifier:
             step_times=step_times[in_order],
             step_probs=step_probs[in_order].astype(np.float32),
             clip_probs=clip_probs.astype(np.float32),
-            embedding=heard.embedding.astype(np.float32),
+            embedding=_direction(output.embedding).astype(np.float32),
             flags=flags,
             duration_s=clip.duration_s,
             bundle=bundle.name,
             genres=genres,
         )
 
-    def _doubts(self, clip: Clip, clip_probs: NDArray[np.float64]) -> Iterator[str]:
+    def _doubts(
+        self, prepared: PreparedClip, duration_s: float, clip_probs: NDArray[np.float64]
+    ) -> Iterator[str]:
         bundle = self.bundle
         unsure = clip_probs.max() < bundle.thresholds.get(UNCERTAIN, 0.0)
-        sounds_s = clip.log_mel.shape[1] / bundle.features.frame_rate
-        if unsure or min(clip.duration_s, sounds_s) < TOO_LITTLE_S:
+        sounds_s = len(prepared.frames) / bundle.features.frame_rate
+        if unsure or min(duration_s, sounds_s) < TOO_LITTLE_S:
             yield UNCERTAIN
         if bundle.no_music is not None:
-            score = bundle.no_music.score(clip.log_mel, frame_rate=bundle.features.frame_rate)
+            score = bundle.no_music.score(prepared.features, frame_rate=bundle.features.frame_rate)
             if score > bundle.no_music.threshold:
                 yield NO_MUSIC
 
@@ -179,28 +165,6 @@ class Classifier:
             return ()
         inside = likely(clip_probs, self.bundle.thresholds[SET])
         return tuple(self.bundle.labels[i] for i in inside)
-
-    def _run(self, x: NDArray[np.float32], starts: NDArray[np.int64], length: int) -> _Heard:
-        logits, steps, total = [], [], np.zeros(1)
-        n_classes, at_once = len(self.bundle.labels), max(1, _BATCH // length)
-        for first in range(0, len(starts), at_once):
-            batch = take(x, starts[first : first + at_once], window_length=length)
-            some, embeddings, *rest = self._session.run(
-                self._outputs, {"log_mel": np.ascontiguousarray(batch, np.float32)}
-            )
-            # Bundles of before there were steps have none.
-            of_steps = rest[0] if rest else some[:, None]
-            expected = (len(batch), n_classes)
-            if some.shape != expected or of_steps.shape[::2] != expected or not of_steps.size:
-                raise BundleError(f"bundle {self.bundle.path}: {MODEL} answers in another shape")
-            logits.append(some.astype(np.float64))
-            steps.append(of_steps.astype(np.float64))
-            total = total + embeddings.sum(axis=0, dtype=np.float64)
-        joined, joined_steps = np.concatenate(logits), np.concatenate(steps)
-        if not all(np.isfinite(some).all() for some in (joined, joined_steps, total)):
-            raise BundleError(f"bundle {self.bundle.path}: {MODEL} answers with no numbers")
-        direction = total / max(float(np.linalg.norm(total)), 1e-12)
-        return _Heard(joined, joined_steps, direction)
 
     def _times(
         self, spans: NDArray[np.float64], frames: NDArray[np.int64], end_s: float
@@ -213,16 +177,23 @@ class Classifier:
         return np.minimum(at / self.bundle.features.frame_rate, end_s)
 
 
-def _without_silences(clip: Clip, bundle: Bundle) -> tuple[Clip, NDArray[np.int64]]:
-    """A clip less the frames that are silent, and which frames are left."""
-    n_frames = clip.log_mel.shape[1]
-    frames = sounding(clip.log_mel, frame_rate=bundle.features.frame_rate)
-    if len(frames) == n_frames:
-        return clip, frames
-    flags = clip.flags
-    if len(frames) < bundle.window_length <= n_frames:
-        flags = (*flags, SHORT)
-    return replace(clip, log_mel=clip.log_mel[:, frames], flags=flags), frames
+def _unpickle(bundle: Bundle, threads: int | None) -> Classifier:
+    return Classifier(bundle, threads=threads)
+
+
+def _nothing(output: NetOutput) -> NetOutput:
+    """An output of zeros in the shape of another: every class alike, and no direction."""
+    assert output.steps is not None
+    assert output.embedding is not None
+    zeros = np.zeros_like
+    return NetOutput(zeros(output.logits), zeros(output.steps), zeros(output.embedding))
+
+
+def _direction(embeddings: NDArray[Any]) -> NDArray[np.float64]:
+    """The windows' embeddings (n_windows, d) as one vector (d,) of length 1, or 0 if all are 0."""
+    total = embeddings.sum(axis=0, dtype=np.float64)
+    direction: NDArray[np.float64] = total / max(float(np.linalg.norm(total)), 1e-12)
+    return direction
 
 
 def _parts(windows: NDArray[np.float64], n_steps: int) -> NDArray[np.float64]:
@@ -240,60 +211,3 @@ def _in_order(times: NDArray[np.float64], end_s: float) -> NDArray[np.int64]:
     order = np.argsort(times.mean(axis=1), kind="stable")
     within: NDArray[np.int64] = order[times[order, 0] < end_s]
     return within
-
-
-def _softmax(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    e: NDArray[np.float64] = np.exp(x - x.max(axis=1, keepdims=True))
-    e /= e.sum(axis=1, keepdims=True)
-    return e
-
-
-def _session(bundle: Bundle, threads: int) -> Any:
-    """An ONNX Runtime session that honours the contract of a bundle, or BundleError."""
-    import onnxruntime as ort  # a tenth of a second: only who classifies pays
-
-    ort.disable_telemetry_events()  # where it was imported before genrescope, and on Windows
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.use_deterministic_compute = True
-    options.log_severity_level = 3
-    # Threads that wait by spinning would take the cores other files are decoded on.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        # From bytes already verified, so that the file cannot change in between.
-        session = ort.InferenceSession(
-            bundle.read(MODEL), options, providers=["CPUExecutionProvider"]
-        )
-    except BundleError as error:
-        raise BundleError(f"bundle {bundle.path}: {error}") from error
-    except Exception as error:  # ONNX Runtime's errors have no common class
-        raise BundleError(
-            f"bundle {bundle.path}: ONNX Runtime cannot load {MODEL}; it may be damaged, or made "
-            "for a newer ONNX Runtime than this one"
-        ) from error
-    if not _honours_contract(session, bundle):
-        raise BundleError(
-            f"bundle {bundle.path}: {MODEL} must take log_mel (batch, {bundle.features.n_bins}, "
-            f"n_frames) and give logits (batch, {len(bundle.labels)}), embedding (batch, d) and, "
-            f"if any, steps (batch, n_steps, {len(bundle.labels)})"
-        )
-    return session
-
-
-def _honours_contract(session: Any, bundle: Bundle) -> bool:
-    """Whether names and fixed dimensions are right; an open dimension is a name or None."""
-    shapes = {x.name: x.shape for x in (*session.get_inputs(), *session.get_outputs())}
-    n_classes = len(bundle.labels)
-    wanted = {"log_mel": (3, 1, bundle.features.n_bins), "logits": (2, 1, n_classes)}
-    if "steps" in shapes:
-        wanted["steps"] = (3, 2, n_classes)
-    return (
-        [x.name for x in session.get_inputs()] == ["log_mel"]
-        and len(shapes.get("embedding", ())) == 2
-        and all(
-            len(shape := shapes.get(name, ())) == rank
-            and (shape[axis] == length or not isinstance(shape[axis], int))
-            for name, (rank, axis, length) in wanted.items()
-        )
-    )

@@ -18,15 +18,16 @@ from genrescope.data.splits import Split, split_for
 from genrescope.data.store import FeatureStore
 from genrescope.errors import DatasetError, GenrescopeError
 from genrescope.features.windows import place, random_windows, take
-from genrescope.lab.metrics import by_track, confusion_matrix, score, softmax
+from genrescope.lab.inference import predict
+from genrescope.lab.metrics import by_track, confusion_matrix, score
 from genrescope.lab.provenance import commit, today
 from genrescope.lab.stores import kind_of
 from genrescope.lab.training.begin import OtherRunError, begin
 from genrescope.lab.training.examples import Examples, examples
-from genrescope.lab.training.judge import predict_windows
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run, n_frames_of, read_config
 from genrescope.lab.training.train import CHECKPOINT, CONFIG, Step
+from genrescope.model.inference import Windowing, softmax
 from genrescope.reproduction.baselines import BASELINES
 from genrescope.reproduction.plan import Cell
 from genrescope.reproduction.results import is_done, recipe_of, write_result
@@ -224,10 +225,17 @@ def _flat(some: Examples, member: int, rng: np.random.Generator | None) -> Array
     clip = some.clips[member]
     n = min(TRAIN_WINDOWS, clip.shape[1] // some.n_frames)
     if rng is None or n == 0:
-        return some.windows(member).flatten(1).numpy()
-    starts = random_windows(clip.shape[1], window_length=some.n_frames, n_windows=n, rng=rng)
+        starts, _ = _windowing(some).places(clip.shape[1])
+        n = len(starts)
+    else:
+        starts = random_windows(clip.shape[1], window_length=some.n_frames, n_windows=n, rng=rng)
     cut = take(clip.numpy(), starts, window_length=some.n_frames)
     return cut.reshape(n, -1).astype(np.float32)
+
+
+def _windowing(some: Examples) -> Windowing:
+    """The talk's windows: all of one length, the last one moved to the end of the clip."""
+    return Windowing(some.n_frames, some.n_frames, stretched=False)
 
 
 def _judge_net(
@@ -269,8 +277,8 @@ def _judge_net(
         n_frames=n_frames_of(cell.recipe.window_s, store.config),
         starts=split.starts,
     )
-    logits = predict_windows(run.net(), some)
-    _add(into, judged, some.labels.tolist(), [softmax(z) for z in logits])
+    outputs = predict(run.net(), some.clips, _windowing(some))
+    _add(into, judged, some.labels.tolist(), [softmax(output.logits) for output in outputs])
     return {
         "weights": sum(p.numel() for p in training.net.parameters()),
         "history": [

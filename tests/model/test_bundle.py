@@ -56,7 +56,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 def test_a_window_of_three_seconds_is_39_frames(tiny_bundle: Path) -> None:
     bundle = Bundle.load(tiny_bundle)
     assert bundle.features == STORE_CONFIG
-    assert bundle.window_length == 39
+    assert bundle.windowing.window_length == 39
 
 
 def test_files_hold_their_true_sha256(tiny_bundle: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from genrescope.audio.waveform import Waveform
 from genrescope.errors import BundleError
 from genrescope.features.config import FeatureConfig
 from genrescope.features.spectrogram import log_mel
-from genrescope.model import Classifier, Clip, classifier
+from genrescope.model import Classifier, Clip, inference
 from genrescope.model.bundle import DEFAULT_BUNDLE
 
 SR = 22_050
@@ -194,7 +195,7 @@ def test_batches_do_not_change_the_answer(
 ) -> None:
     waveform = Waveform(noise(40 * SR), SR)
     expected = tiny.classify(waveform)
-    monkeypatch.setattr(classifier, "_BATCH", 5)
+    monkeypatch.setattr(inference, "BATCH_FRAMES", 5)
     again = tiny.classify(waveform)
     np.testing.assert_allclose(again.probs, expected.probs, atol=1e-6)
     np.testing.assert_allclose(again.embedding, expected.embedding, atol=1e-6)
@@ -252,6 +253,12 @@ def test_a_cut_file_is_used_as_far_as_it_goes(tiny: Classifier) -> None:
     assert prediction.flags == ("truncated",)
     assert prediction.genre == "jazz"
     assert prediction.duration_s == pytest.approx(7.3 * 2 / 3, abs=0.1)
+
+
+def test_a_classifier_can_be_sent_to_another_process(tiny: Classifier) -> None:
+    waveform = tone("jazz")
+    again = pickle.loads(pickle.dumps(tiny)).classify(waveform)
+    assert again.clip_probs.tolist() == tiny.classify(waveform).clip_probs.tolist()
 
 
 @pytest.mark.parametrize("threads", [0, -3])

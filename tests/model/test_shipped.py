@@ -11,7 +11,7 @@ from genrescope.audio.decode import decode
 from genrescope.audio.waveform import Waveform
 from genrescope.data.store import FeatureStore
 from genrescope.model.classifier import Classifier
-from genrescope.model.hearing import Clip
+from genrescope.model.clip import Clip
 
 
 @pytest.fixture(scope="module")

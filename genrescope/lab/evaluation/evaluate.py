@@ -21,7 +21,7 @@ from genrescope.data.track import Track
 from genrescope.errors import AudioError, GenrescopeError
 from genrescope.lab.evaluation.models import Answer, Predict
 from genrescope.lab.metrics import Scores, by_track, confusion_matrix, score
-from genrescope.model.bundle import SILENT
+from genrescope.model.prediction import SILENT
 
 
 @dataclass(frozen=True)

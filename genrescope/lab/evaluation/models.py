@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import onnxruntime
-import torch
 from numpy.typing import NDArray
 
 from genrescope.audio.decode import decode
@@ -17,13 +15,14 @@ from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import AudioError
 from genrescope.features.config import FeatureConfig
-from genrescope.features.spectrogram import spectrogram, standardise
-from genrescope.features.windows import place, spread, take
-from genrescope.lab.metrics import softmax
+from genrescope.features.spectrogram import spectrogram
+from genrescope.lab.inference import torch_net
 from genrescope.lab.nets.ensemble import together
-from genrescope.lab.stores import check_front_end, kind_of, without_silences
+from genrescope.lab.stores import check_front_end, kind_of
 from genrescope.lab.training.run import Run
 from genrescope.model.bundle import Bundle
+from genrescope.model.inference import Net, Windowing, infer, prepare, softmax, standardised_span
+from genrescope.model.net import BundleNet
 
 Array = NDArray[Any]
 
@@ -73,19 +72,18 @@ class Model:
         name: for messages.
         labels: in the order of the logits.
         config: the front end it needs.
-        window_length, hop_length: frames.
+        windowing: how it cuts clips.
         temperature: of the softmax.
-        logits: windows float32 (n, n_bins, window_length) -> (n, n_classes).
+        net: from windows to logits.
         learned: IDs of the tracks it was trained on; None where it does not say.
     """
 
     name: str
     labels: tuple[str, ...]
     config: FeatureConfig
-    window_length: int
-    hop_length: int
+    windowing: Windowing
     temperature: float
-    logits: Callable[[Array], Array]
+    net: Net
     learned: tuple[str, ...] | None
 
     def answer(self, features: Array, span: tuple[float, float] | None = None) -> WindowAnswer:
@@ -95,36 +93,24 @@ class Model:
             features: dB (n_bins, n_frames) of the whole clip.
             span: start and end in s of the part to judge.
         """
-        x = standardise(without_silences(features, self.config) if span is None else features)
-        if span is not None:
-            rate = self.config.frame_rate
-            n_frames = max(1, round((span[1] - span[0]) * rate))
-            x = x[:, place(x.shape[1], span[0], n_frames=n_frames, frame_rate=rate)]
-        starts, length = spread(
-            x.shape[1], window_length=self.window_length, hop_length=self.hop_length
-        )
-        windows = np.ascontiguousarray(take(x, starts, window_length=length))
-        return WindowAnswer(softmax(self.logits(windows.astype(np.float32)), self.temperature))
+        if span is None:
+            x = prepare(features, self.config).standardised()
+        else:
+            x = standardised_span(features, span, self.config)
+        (output,) = infer([x], self.net, self.windowing)
+        return WindowAnswer(softmax(output.logits, self.temperature))
 
 
 def from_bundle(bundle: Bundle) -> Model:
-    """A bundle's net, run by ONNX Runtime, without the decoding before it."""
-    session = onnxruntime.InferenceSession(
-        bundle.read("model.onnx"), providers=["CPUExecutionProvider"]
-    )
-
-    def logits(windows: Array) -> Array:
-        return np.asarray(session.run(["logits"], {"log_mel": windows})[0])
-
+    """A bundle's net, without the decoding before it."""
     tracks = bundle.training.get("tracks")
     return Model(
         bundle.name,
         bundle.labels,
         bundle.features,
-        bundle.window_length,
-        bundle.hop_frames,
+        bundle.windowing,
         bundle.temperature,
-        logits,
+        BundleNet(bundle),
         tuple(map(str, tracks)) if isinstance(tracks, list) else None,
     )
 
@@ -137,21 +123,15 @@ def from_runs(runs: Sequence[Run], *, last: bool = False, window_s: float | None
         last: take the last epochs.
         window_s: of the windows to judge by; as in training by default.
     """
-    first, net = runs[0], together([run.net(last=last) for run in runs])
-
-    def logits(windows: Array) -> Array:
-        with torch.inference_mode():
-            return np.asarray(net(torch.from_numpy(windows)).numpy())
-
+    first = runs[0]
     length = first.judged_by(window_s)
     return Model(
         " + ".join(run.path.name for run in runs),
         first.labels,
         first.features,
-        length,
-        length,
+        Windowing(length, length),
         1.0,
-        logits,
+        torch_net(together([run.net(last=last) for run in runs])),
         tuple(dict.fromkeys(track_of(member) for run in runs for member in run.fold.train)),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,22 +22,24 @@ from genrescope.errors import GenrescopeError
 from genrescope.lab.export.conformal import fit_threshold
 from genrescope.lab.export.evidence import (
     Evidence,
+    clips_of,
     gather,
     held_out,
+    mean_probabilities,
     metric_rows,
-    run_examples,
+    windowing_of,
 )
 from genrescope.lab.export.novelty import fit_no_music
 from genrescope.lab.export.onnx import check_parity, to_onnx
+from genrescope.lab.inference import predict
 from genrescope.lab.metrics import fit_temperature
 from genrescope.lab.nets import Net
 from genrescope.lab.nets.ensemble import together
 from genrescope.lab.provenance import commit
-from genrescope.lab.training.examples import Examples
-from genrescope.lab.training.judge import mean_probs
 from genrescope.lab.training.lineage import ancestry
 from genrescope.lab.training.run import Run, check_finished, check_once
 from genrescope.model.bundle import Bundle
+from genrescope.model.inference import NetOutput
 from genrescope.model.writing import check_free, write_bundle
 
 PARITY = 1e-3
@@ -127,14 +129,16 @@ def ship(
     calibration = _calibrate(proof, judged, store, last=last, window_s=window_s)
     net = together([run.net(last=last) for run in runs])
     learned = list(dict.fromkeys(track_of(m) for run in runs for m in run.fold.train))
-    data = run_examples(first, store, learned, window_s=window_s)
-    served = Whitened(net, _embeddings(net, data), size=EMBEDDING_SIZE).eval()
+    windowing = windowing_of(first, window_s)
+    clips = list(clips_of(first, store, learned))
+    embeddings = np.concatenate([_embeddings(output) for output in predict(net, clips, windowing)])
+    served = Whitened(net, embeddings, size=EMBEDDING_SIZE).eval()
     return write_bundle(
         out,
         onnx_bytes=_graph(
             served,
             n_bins=first.features.n_bins,
-            n_frames=data.n_frames,
+            n_frames=windowing.window_length,
             # A timeline's steps are as long as the excerpts that the nets learned from.
             n_steps=max(1, round(window_s / first.recipe.window_s)),
         ),
@@ -151,7 +155,7 @@ def ship(
         degradations=degradations,
         licence=licence,
         created=created,
-        catalogue=_catalogue(served, data, store.facts),
+        catalogue=_catalogue(learned, predict(served, clips, windowing), store.facts),
     )
 
 
@@ -224,7 +228,7 @@ def _calibrate(
     labels = np.concatenate([one.labels for one in clips])
     logits = [some for one in clips for some in one.logits]
     temperature = fit_temperature(logits, labels)
-    probs = mean_probs(logits, temperature)
+    probs = mean_probabilities(logits, temperature)
     thresholds = {
         "uncertain": float(np.quantile(probs.max(axis=1), DOUBTFUL)),
         "set": fit_threshold(labels, probs),
@@ -241,24 +245,21 @@ def _graph(served: Whitened, *, n_bins: int, n_frames: int, n_steps: int) -> byt
     return onnx_bytes
 
 
-def _windows(data: Examples) -> Iterator[Tensor]:
-    return (data.windows(member) for member in range(len(data)))
+def _embeddings(output: NetOutput) -> NDArray[np.float32]:
+    """Embeddings of the windows of a clip, (n_windows, d)."""
+    assert output.embedding is not None
+    return output.embedding
 
 
-@torch.inference_mode()
-def _embeddings(net: Net, data: Examples) -> NDArray[np.float32]:
-    """Embedding of every window of the clips, (n, d)."""
-    return np.concatenate([net.embed(x).numpy() for x in _windows(data)])
-
-
-@torch.inference_mode()
-def _catalogue(served: Whitened, data: Examples, facts: Sequence[Track]) -> bytes:
+def _catalogue(
+    members: Sequence[str], outputs: Sequence[NetOutput], facts: Sequence[Track]
+) -> bytes:
     """The catalogue's npz: for each clip the direction of its windows' mean embedding."""
     known = {track.track_id: track for track in facts}
-    tracks = [known[member] for member in data.members]
+    tracks = [known[member] for member in members]
     rows = []
-    for x in _windows(data):
-        mean = served.serve(x, 1)[1].mean(dim=0).numpy()
+    for output in outputs:
+        mean = _embeddings(output).mean(axis=0)
         rows.append(mean / max(float(np.linalg.norm(mean)), 1e-12))
     file = io.BytesIO()
     np.savez_compressed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,13 @@ from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
 from genrescope.lab.export.conformal import artist_folds, measure, thresholds_of_others
+from genrescope.lab.inference import predict
 from genrescope.lab.metrics import by_track, calibration_error, fit_temperature, score
 from genrescope.lab.stores import check_front_end
-from genrescope.lab.training.examples import Examples, examples
-from genrescope.lab.training.judge import mean_probs, predict_windows
 from genrescope.lab.training.lineage import ancestry
 from genrescope.lab.training.run import Run
-from genrescope.model.bundle import DOUBTS
+from genrescope.model.inference import Windowing, clip_probabilities, prepare, standardised_span
+from genrescope.model.prediction import DOUBTS
 
 
 @dataclass(frozen=True)
@@ -50,27 +50,37 @@ class Evidence:
     date: str
 
 
-def run_examples(
-    run: Run, store: FeatureStore, members: Sequence[str], *, window_s: float | None = None
-) -> Examples:
-    """Members of a store, prepared as the run's net is used to, and to be judged as a bundle does.
+def clips_of(
+    run: Run, store: FeatureStore, members: Sequence[str]
+) -> Iterator[NDArray[np.float32]]:
+    """Members of a store as a bundle of the run would prepare them: standardised clips.
 
     Args:
-        window_s: of the windows to judge by; as in training by default.
+        run: whose front end and windows count.
+        store: the features.
+        members: IDs of tracks, or of windows as the run's split has them.
 
     Raises:
         GenrescopeError: the store was made by another front end than the run's.
     """
     remedy = f"Name the store that it was trained on, see {run.path}."
     check_front_end(store, run.features, remedy=remedy)
-    return examples(
-        store,
-        members,
-        n_frames=run.judged_by(window_s),
-        starts=run.config["starts"],
-        labels=run.labels,
-        stretched=True,
-    )
+    starts = run.config["starts"]
+
+    def clip(member: str) -> NDArray[np.float32]:
+        features = store.get(track_of(member))
+        if member not in starts:
+            return prepare(features, store.config).standardised()
+        start = starts[member]
+        return standardised_span(features, (start, start + run.recipe.window_s), store.config)
+
+    return map(clip, members)
+
+
+def windowing_of(run: Run, window_s: float | None = None) -> Windowing:
+    """How a bundle of a run cuts clips: side by side, by windows of ``window_s`` or its own."""
+    length = run.judged_by(window_s)
+    return Windowing(length, length)
 
 
 def held_out(run: Run, parts: Sequence[str] = ("test", "valid")) -> tuple[str, tuple[str, ...]]:
@@ -114,16 +124,17 @@ def gather(
     joined: dict[tuple[str, str], dict[str, list[NDArray[np.float32]]]] = {}
     sources: dict[tuple[str, str], list[Run]] = {}
     classes: dict[str, int] = {}
+    genre_of = {track.track_id: track.genre for track in store.facts}
     for run in runs:
         part, members = held_out(run, parts)
-        data = run_examples(run, store, members, window_s=window_s)
-        logits = predict_windows(run.net(last=last), data)
+        clips = clips_of(run, store, members)
+        outputs = predict(run.net(last=last), clips, windowing_of(run, window_s))
         key = (run.config["split"]["protocol"], part)
         sources.setdefault(key, []).append(run)
         there = joined.setdefault(key, {})
-        for member, label, some in zip(data.members, data.labels, logits, strict=True):
-            there.setdefault(member, []).append(some)
-            classes[member] = int(label)
+        for member, output in zip(members, outputs, strict=True):
+            there.setdefault(member, []).append(output.logits)
+            classes[member] = run.labels.index(genre_of[track_of(member)])
     return [
         Evidence(
             protocol,
@@ -154,7 +165,7 @@ def metric_rows(
     rows = []
     by_id = {track.track_id: track for track in facts}
     for one in evidence:
-        probs = mean_probs(one.logits, temperature)
+        probs = mean_probabilities(one.logits, temperature)
         names, labels, clips = by_track([track_of(m) for m in one.members], one.labels, probs)
         folds = artist_folds([by_id[name] for name in names])
         by_others, limits = clips, None
@@ -243,6 +254,13 @@ def degradation_rows(path: Path, evidence: Sequence[Run]) -> list[dict[str, Any]
     return rows
 
 
+def mean_probabilities(
+    logits: Sequence[NDArray[np.float32]], temperature: float = 1.0
+) -> NDArray[np.float64]:
+    """Probabilities of clips, (n, n_classes), from the logits of the windows of each."""
+    return np.stack([clip_probabilities(of_clip, temperature) for of_clip in logits])
+
+
 def _share(value: Any) -> float:
     number = float(value)
     if not -1 <= number <= 1:
@@ -258,5 +276,5 @@ def _probs_by_others(one: Evidence, folds: Sequence[int]) -> NDArray[np.float64]
         others = [some for some, held in zip(one.logits, inside, strict=True) if not held]
         temperature = fit_temperature(others, one.labels[~inside])
         mine = [some for some, held in zip(one.logits, inside, strict=True) if held]
-        probs[inside] = mean_probs(mine, temperature)
+        probs[inside] = mean_probabilities(mine, temperature)
     return by_track([track_of(m) for m in one.members], one.labels, probs)[2]

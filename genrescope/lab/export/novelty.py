@@ -22,8 +22,8 @@ from genrescope.features.config import FeatureConfig
 from genrescope.features.spectrogram import spectrogram
 from genrescope.features.texture import texture
 from genrescope.lab import sounds
-from genrescope.lab.stores import without_silences
-from genrescope.model.bundle import NoMusic
+from genrescope.model.inference import prepare
+from genrescope.model.novelty import NoMusic
 
 Array = NDArray[Any]
 Rng = np.random.Generator
@@ -206,7 +206,7 @@ def fit_no_music(store: FeatureStore, tracks: Sequence[str], *, seed: int = 0) -
 
 def _windows(features: Array, config: FeatureConfig) -> Array:
     """The windows of a clip, which is judged without its silences."""
-    return NoMusic.windows(without_silences(features, config), WINDOW_S * config.frame_rate)
+    return NoMusic.windows(prepare(features, config).features, WINDOW_S * config.frame_rate)
 
 
 def _without(clips: list[Array], fold_of: Array, fold: int) -> list[Array]:

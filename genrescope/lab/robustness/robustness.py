@@ -15,7 +15,7 @@ from genrescope.data.track import Track
 from genrescope.errors import AudioError, GenrescopeError
 from genrescope.lab.metrics import Interval, score
 from genrescope.lab.robustness.degradations import CLEAN, DEGRADATIONS, as_file
-from genrescope.model.bundle import SILENT
+from genrescope.model.prediction import SILENT
 
 Array = NDArray[Any]
 

@@ -19,13 +19,13 @@ from genrescope.data.splits import Split
 from genrescope.data.store import FeatureStore
 from genrescope.errors import DatasetError, GenrescopeError
 from genrescope.files import atomic_write
+from genrescope.lab.inference import device, has_bf16
 from genrescope.lab.nets import Net
 from genrescope.lab.nets.resbigru import ResBiGRU
 from genrescope.lab.nets.resnet import ResNet18, load_image_weights
 from genrescope.lab.provenance import commit, today
 from genrescope.lab.training.background import background
 from genrescope.lab.training.examples import Examples, draw_shares, examples
-from genrescope.lab.training.judge import device, has_bf16
 from genrescope.lab.training.lineage import record
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import (

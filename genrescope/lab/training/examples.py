@@ -13,8 +13,8 @@ from torch import Generator, Tensor
 from genrescope.data.fold import track_of
 from genrescope.data.store import FeatureStore
 from genrescope.features.spectrogram import standardise
-from genrescope.features.windows import grid, place, spread, take
-from genrescope.lab.stores import without_silences
+from genrescope.features.windows import place
+from genrescope.model.inference import prepare
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +28,6 @@ class Examples:
             of its clip is learned.
         labels: int64 (n,).
         n_frames: length of an excerpt.
-        stretched: whether windows are stretched to fill a clip, as those of a bundle are; else all
-            have ``n_frames``, and a last one may overlap.
         shares: how often each member is drawn for training, (n,) summing to 1; None: all alike.
     """
 
@@ -37,7 +35,6 @@ class Examples:
     clips: tuple[Tensor, ...]
     labels: NDArray[np.int64]
     n_frames: int
-    stretched: bool = False
     shares: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
@@ -68,21 +65,6 @@ class Examples:
                 for i, draw in zip(chosen.tolist(), draws, strict=True)
             ]
             yield torch.stack(cut).float(), labels[chosen]
-
-    def windows(self, member: int) -> Tensor:
-        """The windows a member is judged by, side by side.
-
-        Returns:
-            float32 (n_windows, n_bins, n_frames), or more frames if stretched.
-        """
-        clip = self.clips[member].numpy()
-        length, n = clip.shape[1], self.n_frames
-        if self.stretched:
-            starts, n = spread(length, window_length=n, hop_length=n)
-        else:
-            starts = grid(length, window_length=n, hop_length=n)
-        cut = take(clip, starts, window_length=n)
-        return torch.from_numpy(np.ascontiguousarray(cut)).float()
 
 
 def _excerpt(clip: Tensor, length: int, draw: float) -> Tensor:
@@ -124,7 +106,6 @@ def examples(
     n_frames: int,
     starts: Mapping[str, float] | None = None,
     labels: Sequence[str] | None = None,
-    stretched: bool = False,
 ) -> Examples:
     """Read members of a fold from a store.
 
@@ -134,7 +115,6 @@ def examples(
         n_frames: length of an excerpt.
         starts: `Split.starts`, in s, for window members.
         labels: the classes in the order of the logits, the store's by default.
-        stretched: whether windows are stretched, see `Examples`.
 
     Raises:
         DatasetError: a member is not in the store.
@@ -148,7 +128,7 @@ def examples(
         track = track_of(member)
         if track not in whole:
             x = store.get(track)
-            x = standardise(x if starts else without_silences(x, store.config))
+            x = standardise(x) if starts else prepare(x, store.config).standardised()
             whole[track] = torch.from_numpy(x.astype(np.float16))
         clip = whole[track]
         if starts and member in starts:
@@ -156,4 +136,4 @@ def examples(
             clip = clip[:, here]
         clips.append(clip)
     classes = np.array([order[genre_of[track_of(member)]] for member in members], dtype=np.int64)
-    return Examples(tuple(members), tuple(clips), classes, n_frames, stretched)
+    return Examples(tuple(members), tuple(clips), classes, n_frames)

@@ -11,11 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
 from genrescope.errors import GenrescopeError
 from genrescope.files import atomic_write, exclusive_lock
+from genrescope.lab.inference import device, has_bf16, predict
 from genrescope.lab.metrics import log_loss
 from genrescope.lab.nets.base import Net
 from genrescope.lab.training.augment import augment, mix
@@ -29,8 +31,8 @@ from genrescope.lab.training.epochs import (
     write_epochs,
 )
 from genrescope.lab.training.examples import Examples
-from genrescope.lab.training.judge import device, has_bf16, mean_probs, predict_windows
 from genrescope.lab.training.recipe import Recipe
+from genrescope.model.inference import Windowing, clip_probabilities
 
 CONFIG, METRICS, CHECKPOINT, WEIGHTS = "config.json", "metrics.csv", "checkpoint.pt", "best.pt"
 WARM_UP = 0.1
@@ -232,7 +234,14 @@ class Training:
         number = len(self.history)
         due = (number + 1) % self.recipe.judge_every == 0 or number + 1 == self.recipe.epochs
         if self.valid is not None and due:
-            probs = mean_probs(predict_windows(self.average, self.valid))
+            length = self.valid.n_frames
+            outputs = predict(
+                self.average,
+                self.valid.clips,
+                Windowing(length, length),
+                bf16=has_bf16(self.device),
+            )
+            probs = np.stack([clip_probabilities(output.logits) for output in outputs])
             valid_loss = log_loss(self.valid.labels, probs)
             valid_accuracy = float((probs.argmax(1) == self.valid.labels).mean())
         self.history.append(

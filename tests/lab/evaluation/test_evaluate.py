@@ -199,8 +199,9 @@ def test_runs_of_one_fold_answer_together(tmp_path: Path) -> None:
     runs = [Run.load(tmp_path / str(seed)) for seed in (0, 1)]
     both, first, second = from_runs(runs), from_runs(runs[:1]), from_runs(runs[1:])
     rng = np.random.default_rng(0)
-    windows = rng.normal(size=(3, first.config.n_bins, first.window_length)).astype(np.float32)
-    mean = (first.logits(windows) + second.logits(windows)) / 2
-    assert both.logits(windows) == pytest.approx(mean, abs=1e-5)
-    assert not np.allclose(first.logits(windows), second.logits(windows))
+    shape = (3, first.config.n_bins, first.windowing.window_length)
+    windows = rng.normal(size=shape).astype(np.float32)
+    logits = [model.net(windows).logits for model in (first, second)]
+    assert both.net(windows).logits == pytest.approx((logits[0] + logits[1]) / 2, abs=1e-5)
+    assert not np.allclose(*logits)
     assert both.name == "0 + 1"

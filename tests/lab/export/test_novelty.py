@@ -26,7 +26,7 @@ from genrescope.lab.export.novelty import (
     made_clips,
     under_noise,
 )
-from genrescope.model.bundle import NoMusic
+from genrescope.model.novelty import NoMusic
 
 Array = NDArray[Any]
 SR = STORE_CONFIG.sr

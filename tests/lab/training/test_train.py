@@ -23,9 +23,8 @@ from genrescope.lab.nets.resnet import ResNet18
 from genrescope.lab.training.background import background
 from genrescope.lab.training.begin import all_tracks, begin
 from genrescope.lab.training.examples import Examples, draw_shares, examples
-from genrescope.lab.training.judge import predict_windows
 from genrescope.lab.training.recipe import Recipe
-from genrescope.lab.training.run import Run, make_net
+from genrescope.lab.training.run import Run
 from genrescope.lab.training.train import Training
 
 
@@ -215,30 +214,6 @@ def test_silences_are_neither_learned_nor_judged(store: FeatureStore) -> None:
     assert abs(float(learned.clips[0].float().mean())) < 0.01
     starts = dict.fromkeys(members, 0.0)
     assert {c.shape[1] for c in examples(some, members, n_frames=19, starts=starts).clips} == {19}
-
-
-def test_clips_of_any_length_are_judged_together_as_alone() -> None:
-    rng = np.random.default_rng(0)
-    lengths = (40, 40, 55, 40, 9, 200)
-    clips = tuple(torch.from_numpy(rng.normal(size=(128, n)).astype(np.float16)) for n in lengths)
-    labels = np.zeros(len(clips), np.int64)
-    torch.manual_seed(0)
-    net = make_net(RECIPE, n_classes=3, n_bins=128).eval()
-
-    def judged(chosen: list[int], *, stretched: bool) -> list[np.ndarray]:
-        some = Examples(
-            tuple(str(i) for i in chosen), tuple(clips[i] for i in chosen), labels, 19, stretched
-        )
-        return predict_windows(net, some)
-
-    for stretched in (False, True):
-        together = judged(list(range(len(clips))), stretched=stretched)
-        for i, logits in enumerate(together):
-            np.testing.assert_allclose(
-                logits, judged([i], stretched=stretched)[0], atol=0.02, rtol=0
-            )
-    assert [len(logits) for logits in together] == [2, 2, 2, 2, 1, 10]
-    assert [len(logits) for logits in judged([2], stretched=False)] == [3]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there folders have no locks")

@@ -11,7 +11,7 @@ from genrescope.audio.waveform import Waveform
 from genrescope.errors import AudioError, AudioTooLongError
 from genrescope.features.spectrogram import log_mel
 from genrescope.model import Bundle
-from genrescope.model.hearing import hear
+from genrescope.model.clip import extract_features
 
 SR = 22_050
 
@@ -33,7 +33,7 @@ def wav(waveform: Waveform) -> bytes:
 @pytest.mark.parametrize("as_bytes", [True, False])
 def test_a_clip_is_what_the_front_end_makes_of_the_samples(bundle: Bundle, as_bytes: bool) -> None:
     sound = tone()
-    clip = hear(bundle, wav(sound) if as_bytes else sound)
+    clip = extract_features(bundle, wav(sound) if as_bytes else sound)
     assert np.array_equal(clip.log_mel, log_mel(sound.samples, bundle.features))
     assert clip.duration_s == pytest.approx(7.3, abs=1e-4)
     assert clip.flags == ()
@@ -50,20 +50,20 @@ def test_a_clip_is_what_the_front_end_makes_of_the_samples(bundle: Bundle, as_by
 def test_a_short_or_silent_recording_is_flagged(
     bundle: Bundle, sound: Waveform, flags: tuple[str, ...]
 ) -> None:
-    assert hear(bundle, sound).flags == flags
+    assert extract_features(bundle, sound).flags == flags
 
 
 def test_a_cut_file_is_flagged_as_well(bundle: Bundle) -> None:
     whole = wav(tone(seconds=3))
-    assert hear(bundle, whole[: len(whole) // 2]).flags == ("truncated", "short")
+    assert extract_features(bundle, whole[: len(whole) // 2]).flags == ("truncated", "short")
 
 
 @pytest.mark.parametrize("as_bytes", [True, False])
 def test_a_recording_over_the_limit_is_refused(bundle: Bundle, as_bytes: bool) -> None:
     source = wav(tone()) if as_bytes else tone()
     with pytest.raises(AudioTooLongError, match="long recording"):
-        hear(bundle, source, name="long recording", max_duration_s=7)
-    assert hear(bundle, source, max_duration_s=8).flags == ()
+        extract_features(bundle, source, name="long recording", max_duration_s=7)
+    assert extract_features(bundle, source, max_duration_s=8).flags == ()
 
 
 @pytest.mark.parametrize(
@@ -78,21 +78,21 @@ def test_samples_that_are_no_sound_are_refused(
     bundle: Bundle, samples: NDArray[np.float64]
 ) -> None:
     with pytest.raises(AudioError, match="my recording"):
-        hear(bundle, Waveform(samples.astype(np.float32), SR), name="my recording")
+        extract_features(bundle, Waveform(samples.astype(np.float32), SR), name="my recording")
 
 
 def test_a_waveform_of_whole_numbers_or_without_a_rate_is_refused(bundle: Bundle) -> None:
     with pytest.raises(AudioError, match="whole numbers"):
-        hear(bundle, Waveform(np.full(SR, 1000, np.int16), SR))  # type: ignore[arg-type]
+        extract_features(bundle, Waveform(np.full(SR, 1000, np.int16), SR))  # type: ignore[arg-type]
     with pytest.raises(AudioError, match="sample rate is 0 Hz"):
-        hear(bundle, Waveform(np.full(SR, 0.1, np.float32), 0))
+        extract_features(bundle, Waveform(np.full(SR, 0.1, np.float32), 0))
 
 
 def test_less_than_a_sample_is_refused(bundle: Bundle) -> None:
     with pytest.raises(AudioError, match="shorter than one sample"):
-        hear(bundle, Waveform(np.full(1, 0.1, np.float32), 96_000))
+        extract_features(bundle, Waveform(np.full(1, 0.1, np.float32), 96_000))
 
 
 def test_a_missing_file_is_named(bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(AudioError, match=r"absent\.mp3"):
-        hear(bundle, tmp_path / "absent.mp3")
+        extract_features(bundle, tmp_path / "absent.mp3")

@@ -1,4 +1,4 @@
-"""From a recording to a clip: decode, resample, front end, and what to know about it."""
+"""From a recording to the features of a clip: decode, resample, front end, and its flags."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Clip:
     flags: tuple[str, ...]
 
 
-def hear(
+def extract_features(
     bundle: Bundle,
     source: Source | Waveform,
     *,
@@ -42,7 +42,7 @@ def hear(
 ) -> Clip:
     """Decode a recording and compute its log-mel; memory is bounded by the latter.
 
-    It needs no net, only the bundle's front end: whoever loads one can hear meanwhile. Arguments
+    It needs no net, only the bundle's front end: the net may be loaded meanwhile. Arguments
     and errors are those of `Classifier.classify`.
     """
     config = bundle.features
