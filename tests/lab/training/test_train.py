@@ -22,7 +22,7 @@ from genrescope.files import exclusive_lock
 from genrescope.lab.nets.resnet import ResNet18
 from genrescope.lab.training.background import background
 from genrescope.lab.training.begin import all_tracks, begin
-from genrescope.lab.training.examples import Examples, draw_shares, examples
+from genrescope.lab.training.examples import draw_shares, examples
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run
 from genrescope.lab.training.train import Training
