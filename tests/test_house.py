@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": GROUND | {"audio", "features"},
     "data": GROUND | {"audio", "features"},
     "lab": GROUND | {"audio", "features", "model", "data"},
-    "reproduction": GROUND | {"audio", "features", "data", "lab"},
+    "reproduction": GROUND | {"audio", "features", "model", "data", "lab"},
     "library": GROUND | {"audio", "features", "model"},
     "fleet": GROUND | {"audio", "features", "model"},
     "web": GROUND | {"audio", "features", "model", "mastering", "library"},
