@@ -6,55 +6,58 @@ import contextlib
 import errno
 import os
 import sys
+from collections.abc import Iterator
 from importlib import import_module
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-import typer.core
+import click
+from click.exceptions import Exit
 
 from genrescope import __version__
+from genrescope.cli.options import Group
+from genrescope.cli.terminal import echo, prepare, printable
 from genrescope.errors import GenrescopeError
 
 VERBS: dict[str, str] = {
     "classify": "genrescope.cli.classify:classify",
     "serve": "genrescope.cli.serve:serve",
     "info": "genrescope.cli.info:info",
-    "dataset": "genrescope.cli.dataset:app",
+    "dataset": "genrescope.cli.dataset:dataset",
     "train": "genrescope.cli.train:train",
     "evaluate": "genrescope.cli.evaluate:evaluate",
     "reproduce": "genrescope.cli.reproduce:reproduce",
     "export": "genrescope.cli.export:export",
 }
-"""Verb to ``module:attribute``, a function or a `typer.Typer`; ``--help`` lists them in order."""
+"""Verb to ``module:attribute``, a `click.Command`; ``--help`` lists them in this order."""
 
 TRAIN_MODULES = ("torch", "sklearn", "matplotlib", "onnx", "onnxscript", "librosa")
 """What the extra ``train`` installs, by the names that are imported."""
 
 INTERRUPTED = 130  # what a shell reports for a process that Ctrl-C ended
+_HELP_COLUMNS = 100  # lines of help are at most so long, and no longer than the terminal
 
 
-class Verbs(typer.core.TyperGroup):
+class Verbs(Group):
     """Finds verbs in `VERBS` and turns what goes wrong into a message and an exit code."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
         module, attribute = VERBS[cmd_name].split(":")
-        verb = getattr(import_module(module), attribute)
-        if not isinstance(verb, typer.Typer):
-            function, verb = verb, typer.Typer(add_completion=False)
-            verb.command(cmd_name)(function)
-        command = typer.main.get_command(verb)
-        command.name = cmd_name
+        command: click.Command = getattr(import_module(module), attribute)
         return command
 
-    def invoke(self, ctx: Any) -> Any:
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _safe_messages():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _safe_messages():
+                return super().invoke(ctx)
         except GenrescopeError as error:
             message = str(error)
         except ModuleNotFoundError as error:
@@ -65,76 +68,61 @@ class Verbs(typer.core.TyperGroup):
                 "pip install 'genrescope[train]'"
             )
         except KeyboardInterrupt:
-            typer.echo("genrescope: interrupted", err=True)
-            raise typer.Exit(INTERRUPTED) from None
+            echo("genrescope: interrupted", err=True)
+            raise Exit(INTERRUPTED) from None
         except OSError as error:
             if error.errno in (errno.EPIPE, None):
                 raise
             place = "the output cannot be written" if error.filename is None else error.filename
             message = f"{place}: {error.strerror}"
-        typer.echo(f"genrescope: {message}", err=True)
-        raise typer.Exit(1)
+        echo(f"genrescope: {message}", err=True)
+        raise Exit(1)
 
 
-class _AsTyped:
-    """Hands over what was typed as it is."""
-
-    def coerce(self, value: Any, *_: Any, param: Any, **__: Any) -> Any:
-        several = param.multiple or param.nargs == -1
-        return () if value is None and several else value
-
-
-def _spare_pydantic() -> None:
-    """Typer, since 0.29, imports pydantic to turn text into text: a fifth of a cold start."""
-    core: Any = typer.core
-    build = getattr(core, "build_runtime_param", None)
-    if build is None:
-        return
-
-    def spared(descriptor: Any) -> Any:
-        plain = descriptor.annotation in (bool, str, list[str])
-        return _AsTyped() if plain else build(descriptor)
-
-    core.build_runtime_param = spared
+@contextlib.contextmanager
+def _safe_messages() -> Iterator[None]:
+    """Messages about a wrong command quote what was typed, which must not drive the terminal."""
+    try:
+        yield
+    except click.UsageError as error:
+        message = error.format_message()
+        safe = "\n".join(printable(line) for line in message.split("\n"))
+        if safe == message:
+            raise
+        raise click.UsageError(safe, ctx=error.ctx) from None
 
 
-_spare_pydantic()
-app = typer.Typer(
+@click.group(
+    "genrescope",
     cls=Verbs,
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    subcommand_metavar="VERB ...",
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": _HELP_COLUMNS,
+        "show_default": True,
+    },
 )
+@click.version_option(__version__, message="%(prog)s %(version)s", help="Print the version.")
+def app() -> None:
+    """Hear a recording, name its genre.
 
+    To have bash complete verbs and options, put this line into ~/.bashrc (for zsh the same with
+    zsh_source, into ~/.zshrc):
 
-def _version(asked: bool) -> None:
-    if asked:
-        typer.echo(f"genrescope {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def genrescope(
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
-    ] = False,
-) -> None:
-    """Hear a recording, name its genre."""
+    \b
+        eval "$(_GENRESCOPE_COMPLETE=bash_source genrescope)"
+    """
 
 
 def main() -> None:
     """Entry point of the ``genrescope`` command."""
-    for name in ("stdout", "stderr"):  # one that was closed before is None
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+    prepare()
     try:
         app(prog_name="genrescope")
-    except OSError as error:  # of what is said before any verb runs, such as --version
+    except OSError as error:  # of what is printed before any verb runs, such as --version
         if error.errno is None:
             raise
-        typer.echo(f"genrescope: the output cannot be written: {error.strerror}", err=True)
+        echo(f"genrescope: the output cannot be written: {error.strerror}", err=True)
         os._exit(1)
     except SystemExit as stop:
         if stop.code in (None, 0):

@@ -6,9 +6,12 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
+from click.exceptions import Exit
+
+from genrescope.cli.terminal import echo
 
 if TYPE_CHECKING:
     from genrescope.cli.answer import Answer
@@ -19,42 +22,56 @@ if TYPE_CHECKING:
     from genrescope.model.prediction import Prediction
 
 
+@click.command()
+@click.argument("paths", type=click.Path(), nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print one JSON object a line, timeline included.",
+)
+@click.option(
+    "--csv",
+    "as_csv",
+    is_flag=True,
+    help="Print CSV with a header.",
+)
+@click.option(
+    "--out",
+    type=click.Path(),
+    metavar="FILE",
+    help="Write the answers to a .jsonl or .csv file, with absolute paths. Run again, files that "
+    "it answers already are skipped.",
+)
+@click.option(
+    "--bundle",
+    type=click.Path(),
+    metavar="FOLDER",
+    help="The model to ask, where not the one that ships.",
+)
 def classify(
-    paths: Annotated[
-        list[str],
-        typer.Argument(metavar="FILE|FOLDER...", help="Recordings, and folders of them."),
-    ],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object a line, timeline included.")
-    ] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header.")] = False,
-    out: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE.jsonl|FILE.csv",
-            help="Write the answers to a file, with absolute paths. Run again, files that it "
-            "answers already are skipped.",
-        ),
-    ] = None,
-    bundle: Annotated[
-        str | None,
-        typer.Option(metavar="FOLDER", help="The model to ask, where not the one that ships."),
-    ] = None,
+    paths: tuple[str, ...],
+    as_json: bool,
+    as_csv: bool,
+    out: str | None,
+    bundle: str | None,
 ) -> None:
     """Say which genre recordings are.
 
-    Folders are walked for files with an audio file's ending. Answers come in the order of the
-    input, as soon as they are known. The exit code is 0 if all went well, 1 if some input failed
-    (standard error says which and why), 2 if the command was wrong.
+    Name recordings, or folders, which are searched for files with the ending of an audio file.
+    Answers come in the order of the input, as soon as they are known.
+
+    The exit code is 0 if all went well, 1 if an input failed (standard error says which and why),
+    2 if the command was wrong.
     """
     if "" in paths:
-        raise typer.BadParameter("a path is empty; name a file or a folder")
+        raise click.BadParameter("a path is empty; name a file or a folder")
     if as_json and as_csv:
-        raise typer.BadParameter("choose one of --json and --csv")
+        raise click.BadParameter("choose one of --json and --csv")
     if out and not (as_json or as_csv):
         as_json, as_csv = out.endswith((".jsonl", ".json", ".ndjson")), out.endswith(".csv")
         if not (as_json or as_csv):
-            raise typer.BadParameter(f"{out}: choose --json or --csv, or a name that ends so")
+            raise click.BadParameter(f"{out}: choose --json or --csv, or a name that ends so")
 
     from genrescope.cli import output
     from genrescope.cli.walk import find
@@ -90,7 +107,7 @@ def classify(
     if failures or out:
         _sum_up(len(todo) - failures, failures, len(found) - len(todo))
     if failures:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def _taken_up(
@@ -124,7 +141,7 @@ def _sum_up(answered: int, failed: int, kept: int) -> None:
     counts = [(answered, "classified"), (failed, "failed"), (kept, "answered before")]
     if sum(n for n, _ in counts) > 1:
         words = [f"{n} {what}" for n, what in counts if n or what == "classified"]
-        typer.echo(", ".join(words), err=True)
+        echo(", ".join(words), err=True)
 
 
 def _answers(bundle: Bundle, todo: list[Found], *, alone: bool) -> Iterator[tuple[Found, Answer]]:

@@ -8,11 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
+from click.exceptions import Exit
 
-from genrescope.cli.output import printable
+from genrescope.cli.options import PATH, Group
+from genrescope.cli.terminal import echo, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,58 +22,72 @@ if TYPE_CHECKING:
     from genrescope.audio.waveform import Waveform
     from genrescope.data.track import Dataset, Track
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    help="Get labelled music, check it, turn it into features, look at it.",
-)
 
-Data = Annotated[
-    Path,
-    typer.Argument(
-        metavar="DATA", help="GTZAN, or a folder with one sub-folder of audio for each genre."
-    ),
-]
-Workers = Annotated[
-    int | None, typer.Option(min=1, help="Clips at a time; one a processor if absent.")
-]
+@click.group(cls=Group, subcommand_metavar="VERB ...")
+def dataset() -> None:
+    """Get labelled music, check it, turn it into features, look at it."""
+
+
 _CLIP_S = 30.0  # of a clip that is drawn
 _ROOM_S = 15.0  # five windows of 3 s need this
 _PAUSE_S = 10.0  # from one line of progress to the next, where there is no terminal
 
 
-@app.command()
+@dataset.command()
+@click.argument("name", required=False, default="gtzan", metavar="[gtzan]")
+@click.option(
+    "--to",
+    type=PATH,
+    default=Path("data/gtzan"),
+    metavar="FOLDER",
+    help="Where it goes.",
+)
+@click.option(
+    "--url",
+    metavar="URL",
+    help="Another address of the original genres.tar.gz.",
+)
 def fetch(
-    name: Annotated[str, typer.Argument(metavar="[gtzan]", help="The data set.")] = "gtzan",
-    to: Annotated[Path, typer.Option(metavar="FOLDER", help="Where it goes.")] = Path("data/gtzan"),
-    url: Annotated[
-        str | None, typer.Option(help="Another address of the original genres.tar.gz.")
-    ] = None,
+    name: str,
+    to: Path,
+    url: str | None,
 ) -> None:
     """Download GTZAN: 1.2 GB, checked, resumed where it stopped.
 
     It has no licence and holds excerpts of commercial recordings: use it for research, and do not
-    pass it on.
+    pass it on. Without a name, gtzan is fetched; there is no other yet.
     """
     from genrescope.data import gtzan
 
     if name != "gtzan":
-        raise typer.BadParameter(f"there is no data set {name!r} to fetch; there is gtzan")
+        raise click.BadParameter(f"there is no data set {name!r} to fetch; there is gtzan")
     with _bytes_bar() as report:
         dataset = gtzan.fetch(to, url=url or gtzan.URL, progress=report)
-    typer.echo(f"{dataset.name}: {len(dataset.tracks)} clips of {len(gtzan.GENRES)} genres.")
+    echo(f"{dataset.name}: {len(dataset.tracks)} clips of {len(gtzan.GENRES)} genres.")
 
 
-@app.command()
+@dataset.command()
+@click.argument("data", type=PATH, metavar="DATA")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print one JSON object.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Clips at a time; one a processor if absent.",
+)
 def check(
-    data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="A folder of music, or a feature store.")
-    ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    workers: Workers = None,
+    data: Path,
+    as_json: bool,
+    workers: int | None,
 ) -> None:
     """Say what a data set holds, what is wrong with it, and how it can be split.
 
+    DATA is GTZAN, a folder with one sub-folder of audio for each genre, or a feature store.
     Every clip of a folder is decoded. The exit code is 1 if one does not decode.
     """
     from genrescope.data.check import check_dataset, describe
@@ -86,31 +102,78 @@ def check(
         with _clips_bar(len(read.tracks), "listening") as report:
             found = check_dataset(read, workers=workers, progress=report)
     if as_json:
-        typer.echo(json.dumps(describe(found)))
+        echo(json.dumps(describe(found)))
     else:
         _print_check(found)
         _echo_absent(read.absent)
     bad = {name: reason for name, reason in found.absent.items() if name not in read.absent}
     for name, reason in bad.items():
-        typer.echo(f"{printable(name)}: {reason}", err=True)
+        echo(f"{printable(name)}: {reason}", err=True)
     if bad:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
-@app.command()
+@dataset.command()
+@click.argument("data", type=PATH, metavar="DATA")
+@click.option(
+    "--out",
+    type=PATH,
+    required=True,
+    metavar="FOLDER",
+    help="The feature store to make.",
+)
+@click.option(
+    "--hop-length",
+    type=click.IntRange(min=1),
+    default=512,
+    metavar="N",
+    help="Samples from frame to frame; 1708 for the shipped model.",
+)
+@click.option(
+    "--n-fft",
+    type=click.IntRange(min=16),
+    default=2048,
+    metavar="N",
+    help="Length of the Fourier transform.",
+)
+@click.option(
+    "--n-mels",
+    type=click.IntRange(min=1),
+    default=128,
+    metavar="N",
+    help="Mel bands.",
+)
+@click.option(
+    "--stft",
+    is_flag=True,
+    help="Linear STFT instead of mel.",
+)
+@click.option(
+    "--sr",
+    type=click.IntRange(min=1000),
+    default=22050,
+    metavar="HZ",
+    help="Sample rate in Hz.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Clips at a time; one a processor if absent.",
+)
 def build(
-    data: Data,
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="The feature store to make.")],
-    hop_length: Annotated[
-        int, typer.Option(min=1, help="Samples from frame to frame; 1708 for the shipped model.")
-    ] = 512,
-    n_fft: Annotated[int, typer.Option(min=16, help="Length of the Fourier transform.")] = 2048,
-    n_mels: Annotated[int, typer.Option(min=1, help="Mel bands.")] = 128,
-    stft: Annotated[bool, typer.Option("--stft", help="Linear STFT instead of mel.")] = False,
-    sr: Annotated[int, typer.Option(min=1000, help="Sample rate in Hz.")] = 22_050,
-    workers: Workers = None,
+    data: Path,
+    out: Path,
+    hop_length: int,
+    n_fft: int,
+    n_mels: int,
+    stft: bool,
+    sr: int,
+    workers: int | None,
 ) -> None:
     """Compute the features of every clip, in parallel; stopped, it goes on where it was.
+
+    DATA is GTZAN, or a folder with one sub-folder of audio for each genre.
 
     Called again, it computes what is new or changed. The exit code is 1 if a clip failed.
     """
@@ -124,32 +187,48 @@ def build(
             sr=sr, n_fft=n_fft, hop_length=hop_length, n_mels=None if stft else n_mels
         )
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+        raise click.BadParameter(str(error)) from error
     with _clips_bar(len(dataset.tracks), "features") as report:
         store = build_store(dataset, out, config=config, workers=workers, progress=report)
-    typer.echo(f"{out}: {len(store)} clips of {len(store.genres)} genres.")
+    echo(f"{out}: {len(store)} clips of {len(store.genres)} genres.")
     failed = {name: why for name, why in store.absent.items() if name not in dataset.absent}
     for name, why in failed.items():
-        typer.echo(f"{printable(name)}: {why}", err=True)
+        echo(f"{printable(name)}: {why}", err=True)
     _echo_absent(dataset.absent)
     if failed:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
-@app.command()
+@dataset.command()
+@click.argument("data", type=PATH, metavar="DATA")
+@click.option(
+    "--out",
+    type=PATH,
+    default=Path("dataset.png"),
+    metavar="FILE",
+    help="The picture: png, svg or pdf.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    metavar="N",
+    help="Of the windows' places.",
+)
 def show(
-    data: Data,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The picture: png, svg or pdf.")] = Path(
-        "dataset.png"
-    ),
-    seed: Annotated[int, typer.Option(help="Of the windows' places.")] = 0,
+    data: Path,
+    out: Path,
+    seed: int,
 ) -> None:
-    """Draw waveform, STFT and mel of one clip of each genre, and the windows drawn from one."""
+    """Draw waveform, STFT and mel of one clip of each genre, and the windows drawn from one.
+
+    DATA is GTZAN, or a folder with one sub-folder of audio for each genre.
+    """
     from genrescope.data.folder import read_any
     from genrescope.lab.plots import FORMATS, draw_dataset
 
     if out.suffix.lower() not in FORMATS:
-        raise typer.BadParameter(f"{out}: end it in {', '.join(FORMATS)}")
+        raise click.BadParameter(f"{out}: end it in {', '.join(FORMATS)}")
     dataset = read_any(data)
     genres = sorted({track.genre for track in dataset.tracks})
     clips = {}
@@ -166,7 +245,7 @@ def show(
     figure = draw_dataset(clips, seed=seed)
     out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out, dpi=130)
-    typer.echo(f"{out}: {len(clips)} genres.")
+    echo(f"{out}: {len(clips)} genres.")
 
 
 def _one_clip(tracks: list[Track]) -> Waveform | None:
@@ -179,7 +258,7 @@ def _one_clip(tracks: list[Track]) -> Waveform | None:
         try:
             clip = decode(track.path or "", duration=_CLIP_S)
         except AudioError as error:
-            typer.echo(str(error), err=True)
+            echo(str(error), err=True)
             continue
         if best is None or clip.duration > best.duration:
             best = clip
@@ -242,7 +321,7 @@ def _echo_absent(absent: dict[str, str]) -> None:
         reasons.setdefault(reason, []).append(name)
     for reason, names in reasons.items():
         some = ", ".join(map(printable, names[:4])) + (", ..." if len(names) > 4 else "")
-        typer.echo(f"{len(names)} absent ({reason}): {some}", err=True)
+        echo(f"{len(names)} absent ({reason}): {some}", err=True)
 
 
 @contextmanager
@@ -307,7 +386,7 @@ def _lines() -> Callable[[str], None]:
     def say(text: str) -> None:
         nonlocal last
         if not sys.stderr.isatty() and time.monotonic() - last >= _PAUSE_S:
-            typer.echo(text, err=True)
+            echo(text, err=True)
             last = time.monotonic()
 
     return say

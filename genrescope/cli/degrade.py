@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import typer
+
+from genrescope.cli.terminal import echo
 
 if TYPE_CHECKING:
     from genrescope.data.track import Track
@@ -35,11 +36,11 @@ def degrade(
         )
     if as_json:
         rows = [row.to_dict() for row in suite.rows]
-        typer.echo(json.dumps(about | {"degradations": rows, "failed": dict(suite.failed)}))
+        echo(json.dumps(about | {"degradations": rows, "failed": dict(suite.failed)}))
     else:
         _print(suite.rows, about)
     for name, reason in suite.failed.items():
-        typer.echo(f"{name}: {reason}; left out", err=True)
+        echo(f"{name}: {reason}; left out", err=True)
 
 
 def _print(rows: Sequence[Degraded], about: dict[str, Any]) -> None:

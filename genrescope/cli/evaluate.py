@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from genrescope.cli import scores
-from genrescope.cli.options import ALL, Window, known_split
+from genrescope.cli.options import ALL, PATH, known_split, window_option
 from genrescope.cli.scores import Task
+from genrescope.cli.terminal import echo
 
 if TYPE_CHECKING:
     from genrescope.data.splits import Split
@@ -24,62 +26,86 @@ if TYPE_CHECKING:
 _PARTS = ("train", "valid", "test")
 
 
+@click.command()
+@click.option(
+    "--data",
+    type=PATH,
+    multiple=True,
+    required=True,
+    metavar="DATA",
+    help="A feature store, or music with one sub-folder for each genre, which goes through the "
+    "whole path from the file on. Several stores are judged together.",
+)
+@click.option(
+    "--bundle",
+    type=PATH,
+    metavar="FOLDER",
+    help="A bundle; the one that ships if absent.",
+)
+@click.option(
+    "--run",
+    "runs",
+    type=PATH,
+    multiple=True,
+    metavar="RUN",
+    help="A run of train instead, judged by its own split. Given several times, the answers of "
+    "folds are put together, and runs of one fold are an ensemble.",
+)
+@click.option(
+    "--last",
+    is_flag=True,
+    help="Of a run the last epoch, not the one its valid part chose.",
+)
+@window_option
+@click.option(
+    "--split",
+    metavar="SPLIT",
+    callback=known_split,
+    help="windows (leaky), tracks, artists, world, fault-filtered, or all; fault-filtered for "
+    "GTZAN and all for other music if absent.",
+)
+@click.option(
+    "--part",
+    metavar="PART",
+    help="train, valid or test; test if it is here.",
+)
+@click.option(
+    "--fold",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Which round of the split; 0 if absent.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Of the split; 0 if absent.",
+)
+@click.option(
+    "--degrade",
+    "degraded",
+    is_flag=True,
+    help="Disturb the recordings first: rooms, microphones, noise, codecs and more, one after the "
+    "other. Needs music, not a feature store, and a bundle.",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print one JSON object.",
+)
 def evaluate(
-    data: Annotated[
-        list[Path],
-        typer.Option(
-            metavar="DATA",
-            help="A feature store, or music with one sub-folder for each genre, which goes "
-            "through the whole path from the file on. Several stores are judged together.",
-        ),
-    ],
-    bundle: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="A bundle; the one that ships if absent."),
-    ] = None,
-    runs: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--run",
-            metavar="FOLDER",
-            help="A run of train instead, judged by its own split. Given several times, the "
-            "answers of folds are put together, and runs of one fold are an ensemble.",
-        ),
-    ] = None,
-    last: Annotated[
-        bool,
-        typer.Option("--last", help="Of a run the last epoch, not the one its valid part chose."),
-    ] = False,
-    window: Window = None,
-    split: Annotated[
-        str | None,
-        typer.Option(
-            help="windows (leaky), tracks, artists, world, fault-filtered, or all; fault-filtered "
-            "for GTZAN and all for other music if absent.",
-            show_default=False,
-            callback=known_split,
-        ),
-    ] = None,
-    part: Annotated[
-        str | None,
-        typer.Option(help="train, valid or test; test if it is here.", show_default=False),
-    ] = None,
-    fold: Annotated[
-        int | None,
-        typer.Option(min=0, help="Which round of the split; 0 if absent.", show_default=False),
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, help="Of the split; 0 if absent.", show_default=False)
-    ] = None,
-    degraded: Annotated[
-        bool,
-        typer.Option(
-            "--degrade",
-            help="Disturb the recordings first: rooms, microphones, noise, codecs and more, "
-            "one after the other. Needs music, not a feature store, and a bundle.",
-        ),
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    data: tuple[Path, ...],
+    bundle: Path | None,
+    runs: tuple[Path, ...],
+    last: bool,
+    window: float | None,
+    split: str | None,
+    part: str | None,
+    fold: int | None,
+    seed: int | None,
+    degraded: bool,
+    as_json: bool,
 ) -> None:
     """Measure a model on labelled music, and say if it has heard that music before.
 
@@ -87,22 +113,22 @@ def evaluate(
     tracks), for windows and for whole tracks, the calibration error and the confusion matrix.
     """
     if part is not None and part not in _PARTS:
-        raise typer.BadParameter(f"there is no part {part!r}; there are {', '.join(_PARTS)}")
+        raise click.BadParameter(f"there is no part {part!r}; there are {', '.join(_PARTS)}")
     if runs and bundle is not None:
-        raise typer.BadParameter("choose one of --bundle and --run")
+        raise click.BadParameter("choose one of --bundle and --run")
     if last and not runs:
-        raise typer.BadParameter("--last is of runs; a bundle holds one net")
+        raise click.BadParameter("--last is of runs; a bundle holds one net")
     if window is not None and not runs:
-        raise typer.BadParameter("--window is of runs; a bundle has its own")
+        raise click.BadParameter("--window is of runs; a bundle has its own")
     for option, wish in (("--split", split), ("--fold", fold), ("--seed", seed)):
         if runs and wish is not None:
-            raise typer.BadParameter(f"a run is judged by its own split; leave {option} out")
+            raise click.BadParameter(f"a run is judged by its own split; leave {option} out")
     from genrescope.lab.evaluation import evaluate as lab
 
     source = _open(data)
     if degraded:
         if runs or source.store is not None:
-            raise typer.BadParameter("--degrade needs a bundle, and music that can be disturbed")
+            raise click.BadParameter("--degrade needs a bundle, and music that can be disturbed")
         _degrade(bundle, source, split, part, fold or 0, seed or 0, as_json=as_json)
         return
     if runs:
@@ -123,7 +149,7 @@ def evaluate(
     for task, one in zip(tasks, heard, strict=True):
         scores.warn(task, one)
     for name, reason in found.failed.items():
-        typer.echo(f"{name}: {reason}; left out", err=True)
+        echo(f"{name}: {reason}; left out", err=True)
 
 
 @dataclass
@@ -147,7 +173,7 @@ class _Source:
         return predictor(model, audio_features(model.config))
 
 
-def _open(data: list[Path]) -> _Source:
+def _open(data: Sequence[Path]) -> _Source:
     from genrescope.data.folder import read_any
     from genrescope.data.joined import join
     from genrescope.data.store import FeatureStore, is_store
@@ -156,7 +182,7 @@ def _open(data: list[Path]) -> _Source:
         store = join([FeatureStore.load(path) for path in data])
         return _Source(store.dataset, store)
     if len(data) > 1:
-        raise typer.BadParameter("several --data are judged together if all are feature stores")
+        raise click.BadParameter("several --data are judged together if all are feature stores")
     return _Source(read_any(data[0]), None)
 
 
@@ -171,7 +197,7 @@ def _of_bundle(
     model = from_bundle(bundle)
     split = _split(source, name, seed)
     if fold >= len(split.folds):
-        raise typer.BadParameter(f"{split.protocol} has folds 0 to {len(split.folds) - 1}")
+        raise click.BadParameter(f"{split.protocol} has folds 0 to {len(split.folds) - 1}")
     part, members = _members(split, fold, part)
     predict = source.predict(model)
     if source.store is None and not split.starts:
@@ -213,14 +239,14 @@ def _degrade(
 
     task = _of_bundle(path, source, name, part, fold, seed)
     if task.split.starts:
-        raise typer.BadParameter("--degrade takes whole recordings, not windows of them")
+        raise click.BadParameter("--degrade takes whole recordings, not windows of them")
     tracks = [question.track for question in task.asked]
     degrade(Bundle.load(path), tracks, scores.about([task]), as_json=as_json)
     scores.warn(task, _heard(task, source))
 
 
 def _of_runs(
-    paths: list[Path], source: _Source, part: str | None, *, last: bool, window_s: float | None
+    paths: Sequence[Path], source: _Source, part: str | None, *, last: bool, window_s: float | None
 ) -> list[Task]:
     """The folds of one experiment, a task each; several runs of a fold are an ensemble."""
     from genrescope.errors import GenrescopeError

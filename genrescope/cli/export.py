@@ -3,52 +3,79 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from genrescope.cli.options import Window, typed
+from genrescope.cli.options import PATH, typed, window_option
+from genrescope.cli.terminal import echo
 
 
+@click.command()
+@click.argument("runs", type=PATH, nargs=-1, required=True, metavar="RUN...")
+@click.option(
+    "--data",
+    type=PATH,
+    multiple=True,
+    required=True,
+    metavar="STORE",
+    help="The feature store the runs were trained on; given as often as they had several.",
+)
+@click.option(
+    "--out",
+    type=PATH,
+    required=True,
+    metavar="FOLDER",
+    help="Folder of the bundle.",
+)
+@click.option(
+    "--evidence",
+    type=PATH,
+    multiple=True,
+    metavar="RUN",
+    help="A run of the same recipe that held tracks out: it gives the figures and the "
+    "calibration. May be given several times; the runs themselves by default.",
+)
+@click.option(
+    "--degradations",
+    type=PATH,
+    metavar="FILE.json",
+    help="What evaluate --degrade --json said, by the split of the evidence, of the evidence's "
+    "own bundle, for the card.",
+)
+@click.option(
+    "--last",
+    is_flag=True,
+    help="Take the last epoch of each run, not the one its validation part chose. What held "
+    "nothing out, as by --split all, and its evidence always do.",
+)
+@window_option
+@click.option(
+    "--name",
+    default="my-genres",
+    metavar="NAME",
+    help="What to call the bundle.",
+)
+@click.option(
+    "--licence",
+    default="Apache-2.0",
+    metavar="NAME",
+    help="Its licence.",
+)
 def export(
-    runs: Annotated[
-        list[Path], typer.Argument(help="Folders written by train; several become an ensemble.")
-    ],
-    data: Annotated[
-        list[Path],
-        typer.Option(
-            help="The feature store the runs were trained on; given as often as they had several."
-        ),
-    ],
-    out: Annotated[Path, typer.Option(help="Folder of the bundle.")],
-    evidence: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="A run of the same recipe that held tracks out: it gives the figures and the "
-            "calibration. May be given several times; the runs themselves by default."
-        ),
-    ] = None,
-    degradations: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.json",
-            help="What evaluate --degrade --json said, by the split of the evidence, of the "
-            "evidence's own bundle, for the card.",
-        ),
-    ] = None,
-    last: Annotated[
-        bool,
-        typer.Option(
-            "--last",
-            help="Take the last epoch of each run, not the one its validation part chose. What "
-            "held nothing out, as by --split all, and its evidence always do.",
-        ),
-    ] = False,
-    window: Window = None,
-    name: Annotated[str, typer.Option(help="What to call the bundle.")] = "my-genres",
-    licence: Annotated[str, typer.Option(help="Its licence.")] = "Apache-2.0",
+    runs: tuple[Path, ...],
+    data: tuple[Path, ...],
+    out: Path,
+    evidence: tuple[Path, ...],
+    degradations: Path | None,
+    last: bool,
+    window: float | None,
+    name: str,
+    licence: str,
 ) -> None:
-    """Write a bundle from one or more finished trainings."""
+    """Write a bundle, which classify and serve use, from one or more finished trainings.
+
+    Each RUN is a folder that train wrote; several become an ensemble.
+    """
     from genrescope.data.joined import join
     from genrescope.data.store import FeatureStore
     from genrescope.lab.export.bundle import ship
@@ -74,15 +101,15 @@ def export(
         window_s=window,
     )
     for row in bundle.metrics:
-        typer.echo(
+        echo(
             f"{protocol_of(row)}, {row['part']}, {row['n']} tracks: accuracy "
             f"{row['accuracy']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
         )
     if bundle.thresholds["set"] >= 1:
-        typer.echo(
+        echo(
             "note: so few tracks were held back that `genres` will always list every genre; add "
             "runs of other folds as --evidence.",
             err=True,
         )
     size = sum((bundle.path / file).stat().st_size for file in bundle.files) / 1e6
-    typer.echo(f"{bundle.path}: {bundle.name}, {size:.1f} MB")
+    echo(f"{bundle.path}: {bundle.name}, {size:.1f} MB")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
+
+from genrescope.cli.terminal import echo
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,21 +17,27 @@ if TYPE_CHECKING:
 _TRAINING = ("data", "split", "protocol", "net", "recipe", "seed", "command", "commit", "date")
 
 
+@click.command()
+@click.argument("bundle", type=click.Path(), required=False, metavar="[BUNDLE]")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print bundle.json, verified.",
+)
 def info(
-    bundle: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[BUNDLE]", help="Its folder; the one that ships if absent.", show_default=False
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print bundle.json, verified.")] = False,
+    bundle: str | None,
+    as_json: bool,
 ) -> None:
-    """Say what a model is, how good it is, and on what."""
+    """Say what a model is, how good it is, and on what.
+
+    BUNDLE is its folder; without it, the model that ships with Genrescope is described.
+    """
     from genrescope.model.bundle import Bundle
 
     loaded = Bundle.load(bundle)
     if as_json:
-        typer.echo(json.dumps(loaded.to_dict()))
+        echo(json.dumps(loaded.to_dict()))
         return
     from rich.console import Console
 

@@ -1,28 +1,67 @@
-"""Options that several verbs take alike."""
+"""Groups of verbs, kinds of values, and options that several verbs take alike."""
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Any
 
-import typer
+import click
 
 from genrescope.files import printable
 
 ALL = "all"
 """No split: every track in one part."""
 
-Window = Annotated[
-    float | None,
-    typer.Option(
-        metavar="SECONDS",
-        min=0.1,
-        max=600,
-        help="Length of the windows that a run judges clips by; as in training if absent.",
-        show_default=False,
-    ),
-]
+PATH = click.Path(path_type=Path)
+"""A file or folder that need not exist."""
+
+
+class Number(click.FloatRange):
+    """A finite number within bounds."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+class Group(click.Group):
+    """Verbs, each listed with the whole first paragraph of its help."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        verbs = self.list_commands(ctx)
+        if args[0] not in verbs and not ctx.resilient_parsing:
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0].lower(), verbs, n=1)
+            advice = f"did you mean {close[0]}?" if close else f"there are {', '.join(verbs)}"
+            ctx.fail(f"there is no verb {args[0]!r}; {advice}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = []
+        for name in self.list_commands(ctx):
+            command = self.get_command(ctx, name)
+            assert command is not None
+            rows.append((name, (command.help or "").split("\n\n")[0].replace("\n", " ")))
+        with formatter.section("Verbs"):
+            formatter.write_dl(rows)
+
+
+window_option = click.option(
+    "--window",
+    type=Number(0.1, 600),
+    metavar="SECONDS",
+    help="Length of the windows that a run judges clips by; as in training if absent.",
+)
 
 
 def typed() -> str:
@@ -30,12 +69,12 @@ def typed() -> str:
     return printable(shlex.join(["genrescope", *sys.argv[1:]]))
 
 
-def known_split(name: str | None) -> str | None:
+def known_split(ctx: click.Context, param: click.Parameter, name: str | None) -> str | None:
     """The name as it is; BadParameter if there is no such split. For an option's ``callback``."""
     if name is not None:
         from genrescope.data.splits import SPLITS
 
         if name not in (*SPLITS, ALL):
             names = ", ".join((*SPLITS, ALL))
-            raise typer.BadParameter(f"there is no split {name!r}; there are {names}")
+            raise click.BadParameter(f"there is no split {name!r}; there are {names}")
     return name

@@ -5,16 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import shutil
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol, TextIO
+from typing import Protocol
 
-import typer
-
+from genrescope.cli.terminal import can_show, columns_of_terminal, echo, printable, styled
 from genrescope.cli.walk import Found
 from genrescope.model.prediction import Prediction
 
@@ -25,6 +22,7 @@ _BAR = 6
 _LABEL = 9  # a longer name of a genre moves the rest of its line
 _SHARE = _LABEL + 6 + _BAR  # name, percentage, bar
 _FLAGS = 12
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
 _WIDE = 100  # from here on two runners-up have room
 
 
@@ -53,7 +51,7 @@ class JsonLines:
     quotes = False
 
     def __init__(self, *, stamp: Stamp | None = None) -> None:
-        self.write: Callable[[str], None] = _print
+        self.write: Callable[[str], None] = _record
         self._stamp = stamp
 
     def answer(self, one: Found, prediction: Prediction) -> None:
@@ -87,7 +85,7 @@ class Csv:
         self._columns += ["duration_s", "flags", "bundle", "error"]
         self.header: str | None = self._row({name: name for name in self._columns})
         self.start = f"{self.header}\n"
-        self.write: Callable[[str], None] = _print
+        self.write: Callable[[str], None] = _record
         if stamp is None:
             self.write(self.header)
 
@@ -123,27 +121,28 @@ class Table:
     """A line a file: name, genre, probability, and the runners-up, each with a small bar."""
 
     def __init__(self, paths: list[str]) -> None:
-        columns = shutil.get_terminal_size((_WIDE, 24)).columns
-        self._runners_up = 2 if columns >= _WIDE else 1
-        room = columns - (1 + self._runners_up) * (_SHARE + 2) - _FLAGS
-        longest = max((_cells(printable(path)) for path in paths), default=4)
-        self._width = max(4, min(longest, max(16, room)))
+        columns = columns_of_terminal()
+        self._runners_up = 2 if columns is None or columns >= _WIDE else 1
+        self._width = max(_cells(printable(path)) for path in ("file", *paths))
+        if columns is not None:  # elsewhere, as in a pipe, names are never cut
+            room = columns - (1 + self._runners_up) * (_SHARE + 2) - _FLAGS
+            self._width = min(self._width, max(16, room))
         self._headed = False
 
     def answer(self, one: Found, prediction: Prediction) -> None:
         if not self._headed:
             self._headed = True
             head = f"{_fit('file', self._width)}  {'genre':<{_SHARE}}  runners-up"
-            _print(_styled(head, dim=True))
+            print(styled(head, dim=True), flush=True)
         first, *others = prediction.ranking()[: 1 + self._runners_up]
         if prediction.genre is None:
-            best, rest = _styled("no label".ljust(_SHARE), dim=True), ""
+            best, rest = styled("no label".ljust(_SHARE), dim=True), ""
         else:
-            best = _styled(_share(*first), bold=True)
-            rest = _styled("  ".join(_share(*other) for other in others), dim=True)
-        flags = _styled("  ".join(prediction.flags), fg="yellow")
+            best = styled(_share(*first), bold=True)
+            rest = styled("  ".join(_share(*other) for other in others), dim=True)
+        flags = styled("  ".join(prediction.flags), fg="yellow")
         cells = [_fit(printable(one.path), self._width), best, rest, flags]
-        _print("  ".join(cell for cell in cells if cell).rstrip())
+        print("  ".join(cell for cell in cells if cell).rstrip(), flush=True)
 
     def failure(self, one: Found, message: str) -> None:
         """Standard error has said it."""
@@ -151,13 +150,8 @@ class Table:
 
 def complain(message: str) -> None:
     """Say on standard error what went wrong with one input."""
-    error = _styled("error", sys.stderr, fg="red")
+    error = styled("error", sys.stderr, fg="red")
     print(f"{error}: {printable(message)}", file=sys.stderr, flush=True)
-
-
-def printable(text: str) -> str:
-    """Text whose control characters, which could drive the terminal, are spelt out."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 @contextmanager
@@ -197,9 +191,11 @@ def _share(label: str, probability: float) -> str:
 
 
 def _bar(share: float) -> str:
-    """A bar of eighths of a cell."""
+    """A bar of eighths of a cell, of whole cells where the encoding has no eighths."""
+    if not can_show(_EIGHTHS):
+        return ("#" * round(share * _BAR)).ljust(_BAR)
     whole, eighths = divmod(round(share * _BAR * 8), 8)
-    return ("█" * whole + " ▏▎▍▌▋▊▉"[eighths]).ljust(_BAR)[:_BAR]
+    return ("█" * whole + _EIGHTHS[eighths]).ljust(_BAR)[:_BAR]
 
 
 def _cells(text: str) -> int:
@@ -211,22 +207,18 @@ def _cells(text: str) -> int:
 def _fit(text: str, width: int) -> str:
     """A text in so many cells; of one too long the end is kept, for paths differ there."""
     if _cells(text) > width:
-        room, first = width - 1, len(text)
+        mark = "…" if can_show("…") else "..."
+        room, first = width - len(mark), len(text)
         while first and room >= _cells(text[first - 1]):
             first -= 1
             room -= _cells(text[first])
-        text = "…" + text[first:]
+        text = mark + text[first:]
     return text + " " * (width - _cells(text))
 
 
-def _styled(text: str, stream: TextIO | None = None, **style: Any) -> str:
-    """Styled where standard output, or ``stream``, is a terminal that takes it."""
-    plain = not text or not (stream or sys.stdout).isatty() or "NO_COLOR" in os.environ
-    return text if plain else typer.style(text, **style)
-
-
-def _print(line: str) -> None:
-    """One line, at once. What standard output's encoding cannot say is spelt out."""
-    encoding = sys.stdout.encoding or "utf-8"
-    # Not typer.echo: it writes past the progress bar, into the bar's own line.
-    print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+def _record(line: str) -> None:
+    """Print a record: exactly where a program reads it, without control characters to people."""
+    if sys.stdout.isatty():
+        echo(line)
+    else:
+        print(line, flush=True)

@@ -9,9 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
+from click.exceptions import Exit
+
+from genrescope.cli.options import PATH, Number
+from genrescope.cli.terminal import echo
 
 if TYPE_CHECKING:
     from genrescope.data.store import FeatureStore
@@ -24,40 +28,65 @@ _QUICK_TRACKS = 6  # of a genre
 _QUICK_S = 15.0  # of each: room for five windows
 
 
+@click.command()
+@click.option(
+    "--data",
+    type=PATH,
+    required=True,
+    metavar="DATA",
+    help="A mel feature store, or music with one sub-folder for each genre.",
+)
+@click.option(
+    "--out",
+    type=PATH,
+    required=True,
+    metavar="FOLDER",
+    help="Results, runs and report go here.",
+)
+@click.option(
+    "--audio",
+    type=PATH,
+    metavar="FOLDER",
+    help="The same music as sound, all or part of it, for waveform and STFT.",
+)
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="A small version of everything, in minutes.",
+)
+@click.option(
+    "--only",
+    metavar="PATTERN",
+    help="Run these cells alone, such as 'windows/*/res-bigru/*'.",
+)
+@click.option(
+    "--budget",
+    type=Number(min=0, max=100000),
+    metavar="MINUTES",
+    help="Begin no further cell after so long.",
+)
+@click.option(
+    "--effort",
+    type=Number(min=0.01, max=100),
+    default=1.0,
+    metavar="FACTOR",
+    help="Factor of all numbers of epochs.",
+)
+@click.option(
+    "--list",
+    "listing",
+    is_flag=True,
+    help="Name the cells and stop.",
+)
 def reproduce(
-    data: Annotated[
-        Path,
-        typer.Option(
-            metavar="DATA", help="A mel feature store, or music with one sub-folder for each genre."
-        ),
-    ],
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Results, runs and report go here.")],
-    audio: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="The same music as sound, all or part of it, for waveform and STFT.",
-        ),
-    ] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="A small version of everything, in minutes.")
-    ] = False,
-    only: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PATTERN", help="Run these cells alone, such as 'windows/*/res-bigru/*'."
-        ),
-    ] = None,
-    budget: Annotated[
-        float | None,
-        typer.Option(
-            min=0, max=100_000, metavar="MINUTES", help="Begin no further cell after so long."
-        ),
-    ] = None,
-    effort: Annotated[
-        float, typer.Option(min=0.01, max=100, help="Factor of all numbers of epochs.")
-    ] = 1.0,
-    listing: Annotated[bool, typer.Option("--list", help="Name the cells and stop.")] = False,
+    data: Path,
+    out: Path,
+    audio: Path | None,
+    quick: bool,
+    only: str | None,
+    budget: float | None,
+    effort: float,
+    listing: bool,
 ) -> None:
     """Run the talk's experiments and those of the field it cites, and write the report.
 
@@ -78,10 +107,10 @@ def reproduce(
         raise GenrescopeError(f"no cell is named like {only!r}; --list names them.")
     todo = [c for c in cells if not is_done(out, c)]
     for protocol in sorted({c.protocol for c in cells if SPLITS[c.protocol].leaky}):
-        typer.echo(f"{protocol}: {SPLITS[protocol].summary}", err=True)
+        echo(f"{protocol}: {SPLITS[protocol].summary}", err=True)
     if listing:
         for cell in cells:
-            typer.echo(cell.id + ("" if cell in todo else "  done"))
+            echo(cell.id + ("" if cell in todo else "  done"))
         return
     _same_plan(
         out,
@@ -93,7 +122,7 @@ def reproduce(
             "features": given.features.to_dict(),
         },
     )
-    typer.echo(f"{len(cells)} cells, {len(cells) - len(todo)} of them done", err=True)
+    echo(f"{len(cells)} cells, {len(cells) - len(todo)} of them done", err=True)
     if quick:
         import torch
 
@@ -111,13 +140,13 @@ def reproduce(
                 stop=lambda: deadline is not None and time.monotonic() > deadline,
             )
     except KeyboardInterrupt:
-        ended = typer.Exit(130)
+        ended = Exit(130)
     except GenrescopeError as error:
         ended = error
     left = sum(not is_done(out, c) for c in cells)
     _report(out, every, given.features, quick)
     if left:
-        typer.echo(f"{left} of {len(cells)} cells are left; the same command goes on.", err=True)
+        echo(f"{left} of {len(cells)} cells are left; the same command goes on.", err=True)
     if ended is not None:
         raise ended
 
@@ -294,7 +323,7 @@ def _report(out: Path, cells: Iterable[Cell], features: FeatureConfig, quick: bo
     results = up_to_date(found, cells)
     if others := sorted(found.keys() - results.keys()):
         some = ", ".join(others[:4]) + (", ..." if len(others) > 4 else "")
-        typer.echo(f"{len(others)} left out of the report (another recipe): {some}", err=True)
+        echo(f"{len(others)} left out of the report (another recipe): {some}", err=True)
     if not results:
         return
     n = dict.fromkeys(("all", "audio"), 0)
@@ -311,7 +340,7 @@ def _report(out: Path, cells: Iterable[Cell], features: FeatureConfig, quick: bo
         },
         quick=quick,
     )
-    typer.echo(f"{page}: {len(results)} cells; a CSV file for each table lies beside it")
+    echo(f"{page}: {len(results)} cells; a CSV file for each table lies beside it")
 
 
 def _frames(rate: float, *, sound: bool) -> str:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 import genrescope
+from genrescope.cli.terminal import echo
 
 if TYPE_CHECKING:
     from genrescope.data.splits import Split
@@ -45,7 +44,7 @@ def warn(task: Task, heard: Seen | None) -> None:
     """Say on standard error why these figures may flatter the model."""
 
     def shout(text: str) -> None:
-        typer.echo(typer.style(f"WARNING: {text}", fg="red", bold=True), err=True)
+        echo(f"WARNING: {text}", err=True, fg="red", bold=True)
 
     name = task.model.name
     if heard is None:
@@ -65,13 +64,13 @@ def warn(task: Task, heard: Seen | None) -> None:
     if task.split.leaky:
         shout("the windows protocol is leaky: other windows of the same clips were learned.")
     if heard is not None and heard.untold:
-        typer.echo(
+        echo(
             f"note: of {len(heard.untold)} tracks it cannot be told whether {name} learned from "
             f"their artists ({_some(heard.untold)}); artists.csv beside the music can name them.",
             err=True,
         )
     if heard is not None and not heard.tracks and task.part == "valid":
-        typer.echo("note: the epoch, or the temperature, may have been chosen on valid.", err=True)
+        echo("note: the epoch, or the temperature, may have been chosen on valid.", err=True)
 
 
 def _some(names: Sequence[str]) -> str:
@@ -101,7 +100,7 @@ def about(tasks: list[Task]) -> dict[str, Any]:
 
 
 def print_json(
-    found: Evaluation, tasks: list[Task], heard: list[Seen | None], data: list[Path]
+    found: Evaluation, tasks: list[Task], heard: list[Seen | None], data: Sequence[Path]
 ) -> None:
     """One object with all figures, and the tracks, repeats and artists that were heard before."""
     from genrescope.data.joined import BETWEEN
@@ -113,7 +112,7 @@ def print_json(
     }
     report = about(tasks) | {"data": BETWEEN.join(map(str, data))} | found.to_dict()
     report["seen"] = merged if len(known) == len(heard) else None
-    typer.echo(json.dumps(report))
+    echo(json.dumps(report))
 
 
 def print_tables(found: Evaluation, tasks: list[Task]) -> None:

@@ -7,42 +7,71 @@ import ipaddress
 import logging
 import os
 import socket
-from typing import Annotated
 
-import typer
+import click
 
+from genrescope.cli.options import Number
+from genrescope.cli.terminal import echo
 from genrescope.errors import GenrescopeError
 
 _GRACE_S = 30  # what a request may still take after Ctrl-C
 _KEEP_ALIVE_S = 75  # above what proxies keep an idle connection for, or they use one that is closed
 
 
+@click.command()
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    metavar="ADDRESS",
+    help="Address to listen at; 0.0.0.0 for every network.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(min=0, max=65535),
+    default=8000,
+    metavar="PORT",
+    help="0 takes any free one.",
+)
+@click.option(
+    "--bundle",
+    type=click.Path(),
+    metavar="FOLDER",
+    help="The model to ask, where not the one that ships.",
+)
+@click.option(
+    "--allowed-host",
+    multiple=True,
+    metavar="NAME",
+    help="Host name to answer to, such as music.example.org; may be repeated.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1, max=256),
+    metavar="N",
+    help="Recordings listened to at once; by default the cores.",
+)
+@click.option(
+    "--max-upload-mb",
+    type=Number(min=0.1, max=2000),
+    default=50,
+    metavar="MIB",
+    help="The most one upload may weigh, MiB.",
+)
+@click.option(
+    "--max-audio-minutes",
+    type=Number(min=0.1, max=1440),
+    default=15,
+    metavar="MINUTES",
+    help="The most minutes one upload may last.",
+)
 def serve(
-    host: Annotated[
-        str, typer.Option(help="Address to listen at; 0.0.0.0 for every network.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free one.")] = 8000,
-    bundle: Annotated[
-        str | None,
-        typer.Option(metavar="FOLDER", help="The model to ask, where not the one that ships."),
-    ] = None,
-    allowed_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Host name to answer to, such as music.example.org; may be repeated.",
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, max=256, help="Recordings listened to at once; by default the cores."),
-    ] = None,
-    max_upload_mb: Annotated[
-        float, typer.Option(min=0.1, max=2_000, help="The most one upload may weigh, MiB.")
-    ] = 50,
-    max_audio_minutes: Annotated[
-        float, typer.Option(min=0.1, max=1_440, help="The most minutes one upload may last.")
-    ] = 15,
+    host: str,
+    port: int,
+    bundle: str | None,
+    allowed_host: tuple[str, ...],
+    workers: int | None,
+    max_upload_mb: float,
+    max_audio_minutes: float,
 ) -> None:
     """Serve the page and the HTTP API.
 
@@ -68,9 +97,9 @@ def serve(
             allowed_hosts=[*LOCAL_HOSTS, *names],
         )
         port = listener.getsockname()[1]
-        typer.echo(f"Genrescope: http://{_shown(host)}:{port}  (Ctrl-C stops it)")
+        echo(f"Genrescope: http://{_shown(host)}:{port}  (Ctrl-C stops it)")
         if not _is_local(host):
-            typer.echo("Browsers give a page the microphone only at localhost or over HTTPS.")
+            echo("Browsers give a page the microphone only at localhost or over HTTPS.")
         _log_requests()
         config = uvicorn.Config(
             app,

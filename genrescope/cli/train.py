@@ -6,11 +6,13 @@ import math
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
+from click.exceptions import Exit
 
-from genrescope.cli.options import ALL, known_split, typed
+from genrescope.cli.options import ALL, PATH, known_split, typed
+from genrescope.cli.terminal import echo
 
 if TYPE_CHECKING:
     from genrescope.data.splits import Split
@@ -20,68 +22,114 @@ if TYPE_CHECKING:
     from genrescope.lab.training.train import Step, Training
 
 
+@click.command()
+@click.option(
+    "--data",
+    type=PATH,
+    multiple=True,
+    required=True,
+    metavar="DATA",
+    help="A feature store, or music with one sub-folder for each genre. Given several times, all "
+    "of it is learned together, and no split parts an artist of two of them.",
+)
+@click.option(
+    "--out",
+    type=PATH,
+    required=True,
+    metavar="FOLDER",
+    help="The run's folder, made here.",
+)
+@click.option(
+    "--recipe",
+    type=PATH,
+    metavar="FILE.toml",
+    help="How to train, see docs/training.md; as the shipped model was if absent.",
+)
+@click.option(
+    "--net",
+    metavar="NET",
+    help="Name of the net; the recipe's if absent.",
+)
+@click.option(
+    "--input",
+    "kind",
+    default="mel",
+    metavar="KIND",
+    help="raw, stft or mel.",
+)
+@click.option(
+    "--split",
+    metavar="SPLIT",
+    callback=known_split,
+    help="windows (leaky), tracks, artists, world, fault-filtered, or all to hold nothing back. "
+    "If absent: fault-filtered for GTZAN, tracks for other music.",
+)
+@click.option(
+    "--fold",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Which round of the split.",
+)
+@click.option(
+    "--no-valid",
+    is_flag=True,
+    help="Learn the valid part as well; the epoch that is kept is the last.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Of every random step of the training.",
+)
+@click.option(
+    "--split-seed",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Of the split; kept the same, seeds of a net can be compared.",
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Instead of the recipe's.",
+)
+@click.option(
+    "--teacher",
+    type=PATH,
+    multiple=True,
+    metavar="RUN",
+    help="A run whose answers are learned in place of the genres; several teach their mean. It "
+    "must have learned nothing that this run does not.",
+)
+@click.option(
+    "--start",
+    type=PATH,
+    metavar="RUN",
+    help="A run of the same net to start from.",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with a stopped run.",
+)
 def train(
-    data: Annotated[
-        list[Path],
-        typer.Option(
-            metavar="DATA",
-            help="A feature store, or music with one sub-folder for each genre. Given several "
-            "times, all of it is learned together, and no split parts an artist of two of them.",
-        ),
-    ],
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="The run's folder, made here.")],
-    recipe: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.toml",
-            help="How to train, see docs/training.md; as the shipped model was if absent.",
-            show_default=False,
-        ),
-    ] = None,
-    net: Annotated[
-        str | None,
-        typer.Option(help="Name of the net; the recipe's if absent.", show_default=False),
-    ] = None,
-    kind: Annotated[str, typer.Option("--input", help="raw, stft or mel.")] = "mel",
-    split: Annotated[
-        str | None,
-        typer.Option(
-            help="windows (leaky), tracks, artists, world, fault-filtered, or all to hold nothing "
-            "back. If absent: fault-filtered for GTZAN, tracks for other music.",
-            show_default=False,
-            callback=known_split,
-        ),
-    ] = None,
-    fold: Annotated[int, typer.Option(min=0, help="Which round of the split.")] = 0,
-    no_valid: Annotated[
-        bool,
-        typer.Option(
-            "--no-valid", help="Learn the valid part as well; the epoch that is kept is the last."
-        ),
-    ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of every random step of the training.")] = 0,
-    split_seed: Annotated[
-        int,
-        typer.Option(min=0, help="Of the split; kept the same, seeds of a net can be compared."),
-    ] = 0,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Instead of the recipe's.", show_default=False)
-    ] = None,
-    teacher: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="RUN",
-            help="A run whose answers are learned in place of the genres; several teach their "
-            "mean. It must have learned nothing that this run does not.",
-        ),
-    ] = None,
-    start: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="RUN", help="A run of the same net to start from.", show_default=False
-        ),
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
+    data: tuple[Path, ...],
+    out: Path,
+    recipe: Path | None,
+    net: str | None,
+    kind: str,
+    split: str | None,
+    fold: int,
+    no_valid: bool,
+    seed: int,
+    split_seed: int,
+    epochs: int | None,
+    teacher: tuple[Path, ...],
+    start: Path | None,
+    resume: bool,
 ) -> None:
     """Train a net; stopped at any moment, it goes on with --resume.
 
@@ -116,21 +164,19 @@ def train(
         _run(training)
     except KeyboardInterrupt:
         done = len(training.history)
-        typer.echo(
+        echo(
             f"\nStopped; {done} of {how.epochs} epochs are kept. The same command with --resume "
             "goes on.",
             err=True,
         )
-        raise typer.Exit(130) from None
+        raise Exit(130) from None
     if training.stopped_early:
-        typer.echo(
-            f"stopped early: no lower validation loss in {how.patience} validations", err=True
-        )
+        echo(f"stopped early: no lower validation loss in {how.patience} validations", err=True)
     best = training.history[training.best]
-    typer.echo(f"{out}: {_figures(best, how.epochs)}, the epoch that is kept")
+    echo(f"{out}: {_figures(best, how.epochs)}, the epoch that is kept")
     for _, kept in opened:
         if kept is not None:
-            typer.echo(f"{kept}: the features, for `genrescope evaluate` and `export`")
+            echo(f"{kept}: the features, for `genrescope evaluate` and `export`")
 
 
 def open_store(data: Path, kind: str, out: Path) -> tuple[FeatureStore, Path | None]:
@@ -159,7 +205,7 @@ def open_store(data: Path, kind: str, out: Path) -> tuple[FeatureStore, Path | N
         store = make_store(dataset, kind, cache, progress=report)
     for name, reason in store.absent.items():
         if name not in dataset.absent:
-            typer.echo(f"{name}: {reason}; left out", err=True)
+            echo(f"{name}: {reason}; left out", err=True)
     return store, None if kind == "raw" else cache
 
 
@@ -171,7 +217,7 @@ def _recipe(path: Path | None, *, net: str | None, kind: str, epochs: int | None
     from genrescope.lab.training.recipe import DEFAULT_RECIPE, Recipe
 
     if kind not in CONFIGS:
-        raise typer.BadParameter(f"there is no input {kind!r}; there are {', '.join(CONFIGS)}")
+        raise click.BadParameter(f"there is no input {kind!r}; there are {', '.join(CONFIGS)}")
     recipe = Recipe.load(DEFAULT_RECIPE if path is None else path)
     if kind == "raw" and path is None:
         recipe = replace(recipe, net="m5", options={}, augment=NO_AUGMENT)
@@ -208,29 +254,29 @@ def _announce(
     if training.valid is not None:
         chooser = f"{len(training.valid)} to choose the epoch by"
     weights = sum(p.numel() for p in training.net.parameters()) / 1e6
-    typer.echo(
+    echo(
         f"{recipe.net}, {weights:.2f} M weights, on {training.device}; "
         f"{protocol_title(split.protocol)}: {len(training.train)} to learn, {chooser}, "
         f"{len(store.genres)} genres",
         err=True,
     )
     if training.teachers:
-        typer.echo(f"taught by {len(training.teachers)} runs, not by the genres", err=True)
+        echo(f"taught by {len(training.teachers)} runs, not by the genres", err=True)
     if split.leaky:
-        typer.echo("windows is leaky: clips are on both sides, and figures flatter.", err=True)
+        echo("windows is leaky: clips are on both sides, and figures flatter.", err=True)
     if split.absent:
-        typer.echo(absence(split), err=True)
+        echo(absence(split), err=True)
     if split.excluded:
         some = next(iter(split.excluded.items()))
-        typer.echo(
+        echo(
             f"{split.protocol}: {len(split.excluded)} tracks are used by no part, such as "
             f"{some[0]}: {some[1]}",
             err=True,
         )
     if split.protocol != ALL and not (split.folds[fold].valid or split.folds[fold].test):
-        typer.echo("nothing is held back: no track is left to judge this run by", err=True)
+        echo("nothing is held back: no track is left to judge this run by", err=True)
     if training.history:
-        typer.echo(f"going on after epoch {len(training.history)}", err=True)
+        echo(f"going on after epoch {len(training.history)}", err=True)
 
 
 def _run(training: Training) -> None:

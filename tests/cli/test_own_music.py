@@ -9,8 +9,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from lab_makers import GENRES, music_folder
-from typer.testing import CliRunner
 
 from genrescope.cli import app
 from genrescope.lab.training.recipe import Recipe

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from lab_makers import music_folder
-from typer.testing import CliRunner, Result
 
 from genrescope.cli import app
 from genrescope.errors import GenrescopeError

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 import soundfile
 from bundle_maker import make_bundle
+from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner, Result
 
 from genrescope.cli import app, guard
 from genrescope.cli import journal as journal_module

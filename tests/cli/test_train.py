@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 from lab_makers import music_folder
-from typer.testing import CliRunner, Result
 
 from genrescope.cli import app
 from genrescope.data import build
@@ -217,7 +217,7 @@ def test_an_unknown_split_is_a_wrong_command(work: Path, tmp_path: Path) -> None
     common = ["--data", work / "store", "--out", tmp_path / "run"]
     result = run(*common, "--split", "nonsense")
     assert result.exit_code == 2
-    assert "fault-filtered, all" in " ".join(result.stderr.replace("│", " ").split())
+    assert "fault-filtered, all" in " ".join(result.stderr.split())
 
 
 def test_an_unknown_input_is_a_wrong_command(work: Path, tmp_path: Path) -> None:
