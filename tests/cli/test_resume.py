@@ -262,7 +262,7 @@ def test_while_a_file_is_replaced_no_other_run_gets_it(
 def test_a_file_replaced_before_it_is_locked_is_opened_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, lock, calls = tmp_path / "answers.jsonl", journal_module.locked, []
+    out, lock, calls = tmp_path / "answers.jsonl", journal_module.try_lock, []
 
     def late(descriptor: int) -> bool:
         calls.append(descriptor)
@@ -271,7 +271,7 @@ def test_a_file_replaced_before_it_is_locked_is_opened_again(
             (tmp_path / "new").replace(out)
         return lock(descriptor)
 
-    monkeypatch.setattr(journal_module, "locked", late)
+    monkeypatch.setattr(journal_module, "try_lock", late)
     with closing(Journal(str(out), JsonLines())) as journal:
         journal.write('{"path": "/y", "error": "ours"}')
     assert [row["error"] for row in records(out)] == ["theirs", "ours"]
