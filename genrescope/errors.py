@@ -31,3 +31,19 @@ class BundleError(GenrescopeError):
 
 class DatasetError(GenrescopeError):
     """A dataset, feature store or split that cannot be used as asked."""
+
+
+class LibraryError(GenrescopeError):
+    """A catalogue, plan or collection that cannot be used as asked.
+
+    Args:
+        name: the file, folder or query it is about.
+        reason: what is wrong with it, one clause without a full stop.
+        remedy: what the user can do about it, one sentence; may be empty.
+    """
+
+    def __init__(self, name: str, reason: str, remedy: str = "") -> None:
+        self.name = name
+        self.reason = reason
+        self.remedy = remedy
+        super().__init__(f"{name}: {reason}." + (f" {remedy}" if remedy else ""))

@@ -1,0 +1,1 @@
+"""Tags: read as files have them, planned, written without harm, undone."""

@@ -1,0 +1,176 @@
+"""The tags of a file, every field and every value, in the file's order."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mutagen
+from mutagen.aac import AAC
+from mutagen.ac3 import AC3
+from mutagen.aiff import AIFF
+from mutagen.apev2 import APEv2, APEv2File
+from mutagen.asf import ASF
+from mutagen.dsf import DSF
+from mutagen.flac import FLAC
+from mutagen.id3 import ID3, TCON
+from mutagen.id3._specs import ID3TimeStamp
+from mutagen.monkeysaudio import MonkeysAudio
+from mutagen.mp3 import MP3
+from mutagen.mp4 import MP4, MP4Cover, MP4FreeForm
+from mutagen.musepack import Musepack
+from mutagen.oggflac import OggFLAC
+from mutagen.oggopus import OggOpus
+from mutagen.oggspeex import OggSpeex
+from mutagen.oggvorbis import OggVorbis
+from mutagen.trueaudio import TrueAudio
+from mutagen.wave import WAVE
+from mutagen.wavpack import WavPack
+
+from genrescope.errors import LibraryError
+from genrescope.library.tags import fields
+from genrescope.library.tags.fields import Tag
+
+_OGG = [OggVorbis, OggOpus, OggFLAC, OggSpeex]
+_TYPES: dict[str, list[Any]] = {
+    ".mp3": [MP3],
+    ".flac": [FLAC],
+    ".ogg": _OGG,
+    ".oga": _OGG,
+    ".opus": _OGG,
+    ".m4a": [MP4],
+    ".m4b": [MP4],
+    ".mp4": [MP4],
+    ".wav": [WAVE],
+    ".aif": [AIFF],
+    ".aiff": [AIFF],
+    ".wma": [ASF],
+}
+"""What files with an ending mostly are: looked at first, for it is faster."""
+_tcon: Any = TCON  # it has no types
+_ALL = [
+    *(MP3, FLAC, *_OGG, MP4, WAVE, AIFF, ASF, TrueAudio, APEv2File, MonkeysAudio),
+    *(WavPack, Musepack, DSF, AAC, AC3),
+]
+
+
+@dataclass(frozen=True)
+class FileTags:
+    """What a file says of itself.
+
+    Attributes:
+        tags: as the file has them; of a picture or other bytes their kind and a digest.
+        duration_s: seconds by the file's header, where it says.
+        codec: such as ``mp3``, ``flac``, ``mp4a.40.2``.
+        family: one of `fields.FAMILIES` where tags can be written.
+    """
+
+    tags: tuple[Tag, ...] = ()
+    duration_s: float | None = None
+    codec: str | None = None
+    family: str | None = None
+
+
+def read_tags(path: str | bytes | os.PathLike[str]) -> FileTags:
+    """Read a file's tags.
+
+    Raises:
+        LibraryError: they are damaged, or the file cannot be read.
+    """
+    name = os.fsdecode(path)
+    try:
+        audio = mutagen.File(name, options=_TYPES.get(Path(name).suffix.lower(), _ALL))
+        if audio is None:
+            audio = mutagen.File(name, options=_ALL)
+    except mutagen.MutagenError as error:
+        raise LibraryError(name, f"its tags cannot be read ({_reason(error)})") from error
+    except Exception as error:  # a damaged file finds faults that the reader did not foresee
+        raise LibraryError(
+            name, f"its tags cannot be read ({type(error).__name__}: {error})"
+        ) from error
+    if audio is None:
+        return FileTags()
+    length = getattr(audio.info, "length", None)
+    return FileTags(
+        tags=tuple(_tags(audio)),
+        duration_s=float(length) if length else None,
+        codec=str(getattr(audio.info, "codec", "") or type(audio).__name__.lower()),
+        family=_family(audio),
+    )
+
+
+def genres_of(tags: tuple[Tag, ...]) -> list[str]:
+    """Names of the genres in tags; the numbers of ID3v1 are spelt out."""
+    names: list[str] = []
+    for tag in tags:
+        if tag.field == "TCON":
+            names += _tcon(encoding=3, text=[tag.value]).genres
+        elif fields.values_of([tag], fields.GENRE):
+            names.append(tag.value)
+    return [name.strip() for name in names if name.strip()]
+
+
+def _reason(error: Exception) -> str:
+    inner = error.args[0] if error.args else error
+    return getattr(inner, "strerror", None) or str(inner) or type(error).__name__
+
+
+def _family(audio: Any) -> str | None:
+    if isinstance(audio, MP3 | WAVE | AIFF):
+        return fields.ID3
+    if isinstance(audio, FLAC | OggVorbis | OggOpus | OggFLAC | OggSpeex):
+        return fields.VORBIS
+    return fields.MP4 if isinstance(audio, MP4) else None
+
+
+def _tags(audio: Any) -> Iterator[Tag]:
+    tags = audio.tags
+    kind = type(tags)
+    if issubclass(kind, ID3):
+        for frame in tags.values():
+            yield from _id3(frame)
+    elif issubclass(kind, list):  # Vorbis comments, and ASF's attributes
+        yield from (Tag(str(name), _text(value)) for name, value in list.__iter__(tags))
+    elif issubclass(kind, APEv2):
+        for name, value in tags.items():
+            texts = list(value) if value.kind == 0 else [_digest("binary", bytes(value.value))]
+            yield from (Tag(str(name), text) for text in texts)
+    elif tags is not None:
+        for name, values in tags.items():
+            for value in values if isinstance(values, list) else [values]:
+                yield Tag(str(name), _text(value))
+    for picture in getattr(audio, "pictures", ()):
+        yield Tag("METADATA_BLOCK_PICTURE", _digest(picture.mime, picture.data))
+
+
+def _id3(frame: Any) -> Iterator[Tag]:
+    text = getattr(frame, "text", None)
+    if isinstance(text, str):
+        text = [text]
+    if isinstance(text, list) and all(isinstance(t, str | int | ID3TimeStamp) for t in text):
+        yield from (Tag(frame.HashKey, str(value)) for value in text)
+    elif isinstance(url := getattr(frame, "url", None), str):
+        yield Tag(frame.HashKey, url)
+    elif isinstance(data := getattr(frame, "data", None), bytes):
+        yield Tag(frame.HashKey, _digest(getattr(frame, "mime", frame.FrameID), data))
+    else:
+        yield Tag(frame.HashKey, repr(frame))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, MP4FreeForm):
+        try:
+            return bytes(value).decode()
+        except UnicodeDecodeError:
+            return _digest("binary", bytes(value))
+    if isinstance(value, MP4Cover | bytes):
+        return _digest("binary", bytes(value))
+    return str(value)
+
+
+def _digest(kind: str, data: bytes) -> str:
+    return f"({kind}, {len(data)} bytes, {hashlib.blake2b(data, digest_size=8).hexdigest()})"

@@ -1,0 +1,109 @@
+"""Collections made on the spot: sound of our own, in tagged files of every kind."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+import mutagen
+import numpy as np
+from audio_makers import chord, encoded
+from mutagen.aiff import AIFF
+from mutagen.flac import FLAC
+from mutagen.id3 import TALB, TCON, TIT2, TPE1
+from mutagen.mp3 import MP3
+from mutagen.mp4 import MP4
+from mutagen.oggopus import OggOpus
+from mutagen.oggvorbis import OggVorbis
+from mutagen.wave import WAVE
+from numpy.typing import NDArray
+
+from genrescope.library.catalogue import Catalogue, quantise, touch
+from genrescope.model.bundle import Bundle
+
+WRITABLE = {
+    "mp3": ".mp3",
+    "flac": ".flac",
+    "ogg": ".ogg",
+    "opus": ".opus",
+    "m4a": ".m4a",
+    "m4a-faststart": ".m4a",
+    "wav16": ".wav",
+    "aiff": ".aiff",
+}
+"""Kinds of `audio_makers.encoded` whose tags can be written, with the ending of such a file."""
+
+_ID3 = {"artist": TPE1, "title": TIT2, "album": TALB, "genre": TCON}
+_MP4 = {"artist": "©ART", "title": "©nam", "album": "©alb", "genre": "©gen"}
+
+
+@cache
+def sound(kind: str, *, seed: int = 0, seconds: float = 1.0) -> bytes:
+    """A file without tags; another seed is another sound."""
+    return encoded(kind, chord(seconds, seed=seed), 22_050)
+
+
+def make_song(
+    path: Path, kind: str | None = None, *, seed: int = 0, seconds: float = 1.0, **tags: str
+) -> Path:
+    """A file of a kind (by default that of its ending) with ``artist``, ``title`` and so on."""
+    chosen = kind or next(k for k, suffix in WRITABLE.items() if suffix == path.suffix)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(sound(chosen, seed=seed, seconds=seconds))
+    if tags:
+        tag(path, **tags)
+    return path
+
+
+def tag(path: Path, **tags: str) -> None:
+    """Write tags in place, as any other program does."""
+    types = [MP3, FLAC, OggVorbis, OggOpus, MP4, WAVE, AIFF]
+    audio = mutagen.File(path, options=types)
+    if audio.tags is None:
+        audio.add_tags()
+    for name, value in tags.items():
+        if isinstance(audio, MP3 | WAVE | AIFF):
+            audio.tags.add(_ID3[name](encoding=3, text=[value]))
+        else:
+            audio[_MP4[name] if isinstance(audio, MP4) else name.upper()] = [value]
+    audio.save()
+
+
+def pretend(
+    catalogue: Catalogue,
+    bundle: Bundle,
+    name: str,
+    probabilities: dict[str, float],
+    *,
+    embedding: NDArray[np.float32] | None = None,
+    flags: tuple[str, ...] = (),
+    genres: tuple[str, ...] | None = None,
+) -> None:
+    """Give the file of a name a judgement, as if the bundle had answered so."""
+    probs = np.array([probabilities.get(label, 0.0) for label in bundle.labels], np.float32)
+    best = bundle.labels[int(probs.argmax())]
+    raw, scale = quantise(np.ones(16, np.float32) / 4 if embedding is None else embedding)
+    number = catalogue.bundle_id(bundle)
+    with catalogue.transaction() as db:
+        db.execute(
+            "UPDATE file SET audio = coalesce(audio, randomblob(20)) WHERE name = ?",
+            (name.encode(),),
+        )
+        db.execute(
+            "INSERT INTO judgement (audio, bundle, probabilities, genre, genres, confidence, "
+            "flags, embedding, scale) SELECT audio, ?, ?, ?, ?, ?, ?, ?, ? FROM file "
+            "WHERE name = ?",
+            (
+                number,
+                probs.tobytes(),
+                best,
+                json.dumps((best,) if genres is None else genres),
+                float(probs.max()),
+                json.dumps(flags),
+                raw,
+                scale,
+                name.encode(),
+            ),
+        )
+        touch(db)
