@@ -39,14 +39,16 @@ _BANDWIDTHS_HZ = (70.0, 100.0, 140.0, 200.0, 250.0)
 _FRICATIVES_HZ = ((4000, 9000), (2000, 5000), (1200, 8000), (600, 6000))  # s, sh, f, h
 
 
-def coloured_noise(n_samples: int, sr: int, *, slope: float, rng: np.random.Generator) -> Samples:
+def coloured_noise(
+    n_samples: int, sr: int, *, slope: float, rng: np.random.Generator, flat_hz: float = 20.0
+) -> Samples:
     """Gaussian noise whose power falls as frequency to the power ``slope``.
 
-    0 is white, 1 pink, 2 brown; below 20 Hz it is flat.
+    0 is white, 1 pink, 2 brown; below ``flat_hz`` it is flat.
     """
     length = fft.next_fast_len(n_samples, real=True)
     spectrum = np.fft.rfft(rng.standard_normal(length))
-    hz = np.maximum(np.fft.rfftfreq(length, 1 / sr), 20.0)
+    hz = np.maximum(np.fft.rfftfreq(length, 1 / sr), flat_hz)
     return levelled(np.fft.irfft(spectrum * hz ** (-slope / 2), length)[:n_samples])
 
 

@@ -39,7 +39,9 @@ _SECONDS = 6.5
 
 
 def _noise(n: int, sr: int, rng: Rng) -> Array:
-    return sounds.coloured_noise(n, sr, slope=rng.uniform(-1, 2.5), rng=rng)
+    # Noise that falls on below what can be heard, as a random walk does, is all rumble.
+    flat_hz = np.exp(rng.uniform(np.log(0.1), np.log(20)))
+    return sounds.coloured_noise(n, sr, slope=rng.uniform(-1, 2.5), flat_hz=flat_hz, rng=rng)
 
 
 def _tones(n: int, sr: int, rng: Rng) -> Array:

@@ -90,6 +90,13 @@ def test_unseen_music_passes_and_unseen_noise_does_not(fitted: NoMusic) -> None:
     assert flagged(fitted, [log_mel(x, STORE_CONFIG) for x in others]) >= 11 / 12
 
 
+def test_brown_noise_is_no_music_however_deep_it_reaches(fitted: NoMusic) -> None:
+    rng = np.random.default_rng(77)
+    walks = [np.cumsum(rng.standard_normal(5 * SR)) for _ in range(3)]
+    clips = [spectrogram([walk / np.abs(walk).max()], STORE_CONFIG) for walk in walks]
+    assert flagged(fitted, clips) == 1
+
+
 def test_figures_are_shares_of_each_kind(fitted: NoMusic) -> None:
     assert list(fitted.figures) == ["music", *COUNTEREXAMPLES]
     assert all(0 <= share <= 1 for share in fitted.figures.values())
