@@ -33,37 +33,36 @@ _ROOM_S = 15.0  # five windows of 3 s need this
 _PAUSE_S = 10.0  # from one line of progress to the next, where there is no terminal
 
 
+def _known_dataset(ctx: click.Context, param: click.Parameter, name: str) -> str:
+    """The name as it is; BadParameter if there is no such dataset. An argument's callback."""
+    from genrescope.data.registry import DATASETS
+
+    if name not in DATASETS:
+        names = ", ".join(DATASETS)
+        raise click.BadParameter(f"there is no dataset {name!r} to fetch; there is {names}")
+    return name
+
+
 @dataset.command()
-@click.argument("name", required=False, default="gtzan", metavar="[gtzan]")
-@click.option(
-    "--to",
-    type=PATH,
-    default=Path("data/gtzan"),
-    metavar="FOLDER",
-    help="Where it goes.",
-)
-@click.option(
-    "--url",
-    metavar="URL",
-    help="Another address of the original genres.tar.gz.",
-)
+@click.argument("name", metavar="NAME", callback=_known_dataset)
+@click.option("--to", type=PATH, metavar="FOLDER", help="Where it goes; data/NAME if absent.")
+@click.option("--url", metavar="URL", help="Another address of the same archive.")
 def fetch(
     name: str,
-    to: Path,
+    to: Path | None,
     url: str | None,
 ) -> None:
-    """Download GTZAN: 1.2 GB, checked, resumed where it stopped.
+    """Download a known dataset: checked, and resumed where it stopped.
 
-    It has no licence and holds excerpts of commercial recordings: use it for research, and do not
-    pass it on. Without a name, gtzan is fetched; there is no other yet.
+    NAME is gtzan; there is no other yet.
     """
-    from genrescope.data import gtzan
+    from genrescope.data.registry import DATASETS
 
-    if name != "gtzan":
-        raise click.BadParameter(f"there is no data set {name!r} to fetch; there is gtzan")
+    known = DATASETS[name]
+    echo(known.licence, err=True)
     with _bytes_bar() as report:
-        dataset = gtzan.fetch(to, url=url or gtzan.URL, progress=report)
-    echo(f"{dataset.name}: {len(dataset.tracks)} clips of {len(gtzan.GENRES)} genres.")
+        found = known.fetch(to or Path("data") / name, url=url, progress=report)
+    echo(f"{found.name}: {len(found.tracks)} clips of {len(known.genres)} genres.")
 
 
 @dataset.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from genrescope.cli import scores
-from genrescope.cli.options import ALL, PATH, known_split, window_option
+from genrescope.cli.options import PATH, known_split, window_option
 from genrescope.cli.scores import Task
 from genrescope.cli.terminal import echo
 
@@ -316,19 +316,19 @@ def _of_fold(
 
 def _split(source: _Source, name: str | None, seed: int) -> Split:
     from genrescope.cli.dataset import _clips_bar
-    from genrescope.data import gtzan
     from genrescope.data.check import check_dataset
-    from genrescope.data.fold import Fold
-    from genrescope.data.splits import Split, split_for
+    from genrescope.data.registry import dataset_of
+    from genrescope.data.splits import SPLITS, everything, split_for
 
     tracks = source.dataset.tracks
     ids = tuple(track.track_id for track in tracks)
     if name is None:
-        name = "fault-filtered" if gtzan.is_gtzan(ids) else ALL
-    if name == ALL:
-        return Split(ALL, seed, (Fold((), (), ids),))
+        known = dataset_of(ids)
+        name = known.protocol if known else "all"
+    if not SPLITS[name].holds_back:
+        return everything(tracks, part="test", seed=seed)
     # Windows need lengths, and what keeps tracks together the files that are the same twice.
-    if name != "fault-filtered" and source.store is None:
+    if SPLITS[name].published is None and source.store is None:
         with _clips_bar(len(tracks), "measuring") as report:
             checked = check_dataset(source.dataset, progress=report)
         source.failed = {i: checked.absent[i] for i in ids if i in checked.absent}

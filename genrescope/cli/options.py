@@ -12,9 +12,6 @@ import click
 
 from genrescope.files import printable
 
-ALL = "all"
-"""No split: every track in one part."""
-
 PATH = click.Path(path_type=Path)
 """A file or folder that need not exist."""
 
@@ -74,7 +71,6 @@ def known_split(ctx: click.Context, param: click.Parameter, name: str | None) ->
     if name is not None:
         from genrescope.data.splits import SPLITS
 
-        if name not in (*SPLITS, ALL):
-            names = ", ".join((*SPLITS, ALL))
-            raise click.BadParameter(f"there is no split {name!r}; there are {names}")
+        if name not in SPLITS:
+            raise click.BadParameter(f"there is no split {name!r}; there are {', '.join(SPLITS)}")
     return name

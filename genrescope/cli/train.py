@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from click.exceptions import Exit
 
-from genrescope.cli.options import ALL, PATH, known_split, typed
+from genrescope.cli.options import PATH, known_split, typed
 from genrescope.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -234,21 +234,16 @@ def _recipe(path: Path | None, *, net: str | None, kind: str, epochs: int | None
 
 
 def _split(store: FeatureStore, name: str | None, seed: int) -> Split:
-    from genrescope.data import gtzan
-    from genrescope.data.splits import split_for
-    from genrescope.lab.training.begin import all_tracks
+    from genrescope.data.splits import default_protocol, split_for
 
-    if name == ALL:
-        return all_tracks(store, seed=seed)
-    default = "fault-filtered" if gtzan.is_gtzan(store.tracks) else "tracks"
-    return split_for(name or default, store.facts, seed=seed)
+    return split_for(name or default_protocol(store.facts), store.facts, seed=seed)
 
 
 def _announce(
     training: Training, recipe: Recipe, split: Split, fold: int, store: FeatureStore
 ) -> None:
     from genrescope.cli.scores import absence
-    from genrescope.data.splits import protocol_title
+    from genrescope.data.splits import SPLITS, protocol_title
 
     chooser = "the last epoch is kept"
     if training.valid is not None:
@@ -273,7 +268,8 @@ def _announce(
             f"{some[0]}: {some[1]}",
             err=True,
         )
-    if split.protocol != ALL and not (split.folds[fold].valid or split.folds[fold].test):
+    held_back = split.folds[fold].valid or split.folds[fold].test
+    if SPLITS[split.protocol].holds_back and not held_back:
         echo("nothing is held back: no track is left to judge this run by", err=True)
     if training.history:
         echo(f"going on after epoch {len(training.history)}", err=True)

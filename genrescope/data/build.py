@@ -129,7 +129,8 @@ def _build(
             report(n_done + i, len(dataset.tracks), track_id)
     rows = [
         done[t.track_id]
-        | {"genre": t.genre, "artist": t.artist, "title": t.title, "path": _path(t)}
+        | {"genre": t.genre, "artist": t.artist, "title": t.title, "certain": t.certain}
+        | {"path": _path(t)}
         for t in dataset.tracks
         if t.track_id not in failed
     ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genrescope.audio.decode import stream
-from genrescope.data.splits import SPLITS, split_for
+from genrescope.data.splits import protocols_for, split_for
 from genrescope.data.track import SILENCE, Dataset, Track, decoded, mark_repeats
 from genrescope.errors import AudioError, DatasetError
 from genrescope.system import n_cores
@@ -84,9 +84,9 @@ def _possible(protocol: str, dataset: Dataset) -> dict[str, Any]:
 
 
 def describe(dataset: Dataset) -> dict[str, Any]:
-    """What a data set holds and how each protocol of `SPLITS` would split it, JSON-ready."""
+    """What a data set holds and how each protocol that suits it would split it, JSON-ready."""
     splits: dict[str, Any] = {}
-    for name, protocol in SPLITS.items():
+    for name, protocol in protocols_for(dataset.tracks).items():
         splits[name] = {"summary": protocol.summary, "leaky": protocol.leaky}
         splits[name] |= _possible(name, dataset)
     return {

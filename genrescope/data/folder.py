@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import unicodedata
-from dataclasses import replace
 from pathlib import Path
 
 from genrescope.audio.decode import AUDIO_SUFFIXES
 from genrescope.audio.formats import audio_files
-from genrescope.data import gtzan
-from genrescope.data.facts import is_certain
+from genrescope.data.facts import read_table
+from genrescope.data.registry import dataset_of
 from genrescope.data.track import Dataset, Track
 from genrescope.errors import DatasetError
 from genrescope.files import printable
@@ -64,16 +62,15 @@ def read(folder: str | Path) -> Dataset:
 
 
 def read_any(folder: str | Path) -> Dataset:
-    """GTZAN where every audio file has one of its names, else a folder of your own.
+    """A known dataset where every audio file is named after one of its tracks, else your own music.
 
     Raises:
         DatasetError: as `read`.
     """
     folder = Path(folder)
-    audio = _audio(folder)[0] if folder.is_dir() else []
-    if audio and all(path.stem in gtzan.by_id() for path in audio):
-        return gtzan.read(folder)
-    return read(folder)
+    names = {path.stem for path in _audio(folder)[0]} if folder.is_dir() else set[str]()
+    known = dataset_of(names)
+    return read(folder) if known is None else known.read(folder)
 
 
 def _named(path: Path, folder: Path) -> str:
@@ -111,27 +108,14 @@ def _name_artists(tracks: list[Track], path: Path) -> list[Track]:
             names[name] = -1 if name in names else i
     place = stems | ids
     named = list(tracks)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file)
-            if not {"track", "artist"} <= set(rows.fieldnames or ()):
-                raise DatasetError(f"{path}: its first line must name track and artist.")
-            for row in rows:
-                where = f"{path}, line {rows.line_num}"
-                at = place.get(_composed(row["track"] or ""))
-                if at is None:
-                    raise DatasetError(
-                        f"{where}: there is no track {row['track']!r}; write it as "
-                        f"{tracks[0].track_id!r} is written."
-                    )
-                if at < 0:
-                    raise DatasetError(f"{where}: {row['track']!r} is two files; add the suffix.")
-                named[at] = replace(
-                    tracks[at],
-                    artist=(row["artist"] or "").strip() or None,
-                    title=(row.get("title") or "").strip() or None,
-                    certain=is_certain(row.get("certain"), where=where),
-                )
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{path}: cannot be read as CSV in UTF-8 ({error}).") from error
+    for facts in read_table(path):
+        at = place.get(_composed(facts.track))
+        if at is None:
+            raise DatasetError(
+                f"{facts.where}: there is no track {facts.track!r}; write it as "
+                f"{tracks[0].track_id!r} is written."
+            )
+        if at < 0:
+            raise DatasetError(f"{facts.where}: {facts.track!r} is two files; add the suffix.")
+        named[at] = facts.of(tracks[at])
     return named

@@ -10,7 +10,7 @@ import gzip
 import shutil
 import tarfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -89,12 +89,6 @@ def by_id() -> dict[str, Track]:
     return {track.track_id: track for track in tracks()}
 
 
-def is_gtzan(track_ids: Iterable[str]) -> bool:
-    """Whether there is at least one ID and every one is a GTZAN ID, such as ``blues.00000``."""
-    ids = list(track_ids)
-    return bool(ids) and all(track_id in by_id() for track_id in ids)
-
-
 @cache
 def fault_filtered() -> dict[str, str]:
     """Track ID -> ``train`` (443), ``valid`` (197), ``test`` (290) or ``excluded`` (70).
@@ -108,7 +102,7 @@ def fault_filtered() -> dict[str, str]:
 def fetch(
     folder: str | Path,
     *,
-    url: str = URL,
+    url: str | None = None,
     size: int | None = ARCHIVE_SIZE,
     md5: str | None = ARCHIVE_MD5,
     progress: Progress | None = None,
@@ -120,7 +114,8 @@ def fetch(
 
     Args:
         folder: made where it does not exist; needs 2.6 GB while unpacking.
-        url, size, md5: the archive; None leaves size or checksum unchecked.
+        url: address of the archive; the usual one by default.
+        size, md5: of the archive; None leaves them unchecked.
 
     Raises:
         DatasetError: no connection, wrong checksum, full disk, or a damaged archive.
@@ -130,7 +125,7 @@ def fetch(
     if not genres.exists():
         report = progress or (lambda what, done, total: None)
         archive = download(
-            url,
+            url or URL,
             folder / "genres.tar.gz",
             size=size,
             md5=md5,
@@ -193,7 +188,7 @@ def read(folder: str | Path) -> Dataset:
     else:
         raise DatasetError(
             f"{folder}: no GTZAN clip such as blues/blues.00000.wav is here; "
-            "`genrescope dataset fetch` gets them."
+            "`genrescope dataset fetch gtzan` gets them."
         )
     here = tuple(replace(t, path=found[t.track_id]) for t in tracks() if t.track_id in found)
     absent = {t.track_id: "no file" for t in tracks() if t.track_id not in found}

@@ -8,9 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from genrescope.data import gtzan
 from genrescope.data.fold import PARTS, Fold, Together, check_fold, check_starts
 from genrescope.data.groups import artist_groups, deal, name_groups, recording_groups
+from genrescope.data.registry import (
+    DATASETS,
+    DEFAULT_PROTOCOL,
+    KnownDataset,
+    PublishedSplit,
+    dataset_of,
+    datasets_among,
+    known_tracks,
+)
 from genrescope.data.track import Track
 from genrescope.errors import DatasetError
 from genrescope.features.windows import random_windows
@@ -45,14 +53,15 @@ class Split:
     @property
     def leaky(self) -> bool:
         """Whether one recording may be on both sides, so that its scores mean little."""
-        return self.protocol in SPLITS and SPLITS[self.protocol].leaky
+        return SPLITS[self.protocol].leaky
 
     @property
     def absent_parts(self) -> dict[str, int]:
         """Part -> how many of its tracks are absent, where lists are published; else empty."""
-        if self.protocol not in SPLITS or not SPLITS[self.protocol].published:
+        published = SPLITS[self.protocol].published
+        if published is None:
             return {}
-        part_of = gtzan.fault_filtered()
+        part_of = published.parts()
         absent = [part_of[track] for track in self.absent]
         return {part: absent.count(part) for part in PARTS if part in absent}
 
@@ -73,7 +82,8 @@ class Split:
                     fold,
                     known,
                     together=protocol.together,
-                    may_lack_classes=protocol.published and bool(self.absent),
+                    may_lack_classes=not protocol.holds_back
+                    or (protocol.published is not None and bool(self.absent)),
                 )
             except DatasetError as error:
                 raise DatasetError(f"{self.protocol}, fold {number}: {error}") from None
@@ -113,24 +123,26 @@ class Protocol:
         summary: one line for people.
         leaky: one recording may be on both sides.
         together: the groups of tracks, by index, that it never parts.
-        published: fixed lists, parts of which may be absent.
+        published: the lists that it follows, parts of which may be absent; None where it draws.
+        holds_back: whether there are tracks that are not learned.
     """
 
     make: Callable[[Sequence[Track], int, int], Split]
     summary: str
     leaky: bool = False
     together: Together | None = None
-    published: bool = False
+    published: PublishedSplit | None = None
+    holds_back: bool = True
 
 
 def make_split(protocol: str, tracks: Iterable[Track], *, seed: int = 0, n_folds: int = 5) -> Split:
     """Split tracks by a protocol named in `SPLITS`; the order of the tracks does not matter.
 
     Args:
-        protocol: a name in `SPLITS`.
+        protocol: its name in `SPLITS`.
         tracks: the data set, e.g. `FeatureStore.facts`.
-        seed: of every random step; ``fault-filtered`` has none.
-        n_folds: int > 1, ignored by ``fault-filtered``, which has one.
+        seed: of every random step; published splits and ``all`` have none.
+        n_folds: int > 1, ignored by published splits and by ``all``, which have one.
 
     Raises:
         DatasetError: unknown protocol, or a data set that it cannot split as promised.
@@ -166,8 +178,7 @@ def split_for(protocol: str, tracks: Iterable[Track], *, seed: int = 0) -> Split
 
 def protocol_title(protocol: str) -> str:
     """A protocol's name for people, who must see which one flatters."""
-    leaky = protocol in SPLITS and SPLITS[protocol].leaky
-    return f"{protocol} (leaky)" if leaky else protocol
+    return f"{protocol} (leaky)" if SPLITS[protocol].leaky else protocol
 
 
 def _windows(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
@@ -227,45 +238,69 @@ def _k_fold(
 
 
 def _world(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
-    """Joint folds over all sets: what is tested is GTZAN, and elsewhere what is labelled surely."""
-    if all(track.track_id in gtzan.by_id() for track in tracks):
+    """Joint folds over all sets; nothing is tested by a doubtful label."""
+    ids = [track.track_id for track in tracks]
+    whole = dataset_of(ids)
+    if whole is not None:
         raise DatasetError(
-            "world: these tracks are all of GTZAN; name a store of other music as well, by one "
-            "more --data."
+            f"world: these tracks are all of {whole.title}; name a store of other music as well, "
+            "by one more --data."
         )
     doubtful = {track.track_id for track in tracks if not track.certain}
     # Sets differ in what they call a genre, so each gives its share to every fold.
-    strata = [
-        f"{track.genre}, {track.track_id in gtzan.by_id()}, {track.certain}" for track in tracks
-    ]
-    members = [track.track_id for track in tracks]
+    known = known_tracks()
+    strata = [f"{track.genre}, {track.track_id in known}, {track.certain}" for track in tracks]
     rng = np.random.default_rng(seed)
     folds = tuple(
         replace(fold, test=tuple(t for t in fold.test if t not in doubtful))
-        for fold in _folds(members, strata, artist_groups(tracks), n_folds, rng)
+        for fold in _folds(ids, strata, artist_groups(tracks), n_folds, rng)
     )
     return Split("world", seed, folds)
 
 
-def _fault_filtered(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
-    """The published lists; other music beside GTZAN is learned, but of the artists judged by."""
-    part_of = gtzan.fault_filtered()
-    here = [track.track_id for track in tracks if track.track_id in part_of]
-    others = [track for track in tracks if track.track_id not in part_of]
-    if not here:
-        raise DatasetError(
-            f"fault-filtered is a split of GTZAN, and {others[0].track_id} is no GTZAN track."
-        )
-    judged = [track for track in gtzan.tracks() if part_of[track.track_id] in ("valid", "test")]
-    close = _sharing_an_artist(others, judged)
-    learned = tuple(track.track_id for track in others if track.track_id not in close)
-    parts = {part: tuple(t for t in here if part_of[t] == part) for part in PARTS}
-    fold = Fold(parts["train"] + learned, parts["valid"], parts["test"])
-    reason = "excluded from the fault-filtered lists (repeat, distortion or shared artist)"
-    excluded = {t: reason for t in here if part_of[t] == "excluded"}
-    excluded |= dict.fromkeys(close, "by an artist whom the lists keep for valid or test")
-    absent = tuple(t for t in gtzan.by_id() if t not in set(here) and part_of[t] != "excluded")
-    return Split("fault-filtered", seed, (fold,), excluded=excluded, absent=absent)
+def everything(tracks: Iterable[Track], *, part: str = "train", seed: int = 0) -> Split:
+    """The protocol ``all``: every track in one part.
+
+    Args:
+        tracks: the data set.
+        part: ``train``, to learn all of them, as what ships does; ``test``, to judge a model by
+            music that it has not learned.
+        seed: kept as the split's, though nothing is drawn.
+    """
+    ids = tuple(track.track_id for track in tracks)
+    return Split("all", seed, (Fold(*(ids if p == part else () for p in PARTS)),))
+
+
+def _all(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
+    return everything(tracks, seed=seed)
+
+
+def _published(protocol: str, dataset: KnownDataset, lists: PublishedSplit) -> Protocol:
+    """The protocol that follows the published lists of a dataset.
+
+    Other music beside it is learned, but what may be by an artist who is judged by.
+    """
+
+    def make(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
+        part_of = lists.parts()
+        here = [track.track_id for track in tracks if track.track_id in part_of]
+        others = [track for track in tracks if track.track_id not in part_of]
+        if not here:
+            raise DatasetError(
+                f"{protocol} is a split of {dataset.title}, and {others[0].track_id} is no "
+                f"{dataset.title} track."
+            )
+        judged = [t for t in dataset.tracks.values() if part_of[t.track_id] in ("valid", "test")]
+        close = _sharing_an_artist(others, judged)
+        learned = tuple(track.track_id for track in others if track.track_id not in close)
+        parts = {part: tuple(t for t in here if part_of[t] == part) for part in PARTS}
+        fold = Fold(parts["train"] + learned, parts["valid"], parts["test"])
+        excluded = {t: lists.excluded_because for t in here if part_of[t] == "excluded"}
+        excluded |= dict.fromkeys(close, "by an artist whom the lists keep for valid or test")
+        absent = tuple(t for t in part_of if t not in set(here) and part_of[t] != "excluded")
+        return Split(protocol, seed, (fold,), excluded=excluded, absent=absent)
+
+    return Protocol(make, lists.summary, together=name_groups, published=lists)
 
 
 def _sharing_an_artist(tracks: Sequence[Track], others: Sequence[Track]) -> list[str]:
@@ -294,22 +329,38 @@ SPLITS: dict[str, Protocol] = {
     ),
     "world": Protocol(
         _world,
-        "joint folds over GTZAN and other music, no artist on two sides; sure labels are judged by",
+        "joint folds over a known dataset and other music, no artist on two sides; what is tested "
+        "is labelled with certainty",
         together=artist_groups,
     ),
-    "fault-filtered": Protocol(
-        _fault_filtered,
-        "Kereliuk, Sturm and Larsen's lists of GTZAN: 443 / 197 / 290, no artist on two sides",
-        together=name_groups,
-        published=True,
-    ),
+    **{
+        name: _published(name, dataset, lists)
+        for dataset in DATASETS.values()
+        for name, lists in dataset.published.items()
+    },
+    "all": Protocol(_all, "every track is learned and none held back", holds_back=False),
 }
+"""The protocols by name: those that any dataset can be split by, and those of known datasets."""
+
+
+def default_protocol(tracks: Iterable[Track]) -> str:
+    """The protocol for a training when none is asked for: the dataset's own, or ``tracks``."""
+    dataset = dataset_of(track.track_id for track in tracks)
+    return dataset.protocol if dataset else DEFAULT_PROTOCOL
+
+
+def protocols_for(tracks: Iterable[Track]) -> dict[str, Protocol]:
+    """The protocols that may split these tracks: published splits of other datasets may not."""
+    known = datasets_among(track.track_id for track in tracks)
+    own = {name for dataset in known for name in dataset.published}
+    return {n: p for n, p in SPLITS.items() if p.published is None or n in own}
 
 
 def _absent(tracks: Sequence[Track]) -> tuple[str, ...]:
-    """GTZAN tracks that are not among these; of any other data set no more is known."""
+    """Tracks of a known dataset that are not among these; of other music no more is known."""
     here = {track.track_id for track in tracks}
-    return tuple(t for t in gtzan.by_id() if t not in here) if gtzan.is_gtzan(here) else ()
+    dataset = dataset_of(here)
+    return tuple(t for t in dataset.tracks if t not in here) if dataset else ()
 
 
 def _folds(

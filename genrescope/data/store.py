@@ -3,8 +3,9 @@
 Two layouts are read:
 
 - one ``.npz`` file with the arrays ``track`` (n,) str, ``genre`` (n,) str and ``mel``
-  (n, 128, n_frames) uint8, made at ``STORE_CONFIG``; artists and titles of music that is not
-  GTZAN come from the tables beside it (`genrescope.data.facts`);
+  (n, 128, n_frames) uint8, made at ``STORE_CONFIG``; artists, titles and how certain the genres
+  are come from the known dataset whose tracks these are, or from the tables beside the file
+  (`genrescope.data.facts`);
 - the folder which `genrescope.data.build` writes, opened as a memory map, for sets of any size
   and clips of any length.
 """
@@ -24,8 +25,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genrescope.data import gtzan
 from genrescope.data.facts import facts_beside
+from genrescope.data.registry import dataset_of
 from genrescope.data.track import Dataset, Track, mark_repeats
 from genrescope.errors import DatasetError
 from genrescope.features.config import STORE_CONFIG, FeatureConfig
@@ -151,7 +152,8 @@ def _load_npz(path: Path) -> FeatureStore:
     ids = [str(t) for t in track]
     if len(set(ids)) < len(ids):
         raise DatasetError(f"{path}: a track is in it twice.")
-    known = gtzan.by_id() if gtzan.is_gtzan(ids) else {}
+    dataset = dataset_of(ids)
+    known = dataset.tracks if dataset else {}
     told = known or facts_beside(path, ids)
     duration = mel.shape[2] / STORE_CONFIG.frame_rate
     facts = tuple(

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from genrescope.audio.decode import decode
-from genrescope.data import gtzan
 from genrescope.data.build import build_store
+from genrescope.data.registry import dataset_of
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import SILENCE, Dataset, Track, decoded, mark_repeats
 from genrescope.errors import AudioError, DatasetError, GenrescopeError
@@ -132,10 +132,11 @@ def shortened(store: FeatureStore, seconds: float) -> FeatureStore:
 def few_tracks(tracks: Sequence[Track], per_genre: int) -> frozenset[str]:
     """IDs of the first tracks of each genre, of different artists where possible.
 
-    Of GTZAN, half of them are from the published train part and half from the valid part, so that
-    every protocol can still be tried.
+    Of a dataset with a published split, half of them are from its train part and half from its
+    valid part, so that every protocol can still be tried.
     """
-    part_of = gtzan.fault_filtered() if gtzan.is_gtzan(t.track_id for t in tracks) else {}
+    known = dataset_of(track.track_id for track in tracks)
+    part_of = known.default_parts if known else {}
     met: Counter[str | None] = Counter()
     ranks = {}
     for track in tracks:

@@ -22,17 +22,8 @@ _TRAINING = {
     "commit": "Commit",
     "date": "Date",
 }
-_GTZAN_LIMITS = """\
-- Its classes are those of GTZAN: ten genres of about the year 2000, mostly Western and often
-  English, a hundred clips each, many by the same few artists. Music from elsewhere, from other
-  times, or between genres is forced into one of the ten.
-- GTZAN holds repeats, mislabelled and distorted clips; figures of other work that ignore this
-  are too high to compare with the ones above.
-"""
-_GTZAN_LICENCE = """
-The recordings of GTZAN carry no licence and are used for research only; none of them, nor any
-part of one, is in this bundle.
-"""
+_NOTES = ("limits", "recordings")
+"""What is said of the training data further down: what it cannot teach, and its licence."""
 
 
 def model_card(bundle: Bundle) -> str:
@@ -103,9 +94,8 @@ def _training(bundle: Bundle) -> str:
     rows = {title: plain(training[key]) for key, title in _TRAINING.items() if key in training}
     if "tracks" in training:
         rows["Tracks"] = f"{len(training['tracks'])}, listed in `bundle.json`"
-    rows |= {
-        key: plain(value) for key, value in training.items() if key not in {*_TRAINING, "tracks"}
-    }
+    told = {*_TRAINING, *_NOTES, "tracks"}
+    rows |= {key: plain(value) for key, value in training.items() if key not in told}
     body = _table(rows) if rows else "Not recorded.\n"
     return f"## Training\n\n{body}"
 
@@ -205,12 +195,12 @@ def _limits(bundle: Bundle) -> str:
         "probabilities too, flagged or not.\n"
         "- Genre is a habit of listeners, not a property of sound: people disagree as well.\n"
     )
-    return text + (_GTZAN_LIMITS if _on_gtzan(bundle) else "")
+    return text + _note(bundle, "limits")
 
 
 def _licence(bundle: Bundle) -> str:
-    note = _GTZAN_LICENCE if _on_gtzan(bundle) else ""
-    return f"## Licence\n\n{bundle.licence}\n{note}"
+    note = _note(bundle, "recordings")
+    return f"## Licence\n\n{bundle.licence}\n" + (f"\n{note}" if note else "")
 
 
 def _files(bundle: Bundle) -> str:
@@ -219,8 +209,9 @@ def _files(bundle: Bundle) -> str:
     return "## Files\n\nSHA-256, checked each time the bundle is loaded.\n\n" + _table(digests)
 
 
-def _on_gtzan(bundle: Bundle) -> bool:
-    return "gtzan" in str(bundle.training.get("data", "")).lower()
+def _note(bundle: Bundle, key: str) -> str:
+    note = bundle.training.get(key)
+    return f"{note}\n" if note else ""
 
 
 def _table(rows: dict[str, str]) -> str:

@@ -61,5 +61,14 @@ def test_description_says_what_splits_are_possible(music: Path) -> None:
     assert facts["genres"] == {"fado": 3, "polka": 3}
     assert facts["duration_s"] == pytest.approx(12.0)
     assert "artists.csv" in facts["splits"]["artists"]["impossible"]
-    assert "GTZAN" in facts["splits"]["fault-filtered"]["impossible"]
+    assert "fault-filtered" not in facts["splits"]
     assert facts["splits"]["windows"]["leaky"]
+    assert facts["splits"]["all"]["folds"] == [{"train": 6, "valid": 0, "test": 0}]
+
+
+def test_the_split_of_a_known_dataset_is_offered_to_it_alone(tmp_path: Path) -> None:
+    for genre in ("jazz", "reggae"):
+        write_tone(tmp_path / genre / f"{genre}.00001.wav")
+    splits = describe(gtzan.read(tmp_path))["splits"]
+    (fold,) = splits["fault-filtered"]["folds"]
+    assert sum(fold.values()) + len(splits["fault-filtered"]["excluded"]) == 2

@@ -17,7 +17,14 @@ from hypothesis import strategies as st
 from genrescope.data import gtzan
 from genrescope.data.fold import Fold, check_learnable, track_of
 from genrescope.data.groups import artist_groups, artist_key, recording_groups
-from genrescope.data.splits import SPLITS, Split, make_split
+from genrescope.data.splits import (
+    SPLITS,
+    Split,
+    default_protocol,
+    everything,
+    make_split,
+    protocols_for,
+)
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import DatasetError
@@ -210,6 +217,29 @@ def test_world_judges_sure_labels_and_keeps_artists_of_both_sets_apart() -> None
 def test_world_is_of_more_than_gtzan() -> None:
     with pytest.raises(DatasetError, match="all of GTZAN; name a store of other music"):
         make_split("world", gtzan.tracks())
+
+
+def test_all_holds_nothing_back_and_passes_its_check() -> None:
+    split = make_split("all", TRACKS, seed=3)
+    ids = tuple(track.track_id for track in TRACKS)
+    assert split == everything(TRACKS, seed=3)
+    assert split.folds == (Fold(ids, (), ()),)
+    assert not split.leaky
+    assert split.absent == ()
+    assert split.absent_parts == {}
+    to_judge = everything(TRACKS, part="test")
+    assert to_judge.folds == (Fold((), (), ids),)
+    for each in (split, to_judge):
+        each.check(TRACKS)
+    with pytest.raises(DatasetError, match="a9 is in train but not in the data set"):
+        Split("all", 0, (Fold(("a9",), (), ()),)).check(TRACKS)
+
+
+def test_protocols_and_defaults_for_known_and_other_music() -> None:
+    assert default_protocol(TRACKS) == "tracks"
+    assert default_protocol(gtzan.tracks()) == "fault-filtered"
+    assert list(protocols_for(gtzan.tracks())) == list(SPLITS)
+    assert set(SPLITS) - set(protocols_for(TRACKS)) == {"fault-filtered"}
 
 
 def test_no_such_split() -> None:

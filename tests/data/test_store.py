@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genrescope.data.store import FeatureStore, is_store
+from genrescope.data.store import FeatureStore, is_store, track_from_dict, track_to_dict
+from genrescope.data.track import Track
 from genrescope.errors import DatasetError
 from genrescope.features.config import STORE_CONFIG
 from genrescope.features.spectrogram import standardise
@@ -116,3 +117,27 @@ def test_shared_set_is_read(gtzan_dir: Path) -> None:
     assert len(store.absent) == 307
     assert "jazz.00054" in store.absent
     assert store[0].shape == (128, 387)
+
+
+def test_facts_of_a_known_dataset_are_its_own(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.npz", tracks=["rock.00016", "blues.00000"], genres=["rock", "blues"])
+    (tmp_path / "tracks.csv").write_text("track,artist\nrock.00016,Somebody\n")
+    assert FeatureStore.load(path).facts[0].artist == "Queen"
+
+
+def test_a_larger_set_with_its_table_is_read(gtzan_dir: Path) -> None:
+    more = gtzan_dir.parent / "more"
+    if not more.exists():
+        pytest.skip("there is no ../shared/data/more")
+    store = FeatureStore.load(more / "mel_u8.npz")
+    assert len(store) == 898
+    assert all(track.artist for track in store.facts)
+    assert 500 < sum(track.certain for track in store.facts) < 898
+
+
+def test_a_track_survives_being_written_down() -> None:
+    track = Track("a", "g", "A", "T", Path("a.mp3"), "00", 3.0, ("distorted",), certain=False)
+    row = track_to_dict(track)
+    assert track_from_dict(row) == track
+    # Stores of earlier versions do not say it.
+    assert track_from_dict({k: v for k, v in row.items() if k != "certain"}).certain

@@ -291,11 +291,13 @@ def test_the_card_tells_how_the_model_stands_a_room(tmp_path: Path) -> None:
     assert "Degradations" not in model_card(make_bundle(tmp_path))
 
 
-def test_the_card_of_a_net_trained_on_gtzan_names_its_limits(tmp_path: Path) -> None:
-    bundle = make_bundle(tmp_path / "b", training={"data": "GTZAN"}, metrics=[])
+def test_the_card_names_the_limits_and_the_licence_of_a_known_dataset(tmp_path: Path) -> None:
+    known = {"limits": "- Western music alone.", "recordings": "They carry no licence."}
+    bundle = make_bundle(tmp_path / "b", training={"data": "GTZAN", **known}, metrics=[])
     card = model_card(bundle)
-    assert "Western" in card
-    assert "no licence" in card
+    assert card.count("Western") == 1
+    assert card.index("## Limits") < card.index("Western") < card.index("## Licence")
+    assert card.index("## Licence") < card.index("no licence") < card.index("## Files")
     assert "Not measured" in card
 
 

@@ -48,7 +48,7 @@ def quick(protocol: str, kind: str, model: str) -> Cell:
 def test_the_plan_names_each_cell_once_and_the_talk_first() -> None:
     cells = full_plan(audio=True)
     assert len({cell.id for cell in cells}) == len(cells)
-    assert {cell.protocol for cell in cells} == set(SPLITS) == set(PROTOCOLS)
+    assert {cell.protocol for cell in cells} == set(SPLITS) - {"world", "all"} == set(PROTOCOLS)
     nets = [cell for cell in cells if cell.recipe is not None]
     assert [cell.model for cell in nets[:4]] == list(TALK_NETS)
     assert {cell.protocol for cell in nets[:8]} == {"windows", "fault-filtered"}

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrescope.data import gtzan
 from genrescope.data.fold import track_of
 from genrescope.data.groups import artist_keys, artists_of
+from genrescope.data.registry import known_id, known_tracks
 from genrescope.data.splits import Split
 from genrescope.data.track import Track
 from genrescope.errors import AudioError, GenrescopeError
@@ -54,11 +53,11 @@ def seen(learned: Iterable[str], judged: Sequence[Track], known: Iterable[Track]
     Args:
         learned: IDs of the tracks it was trained on.
         judged: the tracks it is asked about.
-        known: more tracks of which artist and repeats are known; those of GTZAN always are.
+        known: more tracks whose artist and repeats are known; those of known datasets always are.
     """
-    facts = gtzan.by_id() | {t.track_id: t for t in known} | {t.track_id: t for t in judged}
-    learned = set(map(_known_as, learned))
-    others = [t for t in judged if _known_as(t.track_id) not in learned]
+    facts = known_tracks() | {t.track_id: t for t in known} | {t.track_id: t for t in judged}
+    learned = set(map(known_id, learned))
+    others = [t for t in judged if known_id(t.track_id) not in learned]
     repeats = tuple(t.track_id for t in others if learned & set(t.repeats))
     heard = {facts[t].artist or "" for t in learned if t in facts} - {""}
     names = heard | {t.artist for t in others if t.artist}
@@ -66,17 +65,11 @@ def seen(learned: Iterable[str], judged: Sequence[Track], known: Iterable[Track]
     heard_keys = {key for name in heard for key in artist_keys(name, known_keys)}
     artists = {name for name in names if artist_keys(name, known_keys) & heard_keys}
     return Seen(
-        tuple(t.track_id for t in judged if _known_as(t.track_id) in learned),
+        tuple(t.track_id for t in judged if known_id(t.track_id) in learned),
         repeats,
         tuple(dict.fromkeys(t.artist for t in others if t.artist in artists)),
         tuple(t.track_id for t in others if not (heard and t.artist) and t.track_id not in repeats),
     )
-
-
-def _known_as(track_id: str) -> str:
-    """The ID of a GTZAN track that lies in a folder of other music; any other as it is."""
-    stem = PurePosixPath(track_id).stem
-    return stem if stem in gtzan.by_id() else track_id
 
 
 @dataclass(frozen=True)

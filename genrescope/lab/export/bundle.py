@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from genrescope.data import gtzan
 from genrescope.data.fold import track_of
+from genrescope.data.registry import dataset_of, datasets_among, known_tracks
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
@@ -274,8 +274,8 @@ def _catalogue(
 
 
 def _name_of(track_id: str) -> str:
-    """What to call a track without a title: its file, unless that is but a number of GTZAN's."""
-    return "" if track_id in gtzan.by_id() else PurePosixPath(track_id).stem
+    """What to call a track without a title: its file, unless that is but a dataset's number."""
+    return "" if track_id in known_tracks() else PurePosixPath(track_id).stem
 
 
 def _training(runs: Sequence[Run], tracks: list[str], command: str) -> dict[str, Any]:
@@ -283,8 +283,9 @@ def _training(runs: Sequence[Run], tracks: list[str], command: str) -> dict[str,
     recipes = [run.recipe.to_dict() for run in runs]
     records = ancestry(run.config for run in runs)
     commits = dict.fromkeys(one["commit"] for one in records if one["commit"])
+    dataset = dataset_of(tracks)
     return {
-        "data": f"GTZAN, {config['data']}" if gtzan.is_gtzan(tracks) else config["data"],
+        "data": f"{dataset.title}, {config['data']}" if dataset else config["data"],
         "protocol": config["split"]["protocol"],
         "split": config["split"],
         "net": " + ".join(
@@ -299,6 +300,17 @@ def _training(runs: Sequence[Run], tracks: list[str], command: str) -> dict[str,
         "date": max(run.config["date"] for run in runs),
         "versions": config["versions"],
         "commit": ", ".join(commits) or commit(),
+    } | _notes(tracks)
+
+
+def _notes(tracks: Sequence[str]) -> dict[str, str]:
+    """What the model card says of the known datasets that these tracks are from."""
+    known = datasets_among(tracks)
+    if not known:
+        return {}
+    return {
+        "limits": "\n".join(dataset.limits for dataset in known),
+        "recordings": "\n\n".join(dataset.recordings for dataset in known),
     }
 
 

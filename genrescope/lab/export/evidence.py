@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genrescope.data import gtzan
 from genrescope.data.fold import track_of
+from genrescope.data.registry import known_tracks
 from genrescope.data.splits import SPLITS
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
@@ -210,7 +210,7 @@ def _row_sets(protocol: str, names: Sequence[str]) -> list[tuple[str, NDArray[np
     places = np.arange(len(names))
     if protocol != "world":
         return [(protocol, places)]
-    known = np.array([name in gtzan.by_id() for name in names])
+    known = np.array([name in known_tracks() for name in names])
     rows = [("artists", places[known]), ("world", places[~known])]
     return [(name, here) for name, here in rows if len(here)]
 

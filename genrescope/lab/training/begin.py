@@ -144,11 +144,6 @@ def begin(
     return training
 
 
-def all_tracks(store: FeatureStore, *, seed: int = 0) -> Split:
-    """Every track for training and none held back: how what ships is trained."""
-    return Split("all", seed, (Fold(store.tracks, (), ()),))
-
-
 def start_from_images(net: Net, recipe: Recipe) -> None:
     """Load the recipe's image-trained weights into the net's ResNet.
 

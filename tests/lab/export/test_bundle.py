@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from genrescope.data.splits import make_split
+from genrescope.data.splits import everything, make_split
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import BundleError, GenrescopeError
@@ -34,7 +34,7 @@ from genrescope.lab.export.novelty import COUNTEREXAMPLES, made_clips
 from genrescope.lab.inference import predict
 from genrescope.lab.metrics import Interval, fit_temperature
 from genrescope.lab.robustness.robustness import Degraded
-from genrescope.lab.training.begin import all_tracks, begin
+from genrescope.lab.training.begin import begin
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run
 from genrescope.model.classifier import Classifier
@@ -91,7 +91,8 @@ def runs(store: FeatureStore, tmp_path_factory: pytest.TempPathFactory) -> dict[
         begin(store, settled, RECIPE, fold=fold, seed=0, out=folder / name).run()
     for name, fold, seed in (("a", 0, 0), ("b", 0, 1), ("c", 1, 0)):
         begin(store, split, RECIPE, fold=fold, seed=seed, out=folder / name, command=name).run()
-    begin(store, all_tracks(store), RECIPE, fold=0, seed=0, out=folder / "all", command="all").run()
+    whole = everything(store.facts)
+    begin(store, whole, RECIPE, fold=0, seed=0, out=folder / "all", command="all").run()
     return {name: Run.load(folder / name) for name in ("a", "b", "c", "d", "e", "all")}
 
 
@@ -340,7 +341,7 @@ def test_evidence_judges_as_many_nets_as_ship(
     a, b, c, everything = runs["a"], runs["b"], runs["c"], runs["all"]
     with pytest.raises(GenrescopeError, match=r"2 judge t\d+, and 1 ship"):
         ship([everything], store, tmp_path / "x", evidence=[a, b, c], **ABOUT)
-    begin(store, all_tracks(store), RECIPE, fold=0, seed=1, out=tmp_path / "all1").run()
+    begin(store, everything(store.facts), RECIPE, fold=0, seed=1, out=tmp_path / "all1").run()
     both = [everything, Run.load(tmp_path / "all1")]
     with pytest.raises(GenrescopeError, match=r"1 judge t\d+, and 2 ship"):
         ship(both, store, tmp_path / "x", evidence=[a, b, c], **ABOUT)
@@ -354,7 +355,7 @@ def test_evidence_judges_as_many_nets_as_ship(
 def test_what_was_taught_is_shown_by_what_was_taught_alike(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
-    splits = {"all": all_tracks(store), "a": make_split("tracks", store.facts, n_folds=3)}
+    splits = {"all": everything(store.facts), "a": make_split("tracks", store.facts, n_folds=3)}
     recipe = replace(RECIPE, epochs=1)
     for name, split in splits.items():
         begin(

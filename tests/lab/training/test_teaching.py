@@ -9,11 +9,11 @@ import pytest
 import torch
 from lab_makers import SMALL_CNN, bands_store
 
-from genrescope.data.splits import make_split
+from genrescope.data.splits import everything, make_split
 from genrescope.data.store import FeatureStore
 from genrescope.errors import GenrescopeError
 from genrescope.features.config import FeatureConfig
-from genrescope.lab.training.begin import all_tracks, begin
+from genrescope.lab.training.begin import begin
 from genrescope.lab.training.lineage import ancestry
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run
@@ -120,7 +120,7 @@ def test_what_knows_held_out_clips_teaches_nothing(
     store: FeatureStore, teachers: list[Run], tmp_path: Path
 ) -> None:
     recipe = replace(RECIPE, epochs=1)
-    begin(store, all_tracks(store), recipe, fold=0, seed=0, out=tmp_path / "all").run()
+    begin(store, everything(store.facts), recipe, fold=0, seed=0, out=tmp_path / "all").run()
     knows_all = Run.load(tmp_path / "all")
     with pytest.raises(GenrescopeError, match=r"all: learned clips, such as t\d+, that this run"):
         learn(store, tmp_path / "run", teachers=[teachers[0], knows_all])
@@ -130,7 +130,13 @@ def test_what_knows_held_out_clips_teaches_nothing(
         learn(store, tmp_path / "run", fold=1, teachers=teachers)
     assert not (tmp_path / "run").exists()
     begin(
-        store, all_tracks(store), RECIPE, fold=0, seed=0, out=tmp_path / "run", teachers=teachers
+        store,
+        everything(store.facts),
+        RECIPE,
+        fold=0,
+        seed=0,
+        out=tmp_path / "run",
+        teachers=teachers,
     )  # who learned less may teach
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from lab_makers import SMALL_CNN as RECIPE
 
-from genrescope.data.splits import make_split
+from genrescope.data.splits import everything, make_split
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
@@ -21,7 +21,7 @@ from genrescope.features.config import STORE_CONFIG
 from genrescope.files import exclusive_lock
 from genrescope.lab.nets.resnet import ResNet18
 from genrescope.lab.training.background import background
-from genrescope.lab.training.begin import all_tracks, begin
+from genrescope.lab.training.begin import begin
 from genrescope.lab.training.examples import draw_shares, examples
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run
@@ -187,7 +187,7 @@ def test_a_config_of_something_else_is_no_run(tmp_path: Path) -> None:
 
 def test_a_run_without_validation_keeps_its_last_epoch(store: FeatureStore, tmp_path: Path) -> None:
     recipe = replace(RECIPE, epochs=2)
-    training = begin(store, all_tracks(store), recipe, fold=0, seed=0, out=tmp_path / "all")
+    training = begin(store, everything(store.facts), recipe, fold=0, seed=0, out=tmp_path / "all")
     history = training.run()
     assert all(math.isnan(epoch.valid_loss) for epoch in history)
     assert training.best == 1
