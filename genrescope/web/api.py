@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, Request
@@ -11,9 +11,12 @@ from python_multipart.multipart import parse_options_header
 from starlette.responses import JSONResponse, Response
 
 from genrescope import __version__
-from genrescope.web import problems, schemas, uploads
+from genrescope.web import listening, problems, schemas, uploads
+from genrescope.web.encoding import FORMS
 from genrescope.web.problems import ProblemError
 from genrescope.web.service import Service
+
+Form = Literal["wav", "flac", "opus"]
 
 _MEANING = {
     400: "broken request, or a host name this server does not answer to",
@@ -85,8 +88,11 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
         response_class=Response,
         responses={
             200: {
-                "description": "the polished recording, 16-bit stereo",
-                "content": {"audio/wav": {"schema": {"type": "string", "format": "binary"}}},
+                "description": "the polished recording in stereo, as `format` says",
+                "content": {
+                    media_type: {"schema": {"type": "string", "format": "binary"}}
+                    for media_type, _ in FORMS.values()
+                },
                 "headers": {
                     name: {"schema": {"type": "string"}, "description": text}
                     for name, text in (
@@ -100,18 +106,19 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
         },
         openapi_extra=_body({"multipart/form-data": _FILE_SCHEMA}),
     )
-    async def polish(request: Request) -> Response:
-        polished = await service.work(service.polishing, request, service.engine.polish)
-        levels = {
-            "X-Loudness-Before": polished.lufs_before,
-            "X-Loudness-After": polished.lufs_after,
-            "X-Peak": polished.peak_db,
-        }
-        return service.download(
-            polished.wav,
-            media_type="audio/wav",
-            headers={name: f"{db:.1f}" for name, db in levels.items() if np.isfinite(db)},
+    async def polish(request: Request, format: Form = "wav") -> Response:
+        polished = await service.work(
+            service.polishing, request, lambda upload: service.engine.polish(upload, format)
         )
+        return service.download(
+            polished.data,
+            media_type=polished.media_type,
+            headers=listening.levels(polished),
+        )
+
+    @routes.post("/listen", include_in_schema=False)  # for the page: both of the above at once
+    async def listen(request: Request, format: Form = "wav") -> Response:
+        return listening.Listening(service, request, form=format)
 
 
 def _add_similar(routes: APIRouter, service: Service) -> None:

@@ -97,7 +97,7 @@ def _page_router(app: FastAPI, service: Service) -> APIRouter:
 
     @router.api_route("/", methods=LOOK)
     async def page(request: Request) -> Response:
-        return assets.answer("index.html", request)
+        return assets.page(request)
 
     @router.api_route("/static/{path:path}", methods=LOOK)
     async def static(path: str, request: Request) -> Response:

@@ -47,20 +47,27 @@ class Download(Response):
                     "headers": self.raw_headers,
                 }
             )
-            async with asyncio.timeout(self._limits.upload_s):
-                await self._pieces(send)
-        except TimeoutError:
-            raise ClientDisconnect from None
+            await send_in_pieces(bytes(self.body), send, self._limits)
         finally:
             lease.release()
 
-    async def _pieces(self, send: Send) -> None:
-        for start in range(0, max(1, len(self.body)), PIECE):
-            end = start + PIECE
-            message = {
-                "type": "http.response.body",
-                "body": bytes(self.body[start:end]),
-                "more_body": end < len(self.body),
-            }
-            async with asyncio.timeout(self._limits.idle_s):
-                await send(message)  # waits while the piece before is not read
+
+async def send_in_pieces(body: bytes, send: Send, limits: Limits) -> None:
+    """The last of a response's body, to a client that keeps reading.
+
+    Raises:
+        ClientDisconnect: as `Download` does.
+    """
+    try:
+        async with asyncio.timeout(limits.upload_s):
+            for start in range(0, max(1, len(body)), PIECE):
+                end = start + PIECE
+                message = {
+                    "type": "http.response.body",
+                    "body": body[start:end],
+                    "more_body": end < len(body),
+                }
+                async with asyncio.timeout(limits.idle_s):
+                    await send(message)  # waits while the piece before is not read
+    except TimeoutError:
+        raise ClientDisconnect from None

@@ -19,6 +19,7 @@ from genrescope.mastering.polish import polish, to_wav
 from genrescope.model.classifier import Classifier
 from genrescope.model.prediction import SILENT
 from genrescope.model.similar import Catalogue
+from genrescope.web.encoding import FORMS
 from genrescope.web.uploads import Upload
 
 MAX_COLUMNS = 600
@@ -26,10 +27,12 @@ MAX_COLUMNS = 600
 
 
 @dataclass(frozen=True)
-class PolishedWav:
-    """A polished recording: ``wav`` file bytes, loudness before and after (LUFS), peak (dBFS)."""
+class PolishedSound:
+    """A polished recording: the bytes of its file and what they are, loudness before and after
+    (LUFS), peak (dBFS)."""
 
-    wav: bytes
+    data: bytes
+    media_type: str
     lufs_before: float
     lufs_after: float
     peak_db: float
@@ -91,8 +94,8 @@ class Engine:
         )
         return self.classifier.classify_features(clip).embedding
 
-    def polish(self, upload: Upload) -> PolishedWav:
-        """The more beautiful version of a recording. Raises like ``classify``."""
+    def polish(self, upload: Upload, form: str = "wav") -> PolishedSound:
+        """The more beautiful version of a recording, as one of `FORMS`; raises as ``classify``."""
         channels, sr = decode_channels(
             upload.data, max_duration_s=self.max_audio_s, name=upload.name
         )
@@ -103,7 +106,9 @@ class Engine:
             done = polish(channels, sr)
         except ValueError as error:
             raise AudioError(upload.name, str(error), "Send another recording.") from error
-        return PolishedWav(to_wav(done.samples, done.sr), before, done.lufs, done.peak_db)
+        media_type, encode = FORMS[form]
+        data = encode(done.samples, done.sr)
+        return PolishedSound(data, media_type, before, done.lufs, done.peak_db)
 
     def warm_up(self) -> None:
         """Does everything once, so that the first visitor does not wait for libraries to load."""

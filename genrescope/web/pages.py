@@ -1,11 +1,14 @@
-"""The page's files, and the API reference as a page, all from memory."""
+"""The page's files, in each of its languages, and the API reference, all from memory."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import html
 import json
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -15,41 +18,97 @@ from starlette.responses import Response
 
 from genrescope.web.problems import ProblemError
 
+LANGUAGES = ("en", "de")
+"""What the page speaks; the first is for everybody who asks for none of them."""
+
+STYLES = ("base", "listen", "result", "tries", "docs", "media")
+"""Parts of the style sheet, in the order in which they overrule each other."""
+
 _TYPES = {
     "css": "text/css; charset=utf-8",
     "html": "text/html; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
+    "ogg": "audio/ogg",
+    "png": "image/png",
     "svg": "image/svg+xml",
+    "webmanifest": "application/manifest+json",
 }
+_SMALLEST_GZIP = 500  # bytes; less is not worth unpacking
+_PLACEHOLDER = re.compile(r"\{\{([\w.]+)\}\}")
 
 
 @dataclass(frozen=True)
 class Asset:
-    """One file of the page with the headers it is sent with."""
+    """One file of the page with the headers it is sent with; ``packed`` is its gzip, if smaller."""
 
     body: bytes
     media_type: str
     etag: str
+    packed: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def answer(self, request: Request) -> Response:
-        """The file, or 304 when the client has it already."""
-        headers = {"ETag": self.etag}
+        """The file, packed for who takes that, or 304 when the client has it already."""
+        headers = {"ETag": self.etag, **self.headers}
+        body = self.body
+        if self.packed is not None:
+            vary = [headers.get("Vary"), "Accept-Encoding"]
+            headers["Vary"] = ", ".join(name for name in vary if name)
+            if _takes_gzip(request.headers.get("accept-encoding", "")):
+                body = self.packed
+                headers["Content-Encoding"] = "gzip"
+                headers["ETag"] = f'{self.etag[:-1]}-gzip"'
         sent = request.headers.get("if-none-match", "").split(",")
         known = [tag.strip().removeprefix("W/") for tag in sent]  # as proxies that compress send it
-        if self.etag in known:
+        if headers["ETag"] in known:
+            headers.pop("Content-Encoding", None)
             return Response(status_code=304, headers=headers)
-        return Response(self.body, media_type=self.media_type, headers=headers)
+        return Response(body, media_type=self.media_type, headers=headers)
+
+
+def asset(body: bytes, media_type: str, headers: Mapping[str, str] | None = None) -> Asset:
+    """An asset whose ETag is its content's hash."""
+    is_text = not media_type.startswith(("audio/", "image/png"))
+    packed = gzip.compress(body, 9, mtime=0) if is_text and len(body) > _SMALLEST_GZIP else None
+    if packed is not None and len(packed) >= len(body):
+        packed = None
+    etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
+    return Asset(body, media_type, etag, packed, headers or {})
+
+
+def _takes_gzip(accepted: str) -> bool:
+    for part in accepted.split(","):
+        name, _, weight = part.replace(" ", "").partition(";q=")
+        if name in ("gzip", "*") and weight not in ("0", "0.0", "0.00", "0.000"):
+            return True
+    return False
 
 
 class Assets:
-    """Every file of the folder ``static``, read once.
+    """Every file of the page, read once: its own, the samples, and the page in each language.
 
     Looking a path up in a table, not on the disk, is why no path of a client reaches the file
     system.
     """
 
     def __init__(self) -> None:
-        self._assets = dict(_walk(files("genrescope.web") / "static", ""))
+        web = files("genrescope.web")
+        found = dict(_walk(web / "static", ""))
+        styles = [found.pop(f"css/{name}.css").body for name in STYLES]
+        found["style.css"] = asset(b"\n".join(styles), _TYPES["css"])
+        found.update(_walk(files("genrescope") / "samples", "samples/"))
+        self._pages: dict[str, Asset] = {}
+        for language in LANGUAGES:
+            strings = texts(language)
+            script = f"export default {json.dumps(strings, ensure_ascii=False)};\n"
+            found[f"strings.{language}.js"] = asset(script.encode(), _TYPES["js"])
+            self._pages[language] = _page(language, strings, scripts=sorted(found))
+        found["worker.js"] = _worker([*found.items(), *self._pages.items()])
+        self._assets = found
+
+    def page(self, request: Request) -> Response:
+        """The page in the language that is asked for."""
+        return self._pages[language_of(request)].answer(request)
 
     def answer(self, path: str, request: Request) -> Response:
         """The asset ``path``. Raises ProblemError 404 when there is none of that name."""
@@ -58,19 +117,71 @@ class Assets:
         return self._assets[path].answer(request)
 
 
-def _walk(folder: Traversable, prefix: str) -> list[tuple[str, Asset]]:
-    found = []
+def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, Asset]]:
     for entry in folder.iterdir():
         if entry.is_dir():
-            found += _walk(entry, f"{prefix}{entry.name}/")
+            yield from _walk(entry, f"{prefix}{entry.name}/")
         elif (kind := _TYPES.get(entry.name.rpartition(".")[2])) is not None:
-            found.append((prefix + entry.name, asset(entry.read_bytes(), kind)))
-    return found
+            yield prefix + entry.name, asset(entry.read_bytes(), kind)
 
 
-def asset(body: bytes, media_type: str) -> Asset:
-    """An asset whose ETag is its content's hash."""
-    return Asset(body, media_type, f'"{hashlib.sha256(body).hexdigest()[:24]}"')
+def texts(language: str) -> dict[str, str]:
+    """All that the page says in ``language``: key -> words, with {places} for values."""
+    path = files("genrescope.web") / "strings" / f"{language}.json"
+    strings: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    return strings
+
+
+def language_of(request: Request) -> str:
+    """By the address (``?lang=de``), else by the cookie ``lang``, else as the browser prefers."""
+    for named in (request.query_params.get("lang"), request.cookies.get("lang")):
+        if named in LANGUAGES:
+            return named
+    wishes = []
+    for part in request.headers.get("accept-language", "").split(","):
+        tag, _, weight = part.replace(" ", "").partition(";q=")
+        try:
+            wishes.append((float(weight or 1), tag.partition("-")[0].lower()))
+        except ValueError:
+            continue
+    wishes.sort(key=lambda wish: -wish[0])
+    return next((tag for q, tag in wishes if q > 0 and tag in LANGUAGES), LANGUAGES[0])
+
+
+def _template(name: str) -> str:
+    return (files("genrescope.web") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _page(language: str, strings: Mapping[str, str], *, scripts: list[str]) -> Asset:
+    """The page: a template whose ``{{key}}`` are the strings of that name.
+
+    It names every script, so that the browser asks for them at once and not one after another.
+    """
+    preloads = "\n    ".join(
+        f'<link rel="modulepreload" href="/static/{name}" />'
+        for name in scripts
+        if name.endswith(".js") and (name.count(".") == 1 or name == f"strings.{language}.js")
+    )
+    values = {key: html.escape(value) for key, value in strings.items()}
+    values |= {"lang": language, "preloads": preloads}
+    text = _PLACEHOLDER.sub(lambda match: values[match[1]], _template("index.html"))
+    headers = {"Content-Language": language, "Vary": "Accept-Language, Cookie"}
+    return asset(text.encode(), _TYPES["html"], headers)
+
+
+def _worker(shown: list[tuple[str, Asset]]) -> Asset:
+    """The service worker, which keeps the page for when there is no connection.
+
+    Its text holds a version made of every file, so that a browser sees when any has changed.
+    """
+    etags = "".join(sorted(each.etag for _, each in shown))
+    names = [name for name, _ in shown if name.endswith((".js", ".css", ".svg", ".webmanifest"))]
+    text = (
+        _template("worker.js")
+        .replace("{{version}}", hashlib.sha256(etags.encode()).hexdigest()[:12])
+        .replace("{{shell}}", json.dumps([f"/static/{name}" for name in sorted(names)]))
+    )
+    return asset(text.encode(), _TYPES["js"], {"Service-Worker-Allowed": "/"})
 
 
 def reference(openapi: dict[str, Any]) -> bytes:
@@ -81,9 +192,9 @@ def reference(openapi: dict[str, Any]) -> bytes:
         for method, operation in operations.items()
     ]
     info = openapi["info"]
-    page = (files("genrescope.web") / "static" / "docs.html").read_text(encoding="utf-8")
     return (
-        page.replace("{{version}}", html.escape(info["version"]))
+        _template("docs.html")
+        .replace("{{version}}", html.escape(info["version"]))
         .replace("{{description}}", html.escape(info["description"]))
         .replace("{{operations}}", "\n".join(sections))
         .encode()

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from genrescope.web import uploads
 from genrescope.web.downloads import Download
 from genrescope.web.engine import Engine
-from genrescope.web.limits import Budget, Limits, Pool
+from genrescope.web.limits import Budget, Lease, Limits, Pool
 from genrescope.web.metrics import Metrics
 from genrescope.web.uploads import Upload
 
@@ -51,15 +51,19 @@ class Service:
         memory for as long as a worker holds it, though the client may have its answer before.
         """
         pool.check()
-        lease = self._budget.lease()
+        lease = self.lease()
         try:
             upload = await uploads.receive(request, limits=self.limits, lease=lease)
         except BaseException:
             lease.release()
             raise
         return await pool.run(
-            lambda _: task(upload), gone=lambda: _left(request), ended=lease.release
+            lambda _: task(upload), gone=lambda: left(request), ended=lease.release
         )
+
+    def lease(self) -> Lease:
+        """A share, empty at first, of the memory for recordings and large answers."""
+        return self._budget.lease()
 
     def download(self, content: bytes, *, media_type: str, headers: Mapping[str, str]) -> Response:
         """A large answer, within the same memory as the recordings."""
@@ -82,7 +86,7 @@ class Service:
         self.polishing.close()
 
 
-async def _left(request: Request) -> None:
+async def left(request: Request) -> None:
     """Ends when the client has hung up; the request's body has been read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

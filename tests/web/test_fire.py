@@ -23,7 +23,7 @@ from web.serving import BOUNDARY, Running, StubEngine, form, head, serve, talk
 
 from genrescope.web import pages, uploads
 from genrescope.web.app import create_app
-from genrescope.web.engine import PolishedWav
+from genrescope.web.engine import PolishedSound
 from genrescope.web.limits import Budget, Limits
 from genrescope.web.middleware.headers import SECURITY_HEADERS
 from genrescope.web.problems import ProblemError
@@ -135,8 +135,8 @@ def test_beyond_workers_and_queue_it_is_busy_and_says_when_to_come_back() -> Non
 class PolishingStub(StubEngine):
     """Answers with twenty megabytes."""
 
-    def polish(self, upload: Upload) -> PolishedWav:
-        return PolishedWav(bytes(20 * MB), -20.0, -14.0, -1.0)
+    def polish(self, upload: Upload, form: str) -> PolishedSound:
+        return PolishedSound(bytes(20 * MB), "audio/wav", -20.0, -14.0, -1.0)
 
 
 def test_a_client_that_does_not_read_its_answer_holds_nothing_for_long() -> None:
@@ -294,10 +294,12 @@ def test_what_can_be_read_can_be_looked_at(client: httpx.Client, path: str) -> N
 
 
 def test_the_page_holds_nothing_inline_and_nothing_from_elsewhere(client: httpx.Client) -> None:
-    static = Path(pages.__file__).parent / "static"
+    web = Path(pages.__file__).parent
+    texts = [f for kind in ("js", "css", "html", "json", "svg") for f in web.rglob(f"*.{kind}")]
+    assert len(texts) > 20
     for page in (client.get("/").text, client.get("/api/v1/docs").text):
         assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", page)
-    for file in static.iterdir():
+    for file in texts:
         text = file.read_text(encoding="utf-8")
         outside = re.findall(r"(?:https?:)?//[\w.-]+\.\w+[^\s\"'`]*", re.sub(r"^\s*//.*", "", text))
         assert [url for url in outside if "www.w3.org" not in url] == [], file.name

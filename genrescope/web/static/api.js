@@ -1,11 +1,13 @@
 // The HTTP API, with its refusals as errors a person understands.
 
+import { has, language, megabytes, t } from "./text.js";
+
 const BASE = "/api/v1/";
 const PATIENCE = 3; // how often a busy server is asked again
 const SILENCE_MS = 120_000; // without a byte either way, the server is gone
 
 export class ApiError extends Error {
-  constructor(status, { code, message, remedy }) {
+  constructor(status, { code, message = "", remedy = "" }) {
     super(message);
     Object.assign(this, { status, code, remedy });
   }
@@ -15,34 +17,20 @@ export class ApiError extends Error {
 export const mayPass = ({ status, code }) =>
   code === "unreachable" || status === 408 || status === 429 || status >= 500;
 
-/** What an error says, with its remedy. */
-export const said = (error) => `${error.message ?? ""} ${error.remedy ?? ""}`.trim();
+/** What an error says, with its remedy; `name` is the recording's, `limits` the server's. */
+export function explain(error, { name = "", limits = {} } = {}) {
+  const spoken = `${error.message ?? ""} ${error.remedy ?? ""}`.trim();
+  if (spoken && language === "en") return spoken; // the server's words are the more exact
+  const values = {
+    name: name || t("recording"),
+    size: megabytes(limits.upload_bytes ?? 0),
+    minutes: Math.round((limits.audio_s ?? 0) / 60),
+  };
+  return has(`fault.${error.code}`) ? t(`fault.${error.code}`, values) : spoken || t("fault.internal");
+}
 
-const UNREACHABLE = {
-  code: "unreachable",
-  message: "The server did not answer.",
-  remedy: "Check that it is still running and that you are connected, then try again.",
-};
-
-const UNREADABLE = {
-  code: "unreadable",
-  message: "This file cannot be read, or not any more.",
-  remedy: "A folder cannot be listened to; choose a file.",
-};
-
-// What something between the page and the server may say for it.
-const NOT_OURS = {
-  413: {
-    code: "too_large",
-    message: "The recording is too large for this server.",
-    remedy: "Choose a shorter excerpt, or a compressed format such as mp3.",
-  },
-  429: {
-    code: "too_many",
-    message: "Too many recordings were sent from here.",
-    remedy: "Wait a moment and try again.",
-  },
-};
+const UNREACHABLE = { code: "unreachable" };
+const NOT_OURS = { 413: { code: "too_large_elsewhere" }, 429: { code: "too_many" } };
 
 const pause = (seconds, signal) =>
   new Promise((resolve, reject) => {
@@ -54,49 +42,71 @@ const pause = (seconds, signal) =>
   });
 
 /** Sends a body; a busy server (503) is asked again after as long as it says. */
-async function post(path, body, { responseType = "json", onBusy, ...options } = {}) {
+async function post(path, body, { onBusy, ...options } = {}) {
   for (let attempt = 1; ; attempt++) {
-    const answer = await exchange(path, body, { responseType, ...options });
+    const answer = await exchange(path, body, options);
     if (answer.status === 200) return answer;
-    const error = await faultOf(answer);
+    const error = faultOf(answer);
     if (error.status !== 503 || attempt === PATIENCE) throw error;
     onBusy?.();
     await pause(Math.min(Number(answer.header("Retry-After")) || 2, 10), options.signal);
   }
 }
 
-// XMLHttpRequest, not fetch: only it tells how far an upload has come.
-function exchange(path, body, { responseType, onProgress, onReceive, signal }) {
+/**
+ * One request. Resolves to { status, header(name), bytes(), parts }; with `onHead`, as soon as
+ * the first part of a multipart answer is there, and `rest` then brings the others.
+ *
+ * XMLHttpRequest, not fetch: only it tells how far an upload has come. Bytes arrive as a string
+ * of characters below 256, which is the one form that can be read before all of it is there.
+ */
+function exchange(path, body, { onProgress, onReceive, signal, multipart = false }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", BASE + path);
-    request.responseType = responseType;
+    request.overrideMimeType("text/plain; charset=x-user-defined");
     let timer = 0;
+    let begun = null; // of a multipart answer whose first part has been handed on
+    const fail = (error) => (begun ? begun.reject(error) : reject(error));
     const wait = () => {
       clearTimeout(timer);
       timer = setTimeout(() => {
-        reject(new ApiError(0, UNREACHABLE));
+        fail(new ApiError(0, UNREACHABLE));
         request.abort();
       }, SILENCE_MS);
     };
-    request.upload.addEventListener("progress", (e) => {
-      wait();
-      onProgress?.(e.loaded / e.total);
+    const answer = () => ({
+      status: request.status,
+      header: (name) => request.getResponseHeader(name),
+      bytes: () => bytesOf(request.responseText),
     });
-    request.addEventListener("progress", (e) => {
+    request.upload.addEventListener("progress", (event) => {
       wait();
-      if (e.lengthComputable) onReceive?.(e.loaded / e.total);
+      onProgress?.(event.loaded / event.total);
+    });
+    request.addEventListener("progress", (event) => {
+      wait();
+      if (event.lengthComputable) onReceive?.(event.loaded / event.total);
+      if (!multipart || begun || request.status !== 200) return;
+      const first = partAt(request.responseText, 0);
+      if (!first) return;
+      const rest = new Promise((resolveRest, rejectRest) => {
+        begun = { resolve: resolveRest, reject: rejectRest };
+      });
+      rest.catch(() => {}); // who cares about it asks
+      resolve({ ...answer(), first, rest });
     });
     request.addEventListener("loadend", () => clearTimeout(timer));
-    request.addEventListener("load", () =>
-      resolve({
-        status: request.status,
-        body: request.response,
-        header: (name) => request.getResponseHeader(name),
-      }),
-    );
-    request.addEventListener("error", () => reject(new ApiError(0, UNREACHABLE)));
-    request.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")));
+    request.addEventListener("load", () => {
+      if (!multipart || request.status !== 200) return resolve(answer());
+      const first = partAt(request.responseText, 0);
+      const second = first && partAt(request.responseText, first.end);
+      if (!second) return fail(new ApiError(0, UNREACHABLE));
+      if (begun) begun.resolve(second);
+      else resolve({ ...answer(), first, rest: Promise.resolve(second) });
+    });
+    request.addEventListener("error", () => fail(new ApiError(0, UNREACHABLE)));
+    request.addEventListener("abort", () => fail(new DOMException("aborted", "AbortError")));
     signal?.addEventListener("abort", () => request.abort());
     if (typeof body === "string") request.setRequestHeader("Content-Type", "application/json");
     wait();
@@ -104,10 +114,35 @@ function exchange(path, body, { responseType, onProgress, onReceive, signal }) {
   });
 }
 
-async function faultOf({ status, body }) {
+function bytesOf(text) {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i) & 0xff;
+  return bytes;
+}
+
+/** The part of a multipart body that begins at or after `from`, once it is there in full. */
+function partAt(text, from) {
+  const start = text.indexOf("--", from);
+  const blank = start < 0 ? -1 : text.indexOf("\r\n\r\n", start);
+  if (blank < 0) return null;
+  const headers = Object.fromEntries(
+    text
+      .slice(start, blank)
+      .split("\r\n")
+      .slice(1)
+      .map((line) => line.split(/:\s*/, 2))
+      .map(([name, value]) => [name.toLowerCase(), value]),
+  );
+  const end = blank + 4 + Number(headers["content-length"]);
+  if (!(text.length >= end)) return null;
+  return { headers, bytes: bytesOf(text.slice(blank + 4, end)), end };
+}
+
+const json = (bytes) => JSON.parse(new TextDecoder().decode(bytes));
+
+function faultOf({ status, bytes }) {
   try {
-    const content = body instanceof Blob ? JSON.parse(await body.text()) : body;
-    return new ApiError(status, content.error);
+    return new ApiError(status, json(bytes()).error);
   } catch {
     return new ApiError(status, NOT_OURS[status] ?? UNREACHABLE);
   }
@@ -121,7 +156,7 @@ async function send(path, recording, options) {
     return await post(path, data, options);
   } catch (error) {
     if (error.code === "unreachable" && !(await readable(recording.blob))) {
-      throw new ApiError(0, UNREADABLE);
+      throw new ApiError(0, { code: "unreadable" });
     }
     throw error;
   }
@@ -133,20 +168,77 @@ const readable = (blob) =>
     () => false,
   );
 
-export const classify = async (recording, options) =>
-  (await send("classify", recording, options)).body;
+/** The smallest form of a polished recording that this browser plays. */
+const form = (() => {
+  const { canPlayType } = HTMLMediaElement.prototype;
+  const plays = (type) => canPlayType.call(document.createElement("audio"), type) === "probably";
+  if (plays('audio/ogg; codecs="opus"')) return "opus";
+  return plays('audio/mp4; codecs="flac"') || plays("audio/flac") ? "flac" : "wav";
+})();
 
-export const similar = async (embedding, n, options) =>
-  (await post("similar", JSON.stringify({ embedding, n }), options)).body.matches;
+export const SUFFIX = { "audio/ogg": "ogg", "audio/flac": "flac", "audio/wav": "wav" };
 
-/** The polished recording: a wav Blob, and the loudness before and after (LUFS; null unknown). */
-export async function polish(recording, options) {
-  const answer = await send("polish", recording, { ...options, responseType: "blob" });
+const polishedOf = (bytes, header) => {
+  const type = header("content-type").split(";")[0];
   return {
-    blob: answer.body,
-    before: answer.header("X-Loudness-Before"),
-    after: answer.header("X-Loudness-After"),
+    blob: new Blob([bytes], { type }),
+    before: header("x-loudness-before") ?? null,
+    after: header("x-loudness-after") ?? null,
   };
+};
+
+const asked = (query) => {
+  const pairs = Object.entries(query).filter(([, value]) => value);
+  return pairs.length ? `?${new URLSearchParams(pairs)}` : "";
+};
+
+/** What `classify` says of a recording; with `bundle`, that of another model. */
+export async function classify(recording, { bundle, ...options } = {}) {
+  return json((await send(`classify${asked({ bundle })}`, recording, options)).bytes());
+}
+
+/**
+ * The answer of `classify`, and the polished recording (see `polish`) as a promise, of one upload.
+ */
+export async function listen(recording, { bundle, ...options } = {}) {
+  const path = `listen${asked({ bundle, format: form })}`;
+  const { first, rest } = await send(path, recording, { ...options, multipart: true });
+  const polished = rest.then(({ headers, bytes }) => {
+    if (!headers["content-type"].startsWith("audio/")) {
+      const { status, error } = json(bytes);
+      throw new ApiError(status, error);
+    }
+    return polishedOf(bytes, (name) => headers[name]);
+  });
+  polished.catch(() => {});
+  return { answer: json(first.bytes), polished };
+}
+
+/** The polished recording: a Blob, and the loudness before and after (LUFS; null unknown). */
+export async function polish(recording, options) {
+  const answer = await send(`polish${asked({ format: form })}`, recording, options);
+  return polishedOf(answer.bytes(), (name) => answer.header(name));
+}
+
+export const similar = async (embedding, n, { bundle, ...options } = {}) => {
+  const path = `similar${asked({ bundle })}`;
+  return json((await post(path, JSON.stringify({ embedding, n }), options)).bytes()).matches;
+};
+
+/** A first guess at what has been recorded so far; null where there is none to be had now. */
+export async function guess(blob, name, { bundle, signal }) {
+  const data = new FormData();
+  data.append("file", blob, name);
+  const path = `${BASE}classify${asked({ bundle, spectrogram: "false" })}`;
+  const answer = await fetch(path, { method: "POST", body: data, signal });
+  return answer.ok ? answer.json() : null;
+}
+
+/** A sample that ships with the page, as a file. */
+export async function sample(name) {
+  const answer = await fetch(`/static/samples/${name}.ogg`);
+  if (!answer.ok) throw new ApiError(answer.status, UNREACHABLE);
+  return answer.blob();
 }
 
 export async function bundle() {

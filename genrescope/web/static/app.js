@@ -1,47 +1,55 @@
-// The page's states: idle, asking, recording, listening, result, trouble.
+// The page's states: idle, asking, recording, listening, result, trouble, visit.
 
 import * as api from "./api.js";
-import { $, announce, offer } from "./dom.js";
+import { $, announce, offer, save } from "./dom.js";
+import { acceptFiles } from "./files.js";
+import { fit } from "./fit.js";
+import * as keep from "./keep.js";
+import * as live from "./live.js";
+import { Player } from "./player.js";
 import { MAX_S, MIN_S, openMicrophone, Recording } from "./recorder.js";
-import { Replay } from "./replay.js";
-import { clearTracks, hue, showTracks, showVerdict } from "./result.js";
-import { frequencyAxis, paint, timeAxis, timeline } from "./spectrogram.js";
+import { showVerdict } from "./result.js";
+import { describePicture, frequencyAxis, paint, timeAxis, timeline } from "./scope.js";
+import { answerOf, offerShare, prepareShare } from "./share.js";
+import { prepareSound } from "./sound.js";
 import { Stage } from "./stage.js";
-import { clock, honesty, megabytes, microphoneTrouble } from "./words.js";
+import { choose as chooseTracks, clearTracks, N_ASKED, showTracks } from "./suggestions.js";
+import { clock, count, lufs, megabytes, t } from "./text.js";
+import { csv, Tries } from "./tries.js";
+import { accuracy, honesty, isSilent, microphoneTrouble, spoken, tabTitle } from "./words.js";
 
-const N_SUGGESTIONS = 6;
-const IDLE_HINT = "Press Start and allow the microphone. Three to thirty seconds.";
-const WELCOME =
-  "Let it hear a few seconds. It names the genre, and gives you your sound back, a little more beautiful.";
-const LEADS = {
-  recording: `Recorded exactly as the microphone hears it. It stops by itself after ${MAX_S} seconds.`,
-  listening: "One moment.",
-};
+const WORKING = ["idle", "asking", "recording", "listening"];
 
 const stage = new Stage($("stage"), $("level"));
-const replay = new Replay();
+const player = new Player({ onPlay: () => tries.pause(), onUnplayable: sayUnplayable });
+const tries = new Tries({ onOpen: (attempt) => open(attempt), onPlay: () => player.pause() });
 let state = "idle";
 let recording = null;
+let guessing = null;
 let pending = null; // the AbortController of what is under way
-let shown = null; // that of the result on the page, whose other half may still be coming
+let shown = null; // of the result on the page: { attempt, leaving }
 let last = null; // the sound that was sent last, to try again
-let limits = { upload_bytes: 50 * 2 ** 20, audio_s: 900 };
+let facts = { limits: { upload_bytes: 50 * 2 ** 20, audio_s: 900 }, metrics: [], labels: [] };
 let ticker = 0;
-let duration = 0; // of what is shown, s
 
 function enter(next) {
   state = next;
   document.body.dataset.state = next;
-  const working = ["idle", "asking", "recording", "listening"].includes(next);
-  $("listen").hidden = !working;
+  $("listen").hidden = !WORKING.includes(next);
   $("trouble").hidden = next !== "trouble";
   $("result").hidden = next !== "result";
   $("cancel").hidden = !["asking", "recording", "listening"].includes(next);
-  $("file-way").hidden = next !== "idle";
+  for (const id of ["file-way", "samples", "choices"]) $(id).hidden = next !== "idle";
   $("progress").hidden = true;
-  $("lead").textContent = LEADS[next] ?? WELCOME;
+  $("visit").hidden = !tries.all.length || !["idle", "result", "trouble", "visit"].includes(next);
+  $("more").hidden = !["result", "visit"].includes(next);
+  if (next !== "trouble") $("trouble-audio").removeAttribute("src");
+  const leads = { recording: t("lead.recording", { most: MAX_S }), listening: t("lead.listening") };
+  $("lead").textContent = leads[next] ?? t("listen.lead");
+  const titles = { recording: "title.recording", listening: "title.listening" };
+  document.title = next === "result" && shown ? tabTitle(shown.attempt.answer) : t(titles[next] ?? "title.idle");
   showButton();
-  if (next === "idle") $("hint").textContent = IDLE_HINT;
+  if (next === "idle") $("hint").textContent = t("hint.idle");
 }
 
 /** Says what goes on, to whoever listens to the page as well; the button that was pressed is gone. */
@@ -54,20 +62,27 @@ function hint(words) {
 function showButton() {
   const waiting = state === "asking" || state === "listening";
   const early = state === "recording" && recording.elapsed < MIN_S;
-  const label = { asking: "Asking", listening: "Listening", recording: "Stop" }[state] ?? "Start";
+  const label = { asking: "record.asking", listening: "record.listening", recording: "record.stop" }[state];
   const sign = waiting ? "wait" : state === "recording" ? "stop" : "mic";
-  $("record-label").textContent = label;
-  $("record-icon").setAttribute("href", `#${sign}`);
+  $("record-label").textContent = t(label ?? "record.start");
+  $("record-icon").setAttribute("href", `#icon-${sign}`);
   $("record").setAttribute("aria-disabled", String(waiting || early));
   $("record-time").textContent = state === "recording" ? clock(recording.elapsed) : "";
+}
+
+function quiet() {
+  player.pause();
+  tries.pause();
 }
 
 // Recording
 
 async function start() {
-  replay.pause();
+  quiet();
+  pending?.abort();
   enter("asking");
-  hint("Your browser asks whether this page may listen. Please allow it.");
+  scrollTo({ top: 0 });
+  hint(t("hint.asking"));
   const asked = (pending = new AbortController());
   let stream;
   try {
@@ -76,13 +91,14 @@ async function start() {
     recording = new Recording(stream, { onEnd: stop });
   } catch (error) {
     stream?.getTracks().forEach((track) => track.stop());
-    if (!asked.signal.aborted) trouble(...microphoneTrouble(error), start);
+    if (!asked.signal.aborted) trouble(...microphoneTrouble(error), { retry: start });
     return;
   }
   enter("recording");
-  $("record").focus();
+  $("record").focus({ preventScroll: true });
   stage.start(recording);
-  announce(`Recording. Stop is possible after ${MIN_S} seconds; it stops by itself after ${MAX_S}.`);
+  if ($("live").checked) guessing = new live.LiveGuess(recording, { bundle: bundleName() });
+  announce(t("said.recording", { least: MIN_S, most: MAX_S }));
   ticker = setInterval(tick, 100);
   tick();
 }
@@ -92,14 +108,14 @@ let wasQuiet = false;
 function tick() {
   const { elapsed } = recording;
   showButton();
-  const quiet = elapsed > 2 && stage.loudness < -58;
-  if (quiet && !wasQuiet) announce("Very quiet.");
-  wasQuiet = quiet;
-  const words = quiet
-    ? "Very quiet. Bring the microphone closer to the music."
+  const tooQuiet = elapsed > 2 && stage.loudness < -58;
+  if (tooQuiet && !wasQuiet) announce(t("said.quiet"));
+  wasQuiet = tooQuiet;
+  const words = tooQuiet
+    ? t("hint.quiet")
     : elapsed < MIN_S
-      ? `Stop is possible after ${MIN_S} seconds.`
-      : `Stop whenever you like. The longer, the surer: ten seconds are good.`;
+      ? t("hint.early", { least: MIN_S })
+      : t("hint.recording");
   if ($("hint").textContent !== words) $("hint").textContent = words;
 }
 
@@ -109,12 +125,14 @@ async function stop() {
   const asked = pending;
   const sound = await endRecording();
   if (asked.signal.aborted) return; // cancelled, or another sound chosen, meanwhile
-  if (elapsed < MIN_S) trouble(...microphoneTrouble({ name: "TooShort" }), start);
+  if (elapsed < MIN_S) trouble(...microphoneTrouble({ name: "TooShort" }), { retry: start });
   else listenTo({ ...sound, recorded: true });
 }
 
 function endRecording() {
   clearInterval(ticker);
+  guessing?.stop();
+  guessing = null;
   const ending = recording.stop();
   stage.stop();
   enter("listening");
@@ -125,17 +143,25 @@ function pressed() {
   if (state === "idle") start();
   else if (state === "recording") {
     const left = Math.ceil(MIN_S - recording.elapsed);
-    if (left > 0) announce(`${left} more seconds, please.`);
+    if (left > 0) announce(count("said.wait", left));
     else stop();
   }
 }
 
 function cancel() {
   pending?.abort();
+  pending = null;
   if (state === "recording") endRecording();
-  enter(shown ? "result" : "idle");
-  $(shown ? "again" : "record").focus();
-  announce("Cancelled.");
+  announce(t("said.cancelled"));
+  if (shown) return back();
+  enter("idle");
+  $("record").focus();
+}
+
+/** To the result that is still here. */
+function back() {
+  enter("result");
+  $("again").focus({ preventScroll: true });
 }
 
 // Files
@@ -145,151 +171,365 @@ function choose() {
   $("file").click();
 }
 
-function take(file) {
-  if (!file) return;
+function take(chosen) {
+  const files = [...chosen];
+  if (!files.length) return;
   pending?.abort();
   if (state === "recording") endRecording();
-  replay.pause();
-  if (file.size > limits.upload_bytes) {
-    trouble(
-      "This file is too large",
-      `“${file.name}” weighs ${megabytes(file.size)}; up to ${megabytes(limits.upload_bytes)} is accepted. A shorter excerpt, or a compressed format such as mp3, will do.`,
-    );
-  } else if (file.size === 0) {
-    trouble("This file is empty", `There is nothing in “${file.name}”. Choose another one.`);
-  } else listenTo({ blob: file, name: plainName(file.name), recorded: false });
+  quiet();
+  const sounds = files.map((file) => ({ blob: file, name: plainName(file.name), recorded: false }));
+  if (sounds.length > 1) listenToAll(sounds);
+  else {
+    const refused = refusal(sounds[0]);
+    if (refused) trouble(...refused);
+    else listenTo(sounds[0]);
+  }
 }
 
 /** A name without what could turn the words around it. */
 const plainName = (name) => name.replace(/\p{C}/gu, "");
 
-function acceptDrops() {
-  const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
-  addEventListener("dragover", (event) => {
-    if (!carriesFiles(event)) return;
-    event.preventDefault();
-    document.body.classList.add("dropping");
-  });
-  addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) document.body.classList.remove("dropping");
-  });
-  addEventListener("drop", (event) => {
-    document.body.classList.remove("dropping");
-    if (!carriesFiles(event)) return;
-    event.preventDefault();
-    const { files } = event.dataTransfer;
-    take(files[0]);
-    if (files.length > 1) hint(`Listening to the first of ${files.length} files.`);
-  });
+/** Why a file need not be sent at all, as [title, text]; null where it may be. */
+function refusal({ blob, name }) {
+  const most = facts.limits.upload_bytes;
+  if (blob.size > most) {
+    return [t("large.title"), t("large.text", { name, size: megabytes(blob.size), most: megabytes(most) })];
+  }
+  return blob.size ? null : [t("empty.title"), t("empty.text", { name })];
+}
+
+async function tryOut(button) {
+  const name = button.textContent;
+  pending?.abort();
+  quiet();
+  enter("listening");
+  hint(t("hint.fetching", { name }));
+  const asked = (pending = new AbortController());
+  try {
+    const blob = await api.sample(button.dataset.sample);
+    if (!asked.signal.aborted) listenTo({ blob, name: `${button.dataset.sample}.ogg`, recorded: false });
+  } catch {
+    if (!asked.signal.aborted) trouble(t("trouble.title"), t("fault.unreachable"), { retry: () => tryOut(button) });
+  }
 }
 
 // The answer
 
+const bundleName = () => ($("bundle-way").hidden ? "" : $("bundle").value);
+
 async function listenTo(sound) {
-  forget();
+  pending?.abort();
   last = sound;
   enter("listening");
-  hint(sound.recorded ? "Listening to it." : `Listening to “${sound.name}”.`);
+  hint(sound.recorded ? t("hint.recorded") : t("hint.listening", { name: sound.name }));
   const asked = (pending = new AbortController());
   try {
-    const answer = await api.classify(sound, {
+    const { answer, polished } = await api.listen(sound, {
+      bundle: bundleName(),
       signal: asked.signal,
       onProgress: showProgress,
-      onBusy: () => hint("Many are listening right now. It asks again in a moment."),
+      onBusy: () => hint(t("hint.busy")),
     });
-    [pending, shown] = [null, asked];
-    showResult(sound, answer, asked.signal);
+    pending = null;
+    const attempt = tries.add({ name: nameOf(sound), sound, answer, polished: null, matches: null });
+    show(attempt, { leaving: asked, polished });
   } catch (error) {
     if (error.name === "AbortError") return;
-    trouble("This did not work", api.said(error), api.mayPass(error) ? again : null);
+    pending = null;
+    const again = api.mayPass(error) ? () => listenTo(sound) : null;
+    const words = api.explain(error, { name: sound.name, limits: facts.limits });
+    trouble(t("trouble.title"), words, { retry: again, sound: sound.recorded ? sound : null });
   }
 }
 
-const again = () => listenTo(last);
+const nameOf = (sound) =>
+  sound.recorded
+    ? t("visit.recording", { time: new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }) })
+    : sound.name;
 
 function showProgress(share) {
   $("progress").hidden = share >= 1 || last.blob.size < 2 ** 20;
   $("progress").value = share;
 }
 
-function showResult(sound, answer, signal) {
-  enter("result");
-  duration = answer.duration_s;
-  const words = showVerdict(answer);
-  paint($("spectrogram"), answer.spectrogram);
-  $("spectrogram").setAttribute(
-    "aria-label",
-    `${answer.spectrogram.scale === "mel" ? "Mel spectrogram" : "Spectrogram"} of ${Math.round(duration)} seconds, low tones at the bottom, loud ones bright`,
-  );
-  frequencyAxis($("scope-hz"), answer.spectrogram);
-  timeAxis($("scope-seconds"), duration);
-  const segments = answer.timeline;
-  const seek = (seconds) => replay.playFrom(seconds);
-  timeline($("timeline"), $("legend"), { segments, duration, hue, seek });
-  $("genre").focus({ preventScroll: true });
+/** Several files: each becomes a try; what fails says so in its row. */
+async function listenToAll(sounds) {
+  enter("listening");
+  hide();
+  const asked = (pending = new AbortController());
+  for (const [i, sound] of sounds.entries()) {
+    last = sound;
+    hint(t("hint.several", { i: i + 1, n: sounds.length, name: sound.name }));
+    const refused = refusal(sound);
+    if (refused) {
+      tries.add({ name: sound.name, sound: null, answer: null, error: refused[1] });
+      continue;
+    }
+    try {
+      const options = { bundle: bundleName(), signal: asked.signal, onProgress: showProgress };
+      const answer = await api.classify(sound, options);
+      tries.add({ name: sound.name, sound, answer, polished: null, matches: null });
+    } catch (error) {
+      if (error.name === "AbortError") break;
+      const words = api.explain(error, { name: sound.name, limits: facts.limits });
+      tries.add({ name: sound.name, sound: null, answer: null, error: words });
+    }
+  }
+  if (asked.signal.aborted && state !== "idle") return; // another sound was chosen
+  pending = null;
+  tries.show();
+  remember();
+  enter(tries.all.length ? "visit" : "idle");
   scrollTo({ top: 0 });
-  announce(words);
-  replay.showOriginal(sound, { seconds: duration, signal });
-  const silent = answer.genre === null;
-  $("result").classList.toggle("silent", silent);
-  if (silent) return;
-  suggest(answer.embedding, signal);
-  replay.showPolished(sound, { seconds: duration, signal });
+  if (tries.all.length) $("visit-title").focus({ preventScroll: true });
 }
 
-async function suggest(embedding, signal) {
-  clearTracks("Looking for its neighbours.");
+/** Leaves the result that is shown. */
+function hide() {
+  shown?.leaving.abort();
+  shown = null;
+  player.clear();
+}
+
+/** Shows a try of before. */
+function open(attempt) {
+  pending?.abort();
+  tries.pause();
+  show(attempt, { leaving: new AbortController() });
+}
+
+/** Shows a try in full; `polished` is the promise of its more beautiful version, if under way. */
+function show(attempt, { leaving, polished = null, quietly = false }) {
+  hide();
+  shown = { attempt, leaving };
+  const { answer, sound } = attempt;
+  tries.current = attempt.id ?? null;
+  if (!attempt.shared && location.hash) history.replaceState(null, "", location.pathname + location.search);
+  tries.show();
+  enter("result");
+  const silent = isSilent(answer);
+  const { classList } = $("result");
+  classList.toggle("silent", silent);
+  classList.toggle("figures", !sound);
+  $("sound-title").textContent = t(sound ? "sound.title" : "timeline.title");
+  classList.toggle("pictured", Boolean(answer.spectrogram));
+  showVerdict(answer);
+  fit($("genre"), $("genre").textContent); // now that it stands on the page
+  $("accuracy").textContent = silent ? "" : accuracy(facts);
+  const duration = answer.duration_s;
+  if (answer.spectrogram) {
+    paint($("spectrogram"), answer.spectrogram);
+    $("spectrogram").setAttribute("aria-label", describePicture(answer.spectrogram, duration));
+    frequencyAxis($("scope-hz"), answer.spectrogram);
+  }
+  timeAxis($("scope-seconds"), duration);
+  const seek = (seconds) => player.playFrom(seconds);
+  timeline($("timeline"), $("legend"), { segments: answer.timeline, duration, seek });
+  classList.remove("reveal");
+  if (!quietly) {
+    void $("result").offsetWidth; // so that it is revealed anew
+    classList.add("reveal");
+    $("genre").focus({ preventScroll: true });
+    scrollTo({ top: 0 });
+    announce(spoken(answer));
+  }
+  $("polish-note").textContent = "";
+  $("similar").hidden = silent || !(answer.embedding || attempt.matches);
+  if (sound) showOriginal(attempt, leaving.signal);
+  else $("sound-note").textContent = t(attempt.shared ? "sound.shared" : "sound.gone");
+  if (!silent) {
+    if (sound) showPolished(attempt, leaving.signal, polished);
+    suggest(attempt, leaving.signal);
+  }
+  remember();
+}
+
+const remember = () => keep.save(tries.all, tries.current);
+
+async function showOriginal({ sound, answer }, signal) {
+  $("sound-note").textContent = sound.recorded ? t("sound.recorded") : sound.name;
+  player.offer("original", sound);
+  const seconds = answer.duration_s;
+  const ready = await prepareSound(sound.blob, { seconds, rewrap: sound.recorded });
+  if (!signal.aborted) player.load("original", ready, { seconds, save: sound });
+}
+
+const AT_ONCE_S = 60; // longer sounds are polished when asked for
+
+function showPolished(attempt, signal, polished) {
+  if (attempt.polished) return loadPolished(attempt, attempt.polished, signal);
+  if (polished) return beautify(attempt, signal, { work: () => polished });
+  if (attempt.answer.duration_s <= AT_ONCE_S) return beautify(attempt, signal);
+  return offerPolish(attempt, signal);
+}
+
+function offerPolish(attempt, signal) {
+  offer($("polish-note"), t("polish.offer"), t("polish.make"), (button) =>
+    beautify(attempt, signal, { asked: document.activeElement === button }),
+  );
+}
+
+async function beautify(attempt, signal, { work = null, asked = false } = {}) {
+  const note = $("polish-note");
+  note.textContent = t("polish.work");
+  $("versions").setAttribute("aria-busy", "true");
+  const onReceive = (share) => {
+    note.textContent = t("polish.receive", { p: Math.floor(share * 10) * 10 });
+  };
   try {
-    showTracks(await api.similar(embedding, N_SUGGESTIONS, { signal }));
+    const polished = await (work ? work() : api.polish(attempt.sound, { signal, onReceive }));
+    if (signal.aborted) return;
+    attempt.polished = polished;
+    await loadPolished(attempt, polished, signal);
+    // Who pressed “Make it” has lost that button; the next one stands here.
+    if (asked && document.activeElement === document.body) $("play").focus({ preventScroll: true });
   } catch (error) {
-    if (error.name === "AbortError") return;
-    clearTracks(api.said(error));
-    if (!api.mayPass(error)) return;
-    offer($("similar-note"), api.said(error), "Try again", () => suggest(embedding, signal));
+    if (error.name === "AbortError" || signal.aborted) return;
+    if (error.code === "long") return offerPolish(attempt, signal);
+    const words = api.explain(error, { name: attempt.name, limits: facts.limits });
+    note.textContent = words;
+    if (api.mayPass(error)) offer(note, words, t("retry"), () => beautify(attempt, signal, { asked: true }));
+  } finally {
+    if (!signal.aborted) $("versions").removeAttribute("aria-busy");
   }
 }
 
-// Starting over, and what goes wrong
-
-function forget() {
-  pending?.abort();
-  shown?.abort();
-  pending = shown = last = null;
-  replay.clear();
+async function loadPolished({ sound, answer }, { blob, before, after }, signal) {
+  const seconds = answer.duration_s;
+  const ready = await prepareSound(blob, { seconds });
+  if (signal.aborted) return;
+  const name = sound.recorded ? t("save.recording") : sound.name.replace(/\.[^.]*$/, "");
+  const suffix = api.SUFFIX[blob.type] ?? "wav";
+  player.load("polished", ready, { seconds, save: { blob, name: `${name} (${t("save.suffix")}).${suffix}` } });
+  const louder = before && after && Math.abs(after - before) >= 0.5;
+  const loudness = louder ? ` ${t("polish.loudness", { before: lufs(before), after: lufs(after) })}` : "";
+  $("polish-note").textContent = t("polish.done") + loudness;
 }
 
-function trouble(title, text, retry = null) {
+function sayUnplayable(version) {
+  const key = version === "original" ? "sound.unplayable" : "polish.unplayable";
+  $(version === "original" ? "sound-note" : "polish-note").textContent = t(key);
+}
+
+async function suggest(attempt, signal) {
+  if (attempt.matches) return showTracks(attempt.matches);
+  if (!attempt.answer.embedding) return;
+  clearTracks(t("similar.wait"));
+  try {
+    const options = { signal, bundle: bundleName() };
+    attempt.matches = chooseTracks(await api.similar(attempt.answer.embedding, N_ASKED, options));
+    if (signal.aborted) return;
+    showTracks(attempt.matches);
+    remember();
+  } catch (error) {
+    if (error.name === "AbortError" || signal.aborted) return;
+    const words = api.explain(error);
+    clearTracks(words);
+    if (api.mayPass(error)) offer($("similar-note"), words, t("retry"), () => suggest(attempt, signal));
+  }
+}
+
+// What goes wrong
+
+/** Says it, and loses nothing: a result stays within reach, and so does a recording (`sound`). */
+function trouble(title, text, { retry = null, sound = null } = {}) {
   enter("trouble");
   $("trouble-title").textContent = title;
   $("trouble-text").textContent = text;
-  $("retry").textContent = retry ? "Try again" : "Record instead";
+  $("retry").textContent = t(retry ? "retry" : "trouble.record");
   $("retry").onclick = retry ?? start;
-  $("trouble").focus();
+  $("back").hidden = !shown;
+  $("trouble-sound").hidden = !sound;
+  if (sound) {
+    const url = URL.createObjectURL(sound.blob);
+    $("trouble-audio").src = $("trouble-save").href = url;
+    $("trouble-save").download = sound.name;
+  }
+  scrollTo({ top: 0 });
+  $("trouble").focus({ preventScroll: true });
 }
 
-async function learnLimits() {
+async function learnFacts() {
   try {
-    const bundle = await api.bundle();
-    limits = bundle.limits;
-    $("honesty").textContent = honesty(bundle);
-    $("version").textContent = `Genrescope ${bundle.version}`;
+    facts = await api.bundle();
+    $("honesty").textContent = honesty(facts);
+    $("version").textContent = `Genrescope ${facts.version}`;
+    showBundles(facts.bundles ?? []);
+    if (shown && !isSilent(shown.attempt.answer)) $("accuracy").textContent = accuracy(facts);
   } catch {
     // The page works without; whatever is wrong will be said when a recording is sent.
   }
 }
 
+/** Offers the models to choose from, where there is more than one. */
+function showBundles(bundles) {
+  $("bundle-way").hidden = bundles.length < 2;
+  $("bundle").replaceChildren(
+    ...bundles.map(({ name, labels }) => new Option(t("bundle.choice", { n: labels.length }), name)),
+  );
+}
+
+function showConnection() {
+  $("offline").hidden = navigator.onLine;
+}
+
+/** Shows what the address holds, or what was here before a reload. */
+function restore() {
+  const kept = keep.load();
+  tries.all = kept.tries;
+  tries.show();
+  const answer = answerOf(location.hash);
+  const attempt = keep.returned() && tries.find(kept.current);
+  const leaving = new AbortController();
+  if (answer) show({ name: "", answer, sound: null, shared: true }, { leaving, quietly: true });
+  else if (attempt?.answer) show(attempt, { leaving, quietly: true });
+  else enter("idle");
+}
+
 $("record").addEventListener("click", pressed);
 $("cancel").addEventListener("click", cancel);
+$("back").addEventListener("click", back);
 for (const id of ["again", "again-end"]) $(id).addEventListener("click", start);
-for (const id of ["choose", "another", "trouble-choose"]) $(id).addEventListener("click", choose);
-$("file").addEventListener("change", () => take($("file").files[0]));
+for (const id of ["choose", "another", "another-end", "trouble-choose"]) $(id).addEventListener("click", choose);
+for (const button of document.querySelectorAll("[data-sample]")) button.addEventListener("click", () => tryOut(button));
+$("file").addEventListener("change", () => take($("file").files));
+$("share").addEventListener("click", () => offerShare(shown.attempt.answer));
+$("csv").addEventListener("click", () => {
+  save(new Blob(["\ufeff", csv(tries.all)], { type: "text/csv" }), "genrescope.csv");
+});
+$("forget").addEventListener("click", () => {
+  hide();
+  tries.clear();
+  keep.clear();
+  history.replaceState(null, "", location.pathname + location.search);
+  enter("idle");
+  $("record").focus();
+  announce(t("visit.forgotten"));
+});
 $("scope-picture").addEventListener("click", (event) => {
   const box = $("scope-picture").getBoundingClientRect();
-  replay.playFrom(((event.clientX - box.left) / box.width) * duration);
+  player.playFrom(((event.clientX - box.left) / box.width) * player.duration);
+});
+$("live").checked = live.remembered();
+$("live").addEventListener("change", () => live.remember($("live").checked));
+$("language").addEventListener("click", () => {
+  const other = $("language").hreflang;
+  document.cookie = `lang=${other}; path=/; max-age=31536000; samesite=lax`;
+  $("language").hash = location.hash;
+  if (state === "result") keep.stay();
 });
 addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !$("cancel").hidden) cancel();
+  if (event.key !== "Escape" || $("share-dialog").open) return;
+  if (!$("cancel").hidden) cancel();
+  else if (state === "trouble" && shown) back();
 });
-acceptDrops();
-learnLimits();
-enter("idle");
+addEventListener("hashchange", () => answerOf(location.hash) && restore());
+for (const kind of ["online", "offline"]) addEventListener(kind, showConnection);
+acceptFiles(take);
+prepareShare();
+showConnection();
+restore();
+learnFacts();
+navigator.serviceWorker?.register("/static/worker.js", { scope: "/" }).catch(() => {
+  // Without it the page needs a connection, as any other.
+});

@@ -21,7 +21,7 @@ export function icon(name, className = "icon") {
   svg.setAttribute("class", className);
   svg.setAttribute("aria-hidden", "true");
   const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `#${name}`);
+  use.setAttribute("href", `#icon-${name}`);
   svg.append(use);
   return svg;
 }
@@ -31,6 +31,13 @@ export function offer(element, words, label, act) {
   const button = make("button", { type: "button", className: "button button-plain", text: label });
   button.addEventListener("click", () => act(button));
   element.replaceChildren(words, " ", button);
+}
+
+/** Saves a Blob as a file. */
+export function save(blob, name) {
+  const url = URL.createObjectURL(blob);
+  make("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
 /** Says something to a screen reader without moving the focus. */
@@ -55,8 +62,16 @@ export function prepare(canvas) {
 }
 
 /** The page's colours, which canvases cannot read by themselves. */
-export function colour(name, element = document.body) {
-  return getComputedStyle(element).getPropertyValue(`--${name}`).trim();
+export function colour(name) {
+  const value = getComputedStyle(document.body).getPropertyValue(`--${name}`).trim();
+  if (!matchMedia("(forced-colors: active)").matches) return value;
+  // A system colour means what it means to an element, not to a canvas.
+  const probe = make("i", { className: "unseen" });
+  probe.style.color = value;
+  document.body.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
 }
 
 export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

@@ -1,156 +1,197 @@
-// The two players: the recording as it was, and its more beautiful version.
+// One waveform and one clock for two versions of a sound: as it was, and more beautiful.
 
 import { $, colour, prepare } from "./dom.js";
-import { clock } from "./words.js";
+import { clock, t } from "./text.js";
 
 const STEPS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 }; // s
+const VERSIONS = ["original", "polished"];
 
 export class Player {
-  /** `onTime(seconds)` follows the replay; `onPlay(player)` is called when it starts. */
-  constructor(section, { name, onTime, onPlay }) {
-    this.section = section;
-    this.name = name;
-    section.append($("player-parts").content.cloneNode(true));
-    this.parts = Object.fromEntries(
-      [...section.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]),
-    );
-    const { audio, play, seek, wave } = this.parts;
-    seek.setAttribute("aria-label", `Position in ${name}`);
-    this.showPlaying(false);
-    play.addEventListener("click", () => (audio.paused ? this.play() : this.pause()));
-    seek.addEventListener("input", () => this.seek(Number(seek.value)));
-    seek.addEventListener("keydown", (event) => {
+  /** `onPlay()` is called when it starts to play, `onUnplayable(version)` when it cannot. */
+  constructor({ onPlay, onUnplayable }) {
+    this.voices = Object.fromEntries(VERSIONS.map((name) => [name, this.#voice(name)]));
+    this.version = "original";
+    this.onPlay = onPlay;
+    this.onUnplayable = onUnplayable;
+    $("play").addEventListener("click", () => (this.playing ? this.pause() : this.play()));
+    $("seek").addEventListener("input", () => this.seek(Number($("seek").value)));
+    $("seek").addEventListener("keydown", (event) => {
       if (!(event.key in STEPS)) return;
       event.preventDefault(); // the slider's own step is as fine as a finger
       this.seek(Math.max(0, this.time + STEPS[event.key]));
     });
-    audio.addEventListener("play", () => {
-      this.showPlaying(true);
-      onPlay(this);
-    });
-    audio.addEventListener("pause", () => this.showPlaying(false));
-    audio.addEventListener("ended", () => this.showPlaying(false));
-    audio.addEventListener("error", () => audio.hasAttribute("src") && this.showUnplayable());
-    audio.addEventListener("seeked", () => this.showTime());
-    this.onTime = onTime;
-    new ResizeObserver(() => this.draw()).observe(wave);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+    $("versions").addEventListener("change", (event) => this.choose(event.target.value));
+    new ResizeObserver(() => this.draw()).observe($("wave-canvas"));
+    for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"]) {
+      matchMedia(query).addEventListener("change", () => this.draw());
+    }
     this.clear();
+  }
+
+  #voice(name) {
+    const audio = $(`audio-${name}`);
+    const voice = { audio, url: null, peaks: null, ready: false };
+    const mine = () => this.voices[this.version] === voice;
+    audio.addEventListener("play", () => {
+      this.showPlaying();
+      this.onPlay();
+      this.#follow();
+    });
+    for (const kind of ["pause", "ended", "seeked"]) {
+      audio.addEventListener(kind, () => mine() && this.showPlaying());
+    }
+    audio.addEventListener("error", () => audio.hasAttribute("src") && this.#unplayable(name));
+    return voice;
+  }
+
+  get voice() {
+    return this.voices[this.version];
   }
 
   get time() {
-    return this.parts.audio.currentTime;
+    return this.voice.audio.currentTime;
   }
 
   get playing() {
-    return !this.parts.audio.paused;
-  }
-
-  get ready() {
-    return this.section.dataset.ready === "true";
+    return !this.voice.audio.paused;
   }
 
   clear() {
-    const { audio, download } = this.parts;
-    audio.pause();
-    this.showPlaying(false); // without a source it will not say so itself
-    audio.removeAttribute("src");
-    audio.load();
-    if (this.url) URL.revokeObjectURL(this.url);
-    this.url = null;
+    for (const name of VERSIONS) this.drop(name);
+    this.version = "original";
     this.duration = 0;
-    this.peaks = null;
-    download.hidden = true;
-    this.setReady(false);
-    this.showTime();
-    this.draw();
+    $("playhead").hidden = true;
+    this.#showVersions();
+    this.showPlaying();
   }
 
-  /** Takes a sound that `prepareSound` made; `download` is the name to save it under, if any. */
-  load({ blob, peaks }, { seconds, download = null }) {
-    this.clear();
-    this.url = URL.createObjectURL(blob);
+  /** Forgets one version. */
+  drop(name) {
+    const voice = this.voices[name];
+    voice.audio.pause();
+    voice.audio.removeAttribute("src");
+    voice.audio.load();
+    if (voice.url) URL.revokeObjectURL(voice.url);
+    Object.assign(voice, { url: null, peaks: null, ready: false });
+    $(`save-${name}`).hidden = true;
+  }
+
+  /**
+   * Takes one version of the sound, as `prepareSound` made it ready. `save` is what to offer for
+   * download, as { blob, name }.
+   */
+  load(name, { blob, peaks }, { seconds, save }) {
+    this.drop(name);
+    const voice = this.voices[name];
+    voice.url = URL.createObjectURL(blob);
+    voice.audio.src = voice.url;
+    Object.assign(voice, { peaks, ready: true });
+    this.offer(name, save);
     this.duration = seconds;
-    this.peaks = peaks;
-    const { audio, seek, total, download: link } = this.parts;
-    audio.src = this.url;
-    seek.max = seconds;
-    total.textContent = clock(seconds);
-    if (download) {
-      link.href = this.url;
-      link.download = download;
-      link.hidden = false;
-    }
-    this.setReady(true);
-    this.showTime();
-    this.draw();
+    $("seek").max = seconds;
+    $("total").textContent = clock(seconds);
+    this.#showVersions();
+    this.showPlaying();
+  }
+
+  /** Offers a version for download, whether it can be played or not. */
+  offer(name, { blob, name: fileName }) {
+    const link = $(`save-${name}`);
+    if (link.dataset.url) URL.revokeObjectURL(link.dataset.url);
+    link.dataset.url = link.href = URL.createObjectURL(blob);
+    link.download = fileName;
+    link.hidden = false;
+  }
+
+  /** Goes on with the other version, at the same moment. */
+  choose(name) {
+    if (name === this.version || !this.voices[name].ready) return this.#showVersions();
+    const { time, playing } = this;
+    this.voice.audio.pause();
+    this.version = name;
+    this.voice.audio.currentTime = Math.min(time, this.duration);
+    if (playing) this.play();
+    this.#showVersions();
+    this.showPlaying();
   }
 
   async play() {
+    if (!this.voice.ready) return;
+    if (this.time >= this.duration - 0.05) this.seek(0);
     try {
-      await this.parts.audio.play();
+      await this.voice.audio.play();
     } catch (error) {
-      if (error.name === "NotSupportedError") this.showUnplayable();
-      else if (error.name === "NotAllowedError") this.note("The browser wants you to press Play.");
+      if (error.name === "NotSupportedError") this.#unplayable(this.version);
     }
   }
 
   pause() {
-    this.parts.audio.pause();
+    this.voice.audio.pause();
   }
 
   seek(seconds) {
-    if (!this.ready) return;
-    this.parts.audio.currentTime = Math.min(seconds, this.duration);
-    this.showTime();
+    if (!this.voice.ready) return;
+    this.voice.audio.currentTime = Math.min(seconds, this.duration);
+    this.#showTime();
   }
 
-  note(words) {
-    const { note } = this.parts;
-    if (note.textContent !== words) note.textContent = words; // it is spoken each time
+  playFrom(seconds) {
+    this.seek(seconds);
+    this.play();
   }
 
-  setReady(ready) {
-    this.section.dataset.ready = String(ready);
-    this.parts.play.disabled = this.parts.seek.disabled = !ready;
+  #unplayable(name) {
+    this.voices[name].ready = false;
+    if (name === this.version && name === "original" && this.voices.polished.ready) this.choose("polished");
+    this.#showVersions();
+    this.showPlaying();
+    this.onUnplayable(name);
   }
 
-  showUnplayable() {
-    this.setReady(false);
-    this.note("This browser cannot play this format. The more beautiful version plays everywhere.");
+  #showVersions() {
+    for (const input of $("versions").querySelectorAll("input")) {
+      input.disabled = !this.voices[input.value].ready;
+      input.checked = input.value === this.version;
+    }
+    $("sound").dataset.version = this.version;
+    $("sound").dataset.ready = String(this.voice.ready);
+    $("play").disabled = $("seek").disabled = !this.voice.ready;
   }
 
-  showPlaying(playing) {
-    const { play, "play-icon": icon } = this.parts;
-    icon.setAttribute("href", `#${playing ? "pause" : "play"}`);
-    play.setAttribute("aria-label", `${playing ? "Pause" : "Play"} ${this.name}`);
-    if (playing) this.follow();
+  showPlaying() {
+    $("play-icon").setAttribute("href", `#icon-${this.playing ? "pause" : "play"}`);
+    $("play").setAttribute("aria-label", t(this.playing ? "sound.pause" : "sound.play"));
+    this.#showTime();
   }
 
-  follow() {
-    this.showTime();
-    this.onTime(this.time);
-    if (this.playing) requestAnimationFrame(() => this.follow());
+  #follow() {
+    this.#showTime();
+    if (this.playing) requestAnimationFrame(() => this.#follow());
   }
 
-  showTime() {
-    const { seek, now } = this.parts;
-    seek.value = this.time;
-    now.textContent = clock(this.time);
-    seek.setAttribute("aria-valuetext", `${clock(this.time)} of ${clock(this.duration)}`);
+  #showTime() {
+    const { time, duration } = this;
+    $("seek").value = time;
+    $("now").textContent = clock(time);
+    $("seek").setAttribute("aria-valuetext", t("sound.time", { now: clock(time), total: clock(duration) }));
+    if (time > 0) $("playhead").hidden = false;
+    $("playhead").style.left = `${Math.min(time / (duration || 1), 1) * 100}%`;
     this.draw();
   }
 
   draw() {
-    const { context: c, width, height } = prepare(this.parts.wave);
+    const { context: c, width, height } = prepare($("wave-canvas"));
     if (!width) return;
     const played = this.duration ? this.time / this.duration : 0;
     const n = Math.floor(width / 4);
     const [lit, unlit] = [colour("accent"), colour("wave")];
-    const even = this.ready ? 0.35 : 0; // a sound without a picture is not a silent one
-    const top = this.peaks ? Math.max(...this.peaks, 0.02) : 1;
+    const { peaks, ready } = this.voice;
+    const even = ready ? 0.35 : 0; // a sound without a picture is not a silent one
+    // Both versions on one scale, so that the louder one looks louder.
+    const all = VERSIONS.map((name) => this.voices[name].peaks).filter(Boolean);
+    const top = Math.max(0.02, ...all.map((each) => Math.max(...each)));
     for (let i = 0; i < n; i++) {
-      const peak = this.peaks ? this.peaks[Math.floor((i / n) * this.peaks.length)] / top : even;
+      const peak = peaks ? peaks[Math.floor((i / n) * peaks.length)] / top : even;
       const tall = Math.max(2, peak * (height - 4));
       c.fillStyle = this.duration && i / n < played ? lit : unlit;
       c.fillRect(i * 4, (height - tall) / 2, 2.5, tall);

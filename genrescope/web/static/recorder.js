@@ -43,6 +43,18 @@ export class Recording {
     return Math.min((performance.now() - this.started) / 1000, MAX_S);
   }
 
+  /** What has been recorded until now, as { blob, name }. */
+  async soFar() {
+    if (this.recorder.state === "recording") {
+      const handed = new Promise((resolve) =>
+        this.recorder.addEventListener("dataavailable", resolve, { once: true }),
+      );
+      this.recorder.requestData();
+      await handed;
+    }
+    return this.#sound();
+  }
+
   /** Ends the recording and lets the microphone go; resolves to { blob, name }. */
   async stop() {
     const ended = new Promise((resolve) => this.recorder.addEventListener("stop", resolve));
@@ -52,6 +64,10 @@ export class Recording {
       await ended;
     }
     this.release();
+    return this.#sound();
+  }
+
+  #sound() {
     const type = (this.recorder.mimeType || this.chunks[0]?.type || "audio/webm").split(";")[0];
     return { blob: new Blob(this.chunks, { type }), name: `recording.${SUFFIX[type] ?? "webm"}` };
   }

@@ -1,7 +1,7 @@
 // A recording made ready for replay: a Blob every browser can seek in, its peaks, its duration.
 
 const MAX_DECODED_S = 300; // longer files would take much memory for a picture
-const PEAKS = 240;
+const PEAKS = 480;
 
 /**
  * @param {Blob} blob the recording

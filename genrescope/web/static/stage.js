@@ -21,7 +21,9 @@ export class Stage {
     this.frame = 0;
     this.loudness = -Infinity;
     new ResizeObserver(() => this.draw(performance.now())).observe(canvas);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw(0));
+    for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"]) {
+      matchMedia(query).addEventListener("change", () => this.draw(0));
+    }
   }
 
   start(recording) {

@@ -1,0 +1,131 @@
+"""The genre of a recording and then its more beautiful version, of one upload."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from genrescope.errors import AudioError
+from genrescope.web import problems, uploads
+from genrescope.web.downloads import send_in_pieces
+from genrescope.web.engine import PolishedSound
+from genrescope.web.limits import Lease
+from genrescope.web.problems import ProblemError
+from genrescope.web.service import Service, left
+from genrescope.web.uploads import Upload
+
+POLISH_AT_ONCE_S = 60.0
+"""A longer recording is polished when its listener asks for it."""
+
+
+class Listening(Response):
+    """Answers with ``multipart/mixed``: what ``classify`` says as soon as it is known, and what
+    ``polish`` makes as soon as it is made.
+
+    Each part has a Content-Length. Where there is no polished sound the second part is JSON: an
+    ``error`` as the API has it, with its ``status``; code ``long`` for what is longer than
+    `POLISH_AT_ONCE_S`.
+    """
+
+    def __init__(self, service: Service, request: Request, *, form: str) -> None:
+        self._boundary = secrets.token_hex(16)
+        super().__init__(media_type=f"multipart/mixed; boundary={self._boundary}")
+        del self.headers["content-length"]
+        self._service = service
+        self._request = request
+        self._form = form
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises as `Service.work` does, until the first part is sent."""
+        service, request = self._service, self._request
+        service.listening.check()
+        held = _Shared(service.lease())
+        try:
+            upload = await uploads.receive(request, limits=service.limits, lease=held.lease)
+            answer = await service.listening.run(
+                lambda _: service.engine.classify(upload),
+                gone=lambda: left(request),
+                ended=held.also(),
+            )
+            start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+            await send(start)
+            first = self._part(answer, {"Content-Type": "application/json"})
+            await send({"type": "http.response.body", "body": first, "more_body": True})
+            second = await self._second(upload, answer, held)
+        finally:
+            held.let_go()
+        lease = service.lease()
+        try:
+            lease.take(len(second))
+        except ProblemError as problem:
+            second = self._refusal(problem)
+        try:
+            end = f"--{self._boundary}--\r\n".encode()
+            await send_in_pieces(second + end, send, service.limits)
+        finally:
+            lease.release()
+
+    async def _second(self, upload: Upload, answer: bytes, held: _Shared) -> bytes:
+        if json.loads(answer).get("duration_s", 0) > POLISH_AT_ONCE_S:
+            why = "A recording of this length is polished on request."
+            return self._refusal(
+                ProblemError(413, "long", why, remedy="Ask /api/v1/polish for it.")
+            )
+        service = self._service
+        try:
+            polished = await service.polishing.run(
+                lambda _: service.engine.polish(upload, self._form),
+                gone=lambda: left(self._request),
+                ended=held.also(),
+            )
+        except ProblemError as problem:
+            return self._refusal(problem)
+        except AudioError as error:
+            return self._refusal(problems.of_audio(error))
+        headers = {"Content-Type": polished.media_type, **levels(polished)}
+        return self._part(polished.data, headers)
+
+    def _refusal(self, problem: ProblemError) -> bytes:
+        error = {"code": problem.code, "message": problem.message, "remedy": problem.remedy}
+        body = json.dumps({"status": problem.status, "error": error}).encode()
+        return self._part(body, {"Content-Type": "application/json"})
+
+    def _part(self, body: bytes, headers: Mapping[str, str]) -> bytes:
+        lines = [f"--{self._boundary}", *(f"{name}: {value}" for name, value in headers.items())]
+        lines += [f"Content-Length: {len(body)}", "", ""]
+        return "\r\n".join(lines).encode() + body + b"\r\n"
+
+
+class _Shared:
+    """A lease that is released when the last of those who hold it lets go: a worker may hold a
+    recording for longer than its client waits."""
+
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+        self._holders = 1
+
+    def also(self) -> Callable[[], None]:
+        """One more holder; what it returns lets go."""
+        self._holders += 1
+        return self.let_go
+
+    def let_go(self) -> None:
+        self._holders -= 1
+        if self._holders == 0:
+            self.lease.release()
+
+
+def levels(polished: PolishedSound) -> dict[str, str]:
+    """Headers that say what polishing did; a level that silence does not have is absent."""
+    levels = {
+        "X-Loudness-Before": polished.lufs_before,
+        "X-Loudness-After": polished.lufs_after,
+        "X-Peak": polished.peak_db,
+    }
+    return {name: f"{db:.1f}" for name, db in levels.items() if np.isfinite(db)}
