@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+
+if sys.platform != "win32":
+    import resource
 
 _CGROUPS = Path("/sys/fs/cgroup")
 
@@ -19,6 +23,21 @@ def n_cores() -> int:
         cores = os.cpu_count() or 1
     quota = _cpu_quota(_CGROUPS)
     return cores if quota is None else max(1, min(cores, round(quota)))
+
+
+def room_for_files(wanted: int) -> int:
+    """Have the system allow ``wanted`` open files, if it lets us; how many it allows."""
+    if sys.platform == "win32":
+        return wanted
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    except (OSError, ValueError):
+        return soft
+    return most
 
 
 def _cpu_quota(root: Path) -> float | None:

@@ -7,6 +7,7 @@ import ipaddress
 import logging
 import os
 import socket
+from dataclasses import replace
 
 import click
 
@@ -14,8 +15,7 @@ from genrescope.cli.options import Number
 from genrescope.cli.terminal import echo
 from genrescope.errors import GenrescopeError
 
-_GRACE_S = 30  # what a request may still take after Ctrl-C
-_KEEP_ALIVE_S = 75  # above what proxies keep an idle connection for, or they use one that is closed
+_OTHER_FILES = 128  # what is open besides connections: libraries, pipes to the workers
 
 
 @click.command()
@@ -45,6 +45,12 @@ _KEEP_ALIVE_S = 75  # above what proxies keep an idle connection for, or they us
     help="Host name to answer to, such as music.example.org; may be repeated.",
 )
 @click.option(
+    "--allow-origin",
+    multiple=True,
+    metavar="URL",
+    help="Another site whose pages may use the API, such as https://example.org; may be repeated.",
+)
+@click.option(
     "--workers",
     type=click.IntRange(min=1, max=256),
     metavar="N",
@@ -69,6 +75,7 @@ def serve(
     port: int,
     bundle: str | None,
     allowed_host: tuple[str, ...],
+    allow_origin: tuple[str, ...],
     workers: int | None,
     max_upload_mb: float,
     max_audio_minutes: float,
@@ -80,34 +87,33 @@ def serve(
     """
     import uvicorn
 
-    from genrescope.system import n_cores
+    from genrescope.system import n_cores, room_for_files
     from genrescope.web.app import create_app
+    from genrescope.web.connections import server_config
     from genrescope.web.limits import Limits
     from genrescope.web.middleware.hosts import LOCAL_HOSTS
 
     names = allowed_host or ([] if _is_local(host) else ["*"])
+    limits = Limits(
+        upload_bytes=int(max_upload_mb * 2**20),
+        audio_s=max_audio_minutes * 60,
+        workers=workers or n_cores(),
+    )
+    room = room_for_files(limits.connections + _OTHER_FILES) - _OTHER_FILES
+    limits = replace(limits, connections=max(1, min(limits.connections, room)))
     with _listening(host, port) as listener:
         app = create_app(
             bundle=bundle,
-            limits=Limits(
-                upload_bytes=int(max_upload_mb * 2**20),
-                audio_s=max_audio_minutes * 60,
-                workers=workers or n_cores(),
-            ),
+            limits=limits,
             allowed_hosts=[*LOCAL_HOSTS, *names],
+            allowed_origins=allow_origin,
         )
         port = listener.getsockname()[1]
         echo(f"Genrescope: http://{_shown(host)}:{port}  (Ctrl-C stops it)")
         if not _is_local(host):
             echo("Browsers give a page the microphone only at localhost or over HTTPS.")
         _log_requests()
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=_GRACE_S,
-            timeout_keep_alive=_KEEP_ALIVE_S,
-        )
+        config = server_config(app, limits, log_level="error")
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn has stopped in good order by then
             uvicorn.Server(config).run(sockets=[listener])
 
@@ -134,7 +140,7 @@ def _listening(host: str, port: int) -> socket.socket:
         if os.name == "posix":  # elsewhere it would share a port that is taken
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(2048)
+        listener.listen(128)
     except OSError as error:
         listener.close()
         raise GenrescopeError(

@@ -40,6 +40,11 @@ class Limits:
         form_bytes: the most bytes of a form beside its file: boundaries, part headers, fields.
         form_parts: the most parts of a form.
         json_bytes: the most bytes of a JSON body.
+        connections: the most connections that may be open.
+        header_s: how long a client may take to send the headers of a request.
+        header_bytes: the most bytes of these headers.
+        keep_alive_s: how long a connection may be idle between two requests; above what proxies
+            keep one for, or they use one that is closed.
     """
 
     upload_bytes: int = 50 * 2**20
@@ -54,6 +59,10 @@ class Limits:
     form_bytes: int = 64 * 2**10
     form_parts: int = 16
     json_bytes: int = 256 * 2**10
+    connections: int = 1_000
+    header_s: float = 10.0
+    header_bytes: int = 32 * 2**10
+    keep_alive_s: int = 75
 
     @property
     def room_bytes(self) -> int:

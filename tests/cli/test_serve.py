@@ -15,7 +15,17 @@ import pytest
 def test_serve_prints_its_address_answers_and_stops_on_ctrl_c(tiny_bundle: Path) -> None:
     command = [sys.executable, "-u", "-m", "genrescope", "serve", "--port", "0"]
     server = subprocess.Popen(
-        [*command, "--bundle", str(tiny_bundle), "--max-upload-mb", "3", "--workers", "1"],
+        [
+            *command,
+            "--bundle",
+            str(tiny_bundle),
+            "--max-upload-mb",
+            "3",
+            "--workers",
+            "1",
+            "--allow-origin",
+            "https://friend.example",
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -30,6 +40,12 @@ def test_serve_prints_its_address_answers_and_stops_on_ctrl_c(tiny_bundle: Path)
         with urllib.request.urlopen(f"{address[0]}/api/v1/bundle", timeout=60) as response:
             limits = json.load(response)["limits"]
             assert limits == {"upload_bytes": 3 * 2**20, "audio_s": 900}
+            assert "Server" not in response.headers
+        friend = urllib.request.Request(
+            f"{address[0]}/api/v1/healthz", headers={"Origin": "https://friend.example"}
+        )
+        with urllib.request.urlopen(friend, timeout=60) as response:
+            assert response.headers["Access-Control-Allow-Origin"] == "https://friend.example"
         server.send_signal(signal.SIGINT)
         _, errors = server.communicate(timeout=60)
     finally:

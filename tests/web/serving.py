@@ -18,6 +18,8 @@ import uvicorn
 from fastapi import FastAPI
 from numpy.typing import NDArray
 
+from genrescope.web.connections import server_config
+from genrescope.web.limits import Limits
 from genrescope.web.uploads import Upload
 
 
@@ -32,11 +34,11 @@ class Running:
 
 
 @contextmanager
-def serve(app: FastAPI) -> Iterator[Running]:
-    """Serves ``app`` on a free port of this machine."""
+def serve(app: FastAPI, limits: Limits | None = None) -> Iterator[Running]:
+    """Serves ``app`` on a free port of this machine; ``limits`` are those of connections."""
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    config = uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=10)
+    config = server_config(app, limits or Limits(), log_config=None)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

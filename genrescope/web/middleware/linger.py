@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LINGER_S = 5.0
@@ -40,6 +40,9 @@ class Linger:
             return message
 
         async def patient_send(message: Message) -> None:
+            if message["type"] == "http.response.start" and has_more:
+                # What is left of the upload must not be taken for the next request.
+                MutableHeaders(scope=message)["Connection"] = "close"
             is_last = message["type"] == "http.response.body" and not message.get("more_body")
             if not (is_last and has_more and not waits):
                 await send(message)

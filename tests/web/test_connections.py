@@ -1,0 +1,161 @@
+"""What a connection may do before there is a request."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import httpx
+import pytest
+from web.serving import BOUNDARY, Running, StubEngine, form, head, serve, talk
+
+from genrescope.web.app import create_app
+from genrescope.web.limits import Limits
+from genrescope.web.middleware.headers import SECURITY_HEADERS
+
+LIMITS = Limits(connections=8, header_s=0.3, header_bytes=4_000)
+
+
+@pytest.fixture(scope="module")
+def strict() -> Iterator[Running]:
+    with serve(create_app(engine=StubEngine()), LIMITS) as running:  # type: ignore[arg-type]
+        yield running
+
+
+def exchange(port: int, *pieces: bytes) -> bytes:
+    """All that comes back until the server closes the connection."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        for piece in pieces:
+            connection.sendall(piece)
+        answer = b""
+        while piece := connection.recv(65_536):
+            answer += piece
+        return answer
+
+
+def asks(port: int, *headers: bytes) -> bytes:
+    host = b"Host: 127.0.0.1:%d" % port
+    return b"\r\n".join([b"GET /api/v1/healthz HTTP/1.1", host, *headers, b"", b""])
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"this is no HTTP\r\n\r\n",
+        b"POST /api/v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: zz\r\n\r\n",
+        b"POST /api/v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nBad Header: x\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    ],
+)
+def test_what_is_no_http_is_refused_as_everything_else_is(
+    strict: Running, request_: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines, _, body = exchange(strict.port, request_).partition(b"\r\n\r\n")
+    first, *rest = lines.split(b"\r\n")
+    headers = dict(line.decode().split(": ", 1) for line in rest)
+    assert first == b"HTTP/1.1 400 Bad Request"
+    assert json.loads(body)["error"]["code"] == "malformed_request"
+    assert int(headers["content-length"]) == len(body)
+    for name, value in SECURITY_HEADERS.items():
+        assert headers[name.lower()] == value
+    assert "Traceback" not in caplog.text
+
+
+def test_no_answer_names_the_software(strict: Running) -> None:
+    assert "server" not in httpx.get(f"{strict.url}/").headers
+    assert b"server:" not in exchange(strict.port, b"this is no HTTP\r\n\r\n").lower()
+
+
+def test_headers_that_do_not_arrive_in_time_end_the_connection(strict: Running) -> None:
+    assert exchange(strict.port) == b""
+    assert exchange(strict.port, b"\r\n").startswith(b"HTTP/1.1 408 ")
+    assert exchange(strict.port, asks(strict.port)[:-4]).startswith(b"HTTP/1.1 408 ")
+
+
+def test_headers_that_come_one_by_one_end_it_too(strict: Running) -> None:
+    with socket.create_connection(("127.0.0.1", strict.port), timeout=20) as connection:
+        connection.sendall(asks(strict.port)[:-2])
+        connection.settimeout(0.05)
+        answer = b""
+        while not answer:
+            connection.sendall(b"X: y\r\n")
+            try:
+                answer = connection.recv(1_000)
+            except TimeoutError:
+                continue
+        assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_headers_without_end_are_refused(strict: Running) -> None:
+    long = b"X-Long: " + b"x" * 5_000
+    assert b" 431 " in exchange(strict.port, asks(strict.port, long)[:-4])
+    many = [b"X-%d: y" % i for i in range(800)]
+    assert exchange(strict.port, asks(strict.port, *many)).startswith(b"HTTP/1.1 400 ")
+    assert b" 200 OK" in talk(strict.port, asks(strict.port, b"X: " + b"x" * 3_000))
+
+
+def test_trailers_without_end_are_refused(strict: Running) -> None:
+    body = form(b"abc")
+    chunked = b"%x\r\n%s\r\n0\r\n" % (len(body), body)
+    trailers = b"".join(b"X-%d: %s\r\n" % (i, b"y" * 100) for i in range(100))
+    with socket.create_connection(("127.0.0.1", strict.port), timeout=20) as connection:
+        connection.sendall(head(strict.port, length=None) + chunked + trailers)
+        answer = b""
+        while piece := connection.recv(65_536):
+            answer += piece
+    assert b" 400 Bad Request" in answer
+
+
+def test_a_connection_may_ask_again_and_again(strict: Running) -> None:
+    with httpx.Client(base_url=strict.url) as client:
+        for _ in range(20):
+            assert client.get("/api/v1/healthz").status_code == 200
+            files = {"file": ("a.wav", b"x" * 10_000)}
+            assert client.post("/api/v1/classify", files=files).json() == {"bytes": 10_000}
+        time.sleep(2 * LIMITS.header_s)  # it is idle, not late
+        assert client.get("/api/v1/healthz").status_code == 200
+
+
+def test_idle_connections_make_room_for_new_ones() -> None:
+    limits = Limits(connections=8)
+    app = create_app(engine=StubEngine())  # type: ignore[arg-type]
+    with serve(app, limits) as running, ExitStack() as stack:
+        idle = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(40)]
+        for connection in idle:
+            stack.callback(connection.close)
+        for _ in range(3):
+            assert httpx.get(f"{running.url}/api/v1/healthz", timeout=20).status_code == 200
+
+
+def test_where_none_is_idle_the_new_one_is_refused() -> None:
+    app = create_app(engine=StubEngine())  # type: ignore[arg-type]
+    with serve(app, Limits(connections=3)) as running, ExitStack() as stack:
+        for _ in range(3):
+            connection = socket.create_connection(("127.0.0.1", running.port))
+            stack.callback(connection.close)
+            ask = head(running.port, length=1_000)[:-2] + b"Expect: 100-continue\r\n\r\n"
+            connection.sendall(ask)
+            assert b" 100 " in connection.recv(100)  # so it is no longer idle
+        answer = exchange(running.port)
+        assert b" 503 " in answer
+        assert b"retry-after: 5" in answer.lower()
+
+
+def test_a_body_of_tiny_chunks_is_read(strict: Running) -> None:
+    body = form(b"music" * 2_000)
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body)
+    answer = talk(strict.port, head(strict.port, length=None), chunks, b"0\r\n\r\n")
+    assert answer.endswith(b'{"bytes": 10000}')
+
+
+def test_the_rest_of_a_refused_upload_is_no_request(strict: Running) -> None:
+    smuggled = asks(strict.port)
+    kind = b"Content-Type: multipart/form-data; boundary=" + BOUNDARY
+    start = head(strict.port, length=len(smuggled), path="/nothing")
+    answer = exchange(strict.port, start.replace(kind, b"X: y"), smuggled)
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert answer.startswith(b"HTTP/1.1 404 ")
