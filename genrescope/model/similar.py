@@ -73,7 +73,7 @@ class Catalogue:
         return len(self.track)
 
     def nearest(self, embedding: NDArray[np.floating], *, n: int = 5) -> list[Match]:
-        """The most similar tracks that have a name, best first, each recording once.
+        """The most similar tracks that have a name, best first, at most one an artist.
 
         Args:
             embedding: (d,), of any length but zero; zeros (a silent clip) match nothing.
@@ -91,10 +91,10 @@ class Catalogue:
         scaled = embedding / np.abs(embedding).max()  # else the squares of a tiny one are 0
         similarity = self.embedding @ (scaled / np.linalg.norm(scaled)).astype(np.float32)
         matches: list[Match] = []
-        seen: set[tuple[str, str]] = set()
+        seen: set[tuple[str, str]] = set()  # artists, and titles of those without one
         for i in np.argsort(-similarity, kind="stable"):
             artist, title = str(self.artist[i]).strip(), str(self.title[i]).strip()
-            name = (artist.casefold(), title.casefold())
+            name = (artist.casefold(), "" if artist else title.casefold())
             if len(matches) >= n:
                 break
             if not (artist or title) or name in seen:

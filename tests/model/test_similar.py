@@ -64,10 +64,13 @@ def test_an_embedding_of_any_length_has_a_direction(tmp_path: Path, length: floa
     assert [(m.track_id, m.similarity) for m in found] == [("t3", pytest.approx(1, abs=1e-3))]
 
 
-def test_a_recording_is_suggested_once(tmp_path: Path) -> None:
-    same = {"artist": ["A", "a ", "B"], "title": ["Song", "SONG", "Song"]}
-    found = catalogue(tmp_path, np.eye(3)[[0, 0, 1]], **same)
-    assert [m.track_id for m in found.nearest(np.eye(3)[0])] == ["t0", "t2"]
+def test_an_artist_is_suggested_once(tmp_path: Path) -> None:
+    names = {
+        "artist": ["A", "a ", "B", "", "", ""],
+        "title": ["Song", "Another", "Song", "Song", "SONG", "Tune"],
+    }
+    found = catalogue(tmp_path, np.eye(3)[[0, 0, 1, 1, 2, 2]], **names)
+    assert [m.track_id for m in found.nearest(np.eye(3)[0], n=9)] == ["t0", "t2", "t3", "t5"]
 
 
 def test_silence_and_a_bundle_without_catalogue_suggest_nothing(
