@@ -250,10 +250,10 @@ def _of_runs(
 ) -> list[Task]:
     """The folds of one experiment, a task each; several runs of a fold are an ensemble."""
     from genrescope.errors import GenrescopeError
-    from genrescope.lab.training.run import Run, check_once
+    from genrescope.lab.training.run import Run, check_distinct
 
     runs = [Run.load(path) for path in paths]
-    check_once(runs)
+    check_distinct(runs)
     of_fold: dict[int, list[Run]] = {}
     for run in runs:
         of_fold.setdefault(run.config["split"]["fold"], []).append(run)

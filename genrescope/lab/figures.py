@@ -33,7 +33,7 @@ def draw_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], title: str
 
     Args:
         histories: name of a net -> its epochs, with the fields of
-            `genrescope.lab.training.epochs.Epoch`; None where it was not validated.
+            `genrescope.lab.training.run.Epoch`; None where it was not validated.
         title: said below, such as the protocol.
     """
     figure = Figure(figsize=(9.5, 3.6), layout="constrained")

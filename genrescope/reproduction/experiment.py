@@ -22,11 +22,11 @@ from genrescope.lab.inference import predict
 from genrescope.lab.metrics import by_track, confusion_matrix, score
 from genrescope.lab.provenance import commit, today
 from genrescope.lab.stores import kind_of
-from genrescope.lab.training.begin import OtherRunError, begin
 from genrescope.lab.training.examples import Examples, examples
+from genrescope.lab.training.prepare import OtherRunError
 from genrescope.lab.training.recipe import Recipe
-from genrescope.lab.training.run import Run, n_frames_of, read_config
-from genrescope.lab.training.train import CHECKPOINT, CONFIG, Step
+from genrescope.lab.training.run import CHECKPOINT, CONFIG, Run, read_config, window_frames
+from genrescope.lab.training.train import Step, begin
 from genrescope.model.inference import Windowing, softmax
 from genrescope.reproduction.baselines import BASELINES
 from genrescope.reproduction.plan import Cell
@@ -274,7 +274,7 @@ def _judge_net(
     some = examples(
         store,
         judged,
-        n_frames=n_frames_of(cell.recipe.window_s, store.config),
+        n_frames=window_frames(cell.recipe.window_s, store.config),
         starts=split.starts,
     )
     outputs = predict(run.net(), some.clips, _windowing(some))

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from genrescope.errors import GenrescopeError
 from genrescope.files import atomic_write
+from genrescope.lab.training.recipe import Recipe
 from genrescope.reproduction.plan import Cell
 
 Result = Mapping[str, Any]
@@ -51,7 +53,13 @@ def write_result(out: Path, cell: Cell, result: Result) -> None:
 
 
 def _is_of(result: Result, cell: Cell) -> bool:
-    if result["recipe"] != recipe_of(cell):
+    recipe = result["recipe"]
+    try:
+        if recipe is not None:
+            recipe = Recipe.from_dict(recipe).to_dict()
+    except GenrescopeError:  # of another version, with other fields
+        return False
+    if recipe != recipe_of(cell):
         return False
     if "impossible" in result or not cell.all_folds:
         return True

@@ -99,10 +99,10 @@ def test_a_stopped_run_says_how_to_go_on_and_does(
     whole = run(*arguments[:-1], tmp_path / "whole")
     original = Training._epoch
 
-    def stop(self: Training, number: int, progress: object) -> tuple[float, float]:
-        if number == 1:
+    def stop(self: Training, progress: object) -> tuple[float, float]:
+        if len(self.history) == 1:
             raise KeyboardInterrupt
-        return original(self, number, progress)  # type: ignore[arg-type]
+        return original(self, progress)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Training, "_epoch", stop)
     stopped = run(*arguments)

@@ -124,7 +124,7 @@ def from_runs(runs: Sequence[Run], *, last: bool = False, window_s: float | None
         window_s: of the windows to judge by; as in training by default.
     """
     first = runs[0]
-    length = first.judged_by(window_s)
+    length = first.window_frames(window_s)
     return Model(
         " + ".join(run.path.name for run in runs),
         first.labels,

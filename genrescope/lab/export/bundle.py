@@ -36,8 +36,7 @@ from genrescope.lab.metrics import fit_temperature
 from genrescope.lab.nets import Net
 from genrescope.lab.nets.ensemble import together
 from genrescope.lab.provenance import commit
-from genrescope.lab.training.lineage import ancestry
-from genrescope.lab.training.run import Run, check_finished, check_once
+from genrescope.lab.training.run import Run, ancestry, check_distinct, check_finished
 from genrescope.model.bundle import Bundle
 from genrescope.model.inference import NetOutput
 from genrescope.model.writing import check_free, write_bundle
@@ -161,7 +160,7 @@ def ship(
 
 def _check_alike(runs: Sequence[Run]) -> None:
     first = runs[0]
-    check_once(runs)
+    check_distinct(runs)
     for run in runs:
         same = (run.features, run.labels, run.recipe.window_s)
         if same != (first.features, first.labels, first.recipe.window_s):
@@ -170,7 +169,7 @@ def _check_alike(runs: Sequence[Run]) -> None:
 
 def _check_evidence(runs: Sequence[Run], evidence: Sequence[Run]) -> None:
     """The card calls its figures those of what ships: the same recipes, and as many nets."""
-    check_once(evidence)
+    check_distinct(evidence)
     for run in evidence:
         unlike = [run.unlike(shipped) for shipped in runs]
         if all(unlike):

@@ -21,8 +21,7 @@ from genrescope.lab.export.conformal import artist_folds, measure, thresholds_of
 from genrescope.lab.inference import predict
 from genrescope.lab.metrics import by_track, calibration_error, fit_temperature, score
 from genrescope.lab.stores import check_front_end
-from genrescope.lab.training.lineage import ancestry
-from genrescope.lab.training.run import Run
+from genrescope.lab.training.run import Run, ancestry
 from genrescope.model.inference import Windowing, clip_probabilities, prepare, standardised_span
 from genrescope.model.prediction import DOUBTS
 
@@ -79,7 +78,7 @@ def clips_of(
 
 def windowing_of(run: Run, window_s: float | None = None) -> Windowing:
     """How a bundle of a run cuts clips: side by side, by windows of ``window_s`` or its own."""
-    length = run.judged_by(window_s)
+    length = run.window_frames(window_s)
     return Windowing(length, length)
 
 

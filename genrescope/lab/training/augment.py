@@ -28,8 +28,9 @@ LOG_POWER = 3.0
 SNR_SPAN_DB = 20.0
 """From the strongest background to the faintest, dB."""
 
-FRAME_DB = 4.65
-"""What a second of reverberation time takes from a tail in one frame of 77.5 ms, dB."""
+FADE_DB, FADE_FRAME_RATE = 4.65, 22_050 / 1708
+"""What a tail that fades by 60 dB in a second loses in a frame, dB, and how many frames of that
+length are in a second; with other frames it loses in proportion."""
 
 
 _SHARES = (
@@ -161,57 +162,64 @@ def stretch_contrast(x: Tensor, strength: float, *, rng: Generator) -> Tensor:
 def limit_bands(x: Tensor, probability: float, *, rng: Generator) -> Tensor:
     """Let the bands below and above a random range sink into a floor, as a telephone does."""
 
-    def limited(some: Tensor) -> Tensor:
-        n_bands = some.shape[1]
-        draw = _uniform(4, len(some), 1, 1, rng=rng, like=some)
+    def limited(x: Tensor) -> Tensor:
+        n_bands = x.shape[1]
+        draw = _uniform(4, len(x), 1, 1, rng=rng, like=x)
         low, high = n_bands * (0.19 * draw[0] - 0.03), n_bands * (1.06 - 0.47 * draw[1])
-        band = torch.arange(n_bands, device=some.device)[None, :, None]
+        band = torch.arange(n_bands, device=x.device)[None, :, None]
         outside = (low - band).clamp(min=0) + (band - high).clamp(min=0)
-        sunk = some - (0.15 + 0.6 * draw[2]) * outside * 128 / n_bands
-        return torch.maximum(sunk, torch.minimum(-2.0 - 1.5 * draw[3], some))
+        sunk = x - (0.15 + 0.6 * draw[2]) * outside * 128 / n_bands
+        return torch.maximum(sunk, torch.minimum(-2.0 - 1.5 * draw[3], x))
 
-    return _some(x, probability, limited, rng)
+    return _by_chance(x, probability, limited, rng)
 
 
-def reverberate(x: Tensor, probability: float, *, rng: Generator) -> Tensor:
-    """Add the power of an exponential tail, from -6 to 6 dB beside the sound itself."""
+def reverberate(x: Tensor, probability: float, *, frame_rate: float, rng: Generator) -> Tensor:
+    """Add the power of an exponential tail, from -6 to 6 dB beside the sound itself.
 
-    def wet(some: Tensor) -> Tensor:
-        draw = _uniform(2, len(some), 1, 1, rng=rng, like=some)
+    Args:
+        x: float32 (batch, n_mels, n_frames).
+        probability: of a tail; it fades by 60 dB in 0.25 to 2.5 s.
+        frame_rate: frames in a second.
+    """
+
+    def wet(x: Tensor) -> Tensor:
+        draw = _uniform(2, len(x), 1, 1, rng=rng, like=x)
         seconds = 0.25 + 2.25 * draw[0] ** 1.5
-        decay = FRAME_DB / seconds / UNIT_DB * LOG_POWER  # a frame
-        ramp = decay * torch.arange(some.shape[2], device=some.device)
-        power = some * LOG_POWER
+        fade_db = FADE_DB * (FADE_FRAME_RATE / frame_rate)
+        decay = fade_db / seconds / UNIT_DB * LOG_POWER  # a frame
+        ramp = decay * torch.arange(x.shape[2], device=x.device)
+        power = x * LOG_POWER
         tail = torch.logcumsumexp(power + ramp, dim=2) - ramp
         beside = (12 * draw[1] - 6) / UNIT_DB * LOG_POWER
-        level = beside + torch.log(-torch.expm1(-decay)) + LOG_POWER * _flicker(some, rng)
+        level = beside + torch.log(-torch.expm1(-decay)) + LOG_POWER * _flicker(x, rng)
         return torch.logaddexp(power, tail + level) / LOG_POWER
 
-    return _some(x, probability, wet, rng)
+    return _by_chance(x, probability, wet, rng)
 
 
 def add_noise(x: Tensor, probability: float, loudest: float, *, rng: Generator) -> Tensor:
     """Add the power of a coloured noise floor, steady as of a fan up to restless as of voices."""
 
-    def noisy(some: Tensor) -> Tensor:
-        draw = _uniform(4, len(some), 1, 1, rng=rng, like=some)
-        level = -2.6 + (2.6 + loudest) * draw[0] + 0.5 * draw[1] * _curve(5, some, rng)
-        slope = torch.linspace(0.5, -0.5, some.shape[1], device=some.device)[:, None]
-        swell = _curve(12, some.transpose(1, 2), rng).transpose(1, 2)
-        restless = draw[3] ** 2 * (0.4 * swell + _flicker(some, rng))
-        floor = level + draw[2] * slope + restless + _flicker(some, rng)
-        return torch.logaddexp(some * LOG_POWER, floor * LOG_POWER) / LOG_POWER
+    def noisy(x: Tensor) -> Tensor:
+        draw = _uniform(4, len(x), 1, 1, rng=rng, like=x)
+        level = -2.6 + (2.6 + loudest) * draw[0] + 0.5 * draw[1] * _curve(5, x, rng)
+        slope = torch.linspace(0.5, -0.5, x.shape[1], device=x.device)[:, None]
+        swell = _curve(12, x.transpose(1, 2), rng).transpose(1, 2)
+        restless = draw[3] ** 2 * (0.4 * swell + _flicker(x, rng))
+        floor = level + draw[2] * slope + restless + _flicker(x, rng)
+        return torch.logaddexp(x * LOG_POWER, floor * LOG_POWER) / LOG_POWER
 
-    return _some(x, probability, noisy, rng)
+    return _by_chance(x, probability, noisy, rng)
 
 
 def add_background(x: Tensor, background: Background, config: Augment, *, rng: Generator) -> Tensor:
     """Lay voices under some excerpts and noise under others, never both under one."""
 
     def behind(sound: Tensor) -> Callable[[Tensor], Tensor]:
-        def changed(some: Tensor) -> Tensor:
-            snr_db = config.snr_db + SNR_SPAN_DB * _uniform(len(some), 1, 1, rng=rng, like=some)
-            power = lay_under(some * LOG_POWER, sound, snr_db=snr_db, rng=rng)
+        def changed(x: Tensor) -> Tensor:
+            snr_db = config.snr_db + SNR_SPAN_DB * _uniform(len(x), 1, 1, rng=rng, like=x)
+            power = lay_under(x * LOG_POWER, sound, snr_db=snr_db, rng=rng)
             return power / LOG_POWER
 
         return changed
@@ -239,7 +247,7 @@ def mix_styles(x: Tensor, probability: float, *, rng: Generator) -> Tensor:
     return torch.where(_uniform(len(x), 1, 1, rng=rng, like=x) < probability, styled, x)
 
 
-def _some(
+def _by_chance(
     x: Tensor, probability: float, change: Callable[[Tensor], Tensor], rng: Generator
 ) -> Tensor:
     """Change a random part of a batch."""
@@ -276,6 +284,7 @@ def augment(
     config: Augment,
     *,
     n_frames: int,
+    frame_rate: float,
     rng: Generator,
     background: Background | None = None,
 ) -> Tensor:
@@ -285,6 +294,7 @@ def augment(
         x: float32 (batch, n_mels, at least ``config.source_frames(n_frames)``).
         config: strengths.
         n_frames: length of what is returned.
+        frame_rate: frames in a second.
         rng: where every random number comes from.
         background: what `voices` and `hiss` draw from; without it there are none.
 
@@ -299,7 +309,7 @@ def augment(
         x = stretch_contrast(x, config.contrast, rng=rng)
     # In the order of the world: a room, what else sounds in it, and the microphone.
     if config.reverb:
-        x = reverberate(x, config.reverb, rng=rng)
+        x = reverberate(x, config.reverb, frame_rate=frame_rate, rng=rng)
     if background is not None:
         x = add_background(x, background, config, rng=rng)
     if config.noise:

@@ -15,16 +15,19 @@ from genrescope.lab.training.augment import Augment
 DEFAULT_RECIPE = Path(__file__).parents[1] / "recipes" / "default.toml"
 """How the nets of the shipped bundle are trained."""
 
+OLD_NAMES = {"judge_every": "validate_every"}
+"""Fields of recipes as earlier versions called them, which are still read."""
+
 _RANGES: Mapping[str, tuple[float, float]] = {
     "window_s": (0.01, math.inf),
     "epochs": (1, math.inf),
     "excerpts": (1, math.inf),
-    "batch_size": (2, math.inf),  # batch normalisation takes no single one
+    "batch_size": (2, math.inf),  # batch normalisation needs two
     "lr": (0, math.inf),
     "weight_decay": (0, math.inf),
     "label_smoothing": (0, 0.999),
     "ema": (0, 0.999999),
-    "judge_every": (1, math.inf),
+    "validate_every": (1, math.inf),
     "patience": (0, math.inf),
     "balance": (0, 1),
     "doubtful": (0, 1),
@@ -33,13 +36,13 @@ _RANGES: Mapping[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """One way to train.
+    """A way to train a net.
 
     Attributes:
         net: name in `genrescope.lab.nets.NETS`.
         options: keyword arguments of the net.
-        weights: where a ResNet, or the one in a Res-BiGRU, starts from: a file of weights trained
-            on images, or its URL; empty for none.
+        weights: file of image-trained weights, or its URL, from which a ResNet starts, or the
+            ResNet in a Res-BiGRU; empty for none.
         weights_sha256: checksum of that file; a URL needs one.
         window_s: length of an excerpt in s.
         epochs: passes; one pass takes ``excerpts`` of each clip.
@@ -49,7 +52,7 @@ class Recipe:
         weight_decay: of AdamW, on matrices and kernels alone.
         label_smoothing: probability spread over all classes.
         ema: decay a step of the averaged weights that are kept; 0 keeps the last ones.
-        judge_every: epochs from one validation to the next; the last is always validated.
+        validate_every: epochs from one validation to the next; the last is always validated.
         patience: validations without a better loss before stopping; 0 never stops.
         balance: 0 draws every clip as often as any other, 1 every genre; between them a genre's
             share goes with its number of clips to the power of 1 - balance.
@@ -72,7 +75,7 @@ class Recipe:
     weight_decay: float = 0.02
     label_smoothing: float = 0.1
     ema: float = 0.999
-    judge_every: int = 1
+    validate_every: int = 1
     patience: int = 0
     balance: float = 0.0
     doubtful: float = 1.0
@@ -97,6 +100,11 @@ class Recipe:
             GenrescopeError: a name that no recipe has, or a value of another type.
         """
         given = dict(values)
+        for old, name in OLD_NAMES.items():
+            if old in given and name in given:
+                raise GenrescopeError(f"recipe: {old} is the earlier name of {name}; give one.")
+            if old in given:
+                given[name] = given.pop(old)
         augment = _typed(Augment, given.pop("augment", {}), "augment.")
         options = given.pop("options", {})
         if not isinstance(options, Mapping):

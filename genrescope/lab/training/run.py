@@ -1,23 +1,37 @@
-"""A training's folder, read back: what was learned, how, and the net that came of it."""
+"""A run's folder: what is kept of a training, read back as a `Run`.
+
+``config.json`` says what is learned and how, ``metrics.csv`` has a line for each epoch, ``best.pt``
+holds the weights of the epoch that is kept, and ``checkpoint.pt`` what a training needs to go on.
+"""
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+import pickle
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
 
 from genrescope.data.fold import Fold
 from genrescope.errors import GenrescopeError
 from genrescope.features.config import FeatureConfig
+from genrescope.files import atomic_write
 from genrescope.lab.nets import NETS, Net
-from genrescope.lab.training.epochs import enough, read_epochs
-from genrescope.lab.training.lineage import NONE, method
 from genrescope.lab.training.recipe import Recipe
-from genrescope.lab.training.train import CHECKPOINT, CONFIG, METRICS, WEIGHTS, load_state
 
-OF_A_RUN = {
+CONFIG, METRICS, CHECKPOINT, WEIGHTS = "config.json", "metrics.csv", "checkpoint.pt", "best.pt"
+
+Config = Mapping[str, Any]
+"""What ``config.json`` holds."""
+
+IDENTITY = {
     "recipe": "recipe",
     "seed": "seed",
     "split": "split",
@@ -26,11 +40,14 @@ OF_A_RUN = {
     "teachers": "set of teachers",
     "start": "start",
 }
-"""What makes two runs the same, in a config and in words."""
+"""Keys of a config that make two runs the same, and what messages call them."""
+
+NO_PARENTS: Config = {"teachers": [], "start": None}
+"""Of a run that learned from its clips alone."""
 
 
-def n_frames_of(window_s: float, config: FeatureConfig) -> int:
-    """Frames of an excerpt or a window, at least one."""
+def window_frames(window_s: float, config: FeatureConfig) -> int:
+    """Frames of a window or excerpt of ``window_s`` seconds, at least one."""
     return max(1, round(window_s * config.frame_rate))
 
 
@@ -60,7 +77,7 @@ class Run:
         """Read a run's folder.
 
         Raises:
-            GenrescopeError: it is none, or has no weights yet.
+            GenrescopeError: the folder holds no run, or one without weights yet.
         """
         path = Path(path)
         config = read_config(path)
@@ -85,7 +102,7 @@ class Run:
 
     @property
     def fold(self) -> Fold:
-        """The tracks or windows it was trained, chosen and is to be tested on."""
+        """Its train, valid and test part: IDs of tracks or windows."""
         return Fold(**{part: tuple(ids) for part, ids in self.config["fold_members"].items()})
 
     @property
@@ -94,7 +111,7 @@ class Run:
         return method(self.config)
 
     def unlike(self, other: Run) -> list[str]:
-        """What another run has otherwise: genres, input, recipe, teachers or start."""
+        """In what another run differs: genres, input, recipe, teachers or start."""
         others = other.method
         same = {
             "genres": self.labels == other.labels,
@@ -103,14 +120,17 @@ class Run:
         }
         return [name for name, is_so in same.items() if not is_so]
 
-    def judged_by(self, window_s: float | None) -> int:
-        """Frames of the windows that the net is to judge clips by: the recipe's if None.
+    def window_frames(self, window_s: float | None = None) -> int:
+        """Number of frames of the windows that the net classifies clips by.
+
+        Args:
+            window_s: length of a window in s; that of the recipe's excerpts by default.
 
         Raises:
-            GenrescopeError: too few for the net.
+            GenrescopeError: too few frames for the net.
         """
         window_s = self.recipe.window_s if window_s is None else window_s
-        n_frames, least = n_frames_of(window_s, self.features), NETS[self.recipe.net].min_frames
+        n_frames, least = window_frames(window_s, self.features), NETS[self.recipe.net].min_frames
         if n_frames < least:
             raise GenrescopeError(
                 f"{self.path}: windows of {window_s:g} s are {n_frames} frames here; "
@@ -122,52 +142,206 @@ class Run:
         """The net in evaluation mode, with its best weights or those of the last epoch.
 
         Raises:
-            GenrescopeError: they are gone or damaged.
+            GenrescopeError: the weights are gone, damaged, or of another version's net.
         """
         net = make_net(self.recipe, n_classes=len(self.labels), n_bins=self.features.n_bins)
         path = self.path / (CHECKPOINT if last else WEIGHTS)
         state = load_state(path)
-        net.load_state_dict(state["average"] if last else state)
+        if last:
+            state = state["average"]
+        load_weights(net, state, path)
         return net.eval()
 
 
 def check_finished(runs: Sequence[Run]) -> None:
-    """Refuse a run that is not, or not yet, what its recipe says.
+    """Refuse a run that has not reached the end of its recipe.
 
     Raises:
-        GenrescopeError: one is.
+        GenrescopeError: there is one.
     """
     for run in runs:
         epochs = read_epochs(run.path / METRICS)
-        if not enough(epochs, run.recipe):
+        if not is_finished(epochs, run.recipe):
             raise GenrescopeError(
                 f"{run.path}: is at epoch {len(epochs)} of {run.recipe.epochs}; finish it first, "
                 "by its command with --resume."
             )
 
 
-def check_once(runs: Sequence[Run]) -> None:
+def check_distinct(runs: Sequence[Run]) -> None:
     """Refuse a run that is named twice.
 
     Raises:
-        GenrescopeError: one is.
+        GenrescopeError: there is one.
     """
+    paths = [run.path.resolve() for run in runs]
     for i, run in enumerate(runs):
-        if run.path.resolve() in [other.path.resolve() for other in runs[:i]]:
+        if paths[i] in paths[:i]:
             raise GenrescopeError(f"{run.path}: is named twice; once it counts as much.")
 
 
+# What config.json holds.
+
+
 def read_config(folder: Path) -> dict[str, Any]:
-    """What a run's folder says of it.
+    """The config of a run, with the recipes of earlier versions in the fields of this one.
 
     Raises:
-        GenrescopeError: it is no run's, or damaged.
+        GenrescopeError: the folder holds no run, or a damaged one.
     """
     try:
-        config = {**NONE, **json.loads((folder / CONFIG).read_text(encoding="utf-8"))}
-        missing = [key for key in ("labels", "starts", *OF_A_RUN) if key not in config]
-    except (OSError, ValueError, TypeError):
+        config = {**NO_PARENTS, **json.loads((folder / CONFIG).read_text(encoding="utf-8"))}
+        missing = [key for key in ("labels", "starts", *IDENTITY) if key not in config]
+        if not missing:
+            config = _in_present_fields(config)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         missing = [CONFIG]
+    except GenrescopeError as error:
+        raise GenrescopeError(f"{folder}: {error}") from None
     if missing:
         raise GenrescopeError(f"{folder}: is no run of genrescope train.")
     return config
+
+
+def _in_present_fields(config: Config) -> dict[str, Any]:
+    """A config, or the record of a parent, whose recipes have the fields that recipes have now."""
+    start = config["start"]
+    return {
+        **config,
+        "recipe": Recipe.from_dict(config["recipe"]).to_dict(),
+        "teachers": [_in_present_fields(teacher) for teacher in config["teachers"]],
+        "start": _in_present_fields(start) if start else None,
+    }
+
+
+def record(config: Config) -> dict[str, Any]:
+    """How to train a run again: what the config of a run that learns from it keeps of it."""
+    keys = ("command", "date", "seed", "recipe", "commit", *NO_PARENTS)
+    return {key: config.get(key) for key in keys}
+
+
+def method(config: Config) -> dict[str, Any]:
+    """How a net came to be, whatever its clips and seeds: its recipe and those of its parents."""
+    start = config["start"]
+    return {
+        "recipe": Recipe.from_dict(config["recipe"]).to_dict(),
+        "teachers": sorted((method(teacher) for teacher in config["teachers"]), key=repr),
+        "start": method(start) if start else None,
+    }
+
+
+def ancestry(configs: Iterable[Config]) -> list[dict[str, Any]]:
+    """Records of runs and of all that they learned from: parents first, no run twice."""
+    records: list[dict[str, Any]] = []
+    for config in configs:
+        parents = [parent for parent in (*config["teachers"], config["start"]) if parent]
+        for found in (*ancestry(parents), record(config)):
+            if found not in records:
+                records.append(found)
+    return records
+
+
+# What metrics.csv holds.
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Figures of an epoch; those of the validation are NaN where there was none.
+
+    Attributes:
+        epoch: its number, from 0.
+        train_loss, train_accuracy: mean over the excerpts, disturbed as they were learned.
+        valid_loss, valid_accuracy: of the averaged weights on the validation part's clips.
+        seconds: that its training took.
+    """
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    valid_loss: float
+    valid_accuracy: float
+    seconds: float
+
+
+def best_of(epochs: Sequence[Epoch]) -> int:
+    """Index of the lowest validation loss; of the last epoch where none was validated."""
+    losses = [epoch.valid_loss for epoch in epochs]
+    return int(np.nanargmin(losses)) if not np.isnan(losses).all() else len(losses) - 1
+
+
+def stopped_early(epochs: Sequence[Epoch], recipe: Recipe) -> bool:
+    """Whether the recipe's patience ended before its epochs did."""
+    if not recipe.patience or not 0 < len(epochs) < recipe.epochs:
+        return False
+    since_best = epochs[best_of(epochs) + 1 :]
+    return sum(not math.isnan(epoch.valid_loss) for epoch in since_best) >= recipe.patience
+
+
+def is_finished(epochs: Sequence[Epoch], recipe: Recipe) -> bool:
+    """Whether all epochs are done, or the training stopped early."""
+    return len(epochs) >= recipe.epochs or stopped_early(epochs, recipe)
+
+
+def write_epochs(path: Path, epochs: Sequence[Epoch]) -> None:
+    """Write a CSV file with a line for each epoch, atomically."""
+    with atomic_write(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [f.name for f in fields(Epoch)])
+        writer.writeheader()
+        writer.writerows(asdict(epoch) for epoch in epochs)
+
+
+def read_epochs(path: Path) -> list[Epoch]:
+    """What `write_epochs` wrote; an empty list where there is no file.
+
+    Raises:
+        GenrescopeError: the file is damaged.
+    """
+    if not path.exists():
+        return []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [
+                Epoch(int(row.pop("epoch")), **{key: float(value) for key, value in row.items()})
+                for row in csv.DictReader(file)
+            ]
+    except (ValueError, TypeError, KeyError, csv.Error):
+        raise _damaged(path) from None
+
+
+# What best.pt and checkpoint.pt hold.
+
+
+def load_state(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """What `torch.save` wrote: tensors and plain values, nothing that can run code.
+
+    Raises:
+        GenrescopeError: the file is gone or damaged.
+    """
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+    except OSError as error:
+        raise GenrescopeError(f"{path}: cannot be read ({error.strerror}).") from None
+    except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
+        raise _damaged(path) from None
+    if not isinstance(state, dict):
+        raise _damaged(path)
+    return state
+
+
+def load_weights(net: nn.Module, state: Mapping[str, Any], path: Path) -> None:
+    """Give a net the weights that were read from ``path``.
+
+    Raises:
+        GenrescopeError: they are of a net with other layers, such as that of an earlier version.
+    """
+    try:
+        net.load_state_dict(state)
+    except RuntimeError:
+        raise GenrescopeError(
+            f"{path}: its weights do not fit the net as this version of Genrescope builds it. "
+            f"Train the run again, or use the version that {path.with_name(CONFIG)} names."
+        ) from None
+
+
+def _damaged(path: Path) -> GenrescopeError:
+    return GenrescopeError(f"{path}: is damaged. Delete {path.parent} and train again.")

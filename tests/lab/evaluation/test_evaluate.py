@@ -23,9 +23,9 @@ from genrescope.lab.evaluation.models import (
     predictor,
     store_features,
 )
-from genrescope.lab.training.begin import begin
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run
+from genrescope.lab.training.train import begin
 from genrescope.model import Bundle, Classifier, Clip
 
 TRACKS = tuple(Track(f"{g}{i}", g, artist=f"{g} {i}") for g in GENRES for i in range(4))

@@ -34,9 +34,9 @@ from genrescope.lab.export.novelty import COUNTEREXAMPLES, made_clips
 from genrescope.lab.inference import predict
 from genrescope.lab.metrics import Interval, fit_temperature
 from genrescope.lab.robustness.robustness import Degraded
-from genrescope.lab.training.begin import begin
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run
+from genrescope.lab.training.train import begin
 from genrescope.model.classifier import Classifier
 from genrescope.model.clip import Clip
 from genrescope.model.similar import Catalogue

@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from genrescope.lab.training import augment as aug
 
+RATE = 22_050 / 1708
+"""Frames in a second, as the features of training have them."""
+
 OFF = aug.Augment(
     shift_bands=0.0,
     stretch=0.0,
@@ -36,15 +39,21 @@ def test_any_length_and_strength_gives_finite_excerpts(
 ) -> None:
     config = aug.Augment(stretch=stretch, band_limit=1.0, reverb=1.0, noise=1.0, style=1.0)
     x = torch.randn(3, 128, config.source_frames(n_frames), generator=_rng(seed))
-    once = aug.augment(x, config, n_frames=n_frames, rng=_rng(seed))
+
+    def augmented() -> torch.Tensor:
+        return aug.augment(x, config, n_frames=n_frames, frame_rate=RATE, rng=_rng(seed))
+
+    once = augmented()
     assert once.shape == (3, 128, n_frames)
     assert torch.isfinite(once).all()
-    assert torch.equal(once, aug.augment(x, config, n_frames=n_frames, rng=_rng(seed)))
+    assert torch.equal(
+        once, aug.augment(x, config, n_frames=n_frames, frame_rate=RATE, rng=_rng(seed))
+    )
 
 
 def test_all_off_returns_the_excerpt_itself() -> None:
     x = torch.randn(4, 128, OFF.source_frames(39), generator=_rng())
-    same = aug.augment(x, OFF, n_frames=39, rng=_rng(1))
+    same = aug.augment(x, OFF, n_frames=39, frame_rate=RATE, rng=_rng(1))
     assert torch.allclose(same, x, atol=1e-4)
 
 
@@ -107,12 +116,24 @@ def test_a_band_limit_sinks_both_ends_and_leaves_the_middle() -> None:
 def test_a_tail_decays_as_slowly_as_a_hall_and_as_fast_as_a_small_room() -> None:
     x = torch.full((400, 128, 24), -9.0)
     x[:, :, 5] = 3.0
-    wet = aug.reverberate(x, 1.0, rng=_rng()).mean(1)
+    wet = aug.reverberate(x, 1.0, frame_rate=RATE, rng=_rng()).mean(1)
     assert torch.allclose(wet[:, :5], torch.tensor(-9.0), atol=0.6)
     assert (wet[:, 5] > 2.9).all()
     dropped = wet[:, 6] - wet[:, 7]
-    assert dropped.min() == pytest.approx(aug.FRAME_DB / 2.5 / aug.UNIT_DB, rel=0.5)
+    assert dropped.min() == pytest.approx(aug.FADE_DB / 2.5 / aug.UNIT_DB, rel=0.5)
     assert dropped.max() > 1.0
+
+
+def test_a_tail_lasts_as_long_whatever_the_frames() -> None:
+    """The power that a hall still holds after 0.62 s, with frames of 77.5 and of 23.2 ms."""
+    fading = []
+    for hop_length, n_frames in ((1708, 8), (512, 27)):
+        x = torch.full((2000, 1, 1 + n_frames), -9.0)
+        x[:, :, 0] = 3.0
+        wet = aug.reverberate(x, 1.0, frame_rate=22_050 / hop_length, rng=_rng())[:, 0]
+        tenth = len(wet[0]) // 4
+        fading.append(float((wet[:, tenth] - wet[:, 3 * tenth]).mean()))
+    assert fading[1] == pytest.approx(fading[0], rel=0.15)
 
 
 def test_a_style_is_partly_that_of_another_excerpt() -> None:
@@ -133,7 +154,7 @@ def test_a_style_is_partly_that_of_another_excerpt() -> None:
 def test_degraded_excerpts_keep_mean_and_deviation() -> None:
     x = torch.randn(50, 128, OFF.source_frames(39), generator=_rng())
     config = dataclasses.replace(OFF, noise=1.0, loudest_noise=1.0, reverb=1.0, band_limit=1.0)
-    changed = aug.augment(x, config, n_frames=39, rng=_rng())
+    changed = aug.augment(x, config, n_frames=39, frame_rate=RATE, rng=_rng())
     assert torch.allclose(changed.mean((1, 2)), x.mean((1, 2)), atol=0.5)
     assert torch.allclose(changed.std((1, 2)), x.std((1, 2)), atol=0.05)
 

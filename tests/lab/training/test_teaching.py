@@ -13,11 +13,9 @@ from genrescope.data.splits import everything, make_split
 from genrescope.data.store import FeatureStore
 from genrescope.errors import GenrescopeError
 from genrescope.features.config import FeatureConfig
-from genrescope.lab.training.begin import begin
-from genrescope.lab.training.lineage import ancestry
 from genrescope.lab.training.recipe import Recipe
-from genrescope.lab.training.run import Run
-from genrescope.lab.training.train import CHECKPOINT, Training
+from genrescope.lab.training.run import CHECKPOINT, Run, ancestry
+from genrescope.lab.training.train import Training, begin
 
 RECIPE = replace(SMALL_CNN, epochs=6)
 
@@ -94,7 +92,7 @@ def test_a_taught_run_that_was_stopped_ends_as_the_whole_one(
     whole = learn(store, tmp_path / "whole", **learned_from)
     whole.run()
     part = learn(store, tmp_path / "part", **learned_from)
-    part._judge(*part._epoch(0, None), seconds=0.0)
+    part._end_epoch(*part._epoch(None), seconds=0.0)
     part.save()
     rest = learn(store, tmp_path / "part", resume=True, **learned_from)
     assert len(rest.history) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from collections.abc import Callable
@@ -21,11 +22,10 @@ from genrescope.features.config import STORE_CONFIG
 from genrescope.files import exclusive_lock
 from genrescope.lab.nets.resnet import ResNet18
 from genrescope.lab.training.background import background
-from genrescope.lab.training.begin import begin
 from genrescope.lab.training.examples import draw_shares, examples
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run
-from genrescope.lab.training.train import Training
+from genrescope.lab.training.train import Training, begin
 
 
 @pytest.fixture(scope="module")
@@ -299,6 +299,55 @@ def test_a_training_draws_clips_by_their_shares(store: FeatureStore, tmp_path: P
     which = torch.cdist(seen, beginnings).argmin(1)
     assert learned[which].all()
     training.run()
+
+
+def test_the_earlier_name_of_a_field_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text("judge_every = 7")
+    assert Recipe.load(path).validate_every == 7
+    path.write_text("judge_every = 7\nvalidate_every = 5")
+    with pytest.raises(GenrescopeError, match="judge_every is the earlier name of validate_every"):
+        Recipe.load(path)
+
+
+def test_a_run_of_an_earlier_version_is_gone_on_with(store: FeatureStore, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, epochs=1, validate_every=3)
+    _training(store, tmp_path / "run", recipe).run()
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    config["recipe"]["judge_every"] = config["recipe"].pop("validate_every")
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    assert Run.load(tmp_path / "run").recipe == recipe
+    assert _training(store, tmp_path / "run", recipe, resume=True).finished
+
+
+@pytest.mark.parametrize("name", ["best.pt", "checkpoint.pt"])
+def test_weights_of_another_net_are_an_error_in_words(
+    store: FeatureStore, tmp_path: Path, name: str
+) -> None:
+    recipe = replace(RECIPE, epochs=1)
+    _training(store, tmp_path / "run", recipe).run()
+    path = tmp_path / "run" / name
+    state = torch.load(path, weights_only=True)
+    for weights in (state, state.get("net", {}), state.get("average", {})):
+        weights.pop("head.weight", None)
+    torch.save(state, path)
+    with pytest.raises(GenrescopeError, match=rf"{name}: its weights do not fit the net"):
+        Run.load(tmp_path / "run").net(last=name == "checkpoint.pt")
+    if name == "checkpoint.pt":
+        with pytest.raises(GenrescopeError, match="its weights do not fit the net"):
+            _training(store, tmp_path / "run", recipe, resume=True)
+
+
+def test_a_net_that_names_one_genre_for_everything_is_found(
+    store: FeatureStore, tmp_path: Path
+) -> None:
+    training = _training(store, tmp_path / "run")
+    training.run()
+    assert training.only_answer() is None
+    state = torch.load(tmp_path / "run" / "best.pt", weights_only=True)
+    state["head.bias"] = torch.tensor([0.0, 1e6, 0.0])
+    torch.save(state, tmp_path / "run" / "best.pt")
+    assert training.only_answer() == "b"
 
 
 def test_a_recipe_goes_through_a_dict_unchanged() -> None:
