@@ -25,6 +25,10 @@ class AudioTooLongError(AudioError):
     """A recording over the caller's limit of seconds, refused before it is fully decoded."""
 
 
+class AudioStoppedError(AudioError):
+    """A recording whose decoding the caller stopped, for instance because it took too long."""
+
+
 class BundleError(GenrescopeError):
     """A bundle that is missing, damaged, or of a format this version does not read."""
 

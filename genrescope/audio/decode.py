@@ -13,12 +13,15 @@ from contextlib import closing
 import numpy as np
 from numpy.typing import NDArray
 
+from genrescope.audio.chain import ChainReader
 from genrescope.audio.ffmpeg import AvReader
 from genrescope.audio.mixing import MAX_STEREO_SR, conform, to_mono, to_stereo
+from genrescope.audio.ogg import links, rate_and_channels
 from genrescope.audio.reader import Block, Reader
 from genrescope.audio.section import LOUDEST, Section, pieces
 from genrescope.audio.sndfile import SndfileReader, is_sndfile
-from genrescope.audio.source import Input, Source, open_input
+from genrescope.audio.source import Input, ShouldStop, Source, open_input
+from genrescope.audio.tags import without_tags
 from genrescope.audio.waveform import Waveform
 
 __all__ = [
@@ -37,7 +40,9 @@ AUDIO_SUFFIXES = frozenset(
         *(".wav", ".wave", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf"),
         *(".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".m4a", ".m4b", ".mp4", ".aac"),
         *(".webm", ".weba", ".mka", ".wma", ".ac3", ".amr", ".ape", ".mpc", ".tta", ".wv"),
-        *(".dsf", ".eac3", ".mpga", ".mpa", ".m4r", ".3gp", ".spx", ".ra"),
+        *(".dsf", ".dff", ".eac3", ".mpga", ".mpa", ".m4r", ".3gp", ".3ga", ".3g2", ".spx", ".ra"),
+        *(".rm", ".mkv", ".mov", ".avi", ".ogv", ".ogx", ".m4v", ".mpg", ".mpeg", ".vob", ".wmv"),
+        *(".asf", ".flv", ".f4v", ".f4a", ".m2ts", ".mts"),
     }
 )
 
@@ -90,19 +95,29 @@ def stream(
     duration: float | None = None,
     max_duration_s: float | None = None,
     name: str | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> Stream:
     """Decode in blocks of `block_s` seconds, in memory that does not grow with the recording.
 
     The blocks concatenate to what `decode` returns for the same arguments, sample for sample.
     Nothing is opened until the iteration starts; errors are `decode`'s and may come midway.
+
+    Args:
+        should_stop: asked wherever bytes are read, and between blocks; AudioStoppedError once it
+            says yes. So a deadline holds for a file that gives a decoder much work and no sound.
     """
     if not block_s > 0:
         raise ValueError(f"block_s must be positive, not {block_s}")
-    return Stream(source, Section(sr, start, duration, max_duration_s), block_s, name)
+    section = Section(sr, start, duration, max_duration_s)
+    return Stream(source, section, block_s, name, should_stop)
 
 
 def decode_channels(
-    source: Source, *, max_duration_s: float | None = None, name: str | None = None
+    source: Source,
+    *,
+    max_duration_s: float | None = None,
+    name: str | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> tuple[NDArray[np.float32], int]:
     """Decode the whole recording for loudspeakers: `to_stereo`, at its own rate or 48 kHz.
 
@@ -113,8 +128,9 @@ def decode_channels(
 
     Raises:
         AudioError, AudioTooLongError: as `decode`.
+        AudioStoppedError: `should_stop` said yes; see `stream`.
     """
-    with open_input(source, name) as file, closing(_open_reader(file)) as reader:
+    with open_input(source, name, should_stop) as file, closing(_open_reader(file)) as reader:
         sr = min(reader.sr, MAX_STEREO_SR)
         section = Section(sr, 0.0, None, max_duration_s)
 
@@ -131,25 +147,38 @@ class Stream:
         flags: what decoding noticed so far; complete after the last block.
     """
 
-    def __init__(self, source: Source, section: Section, block_s: float, name: str | None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        section: Section,
+        block_s: float,
+        name: str | None,
+        should_stop: ShouldStop | None,
+    ) -> None:
         self.flags: tuple[str, ...] = ()
         self._source = source
         self._section = section
         self._block_s = block_s
         self._name = name
+        self._should_stop = should_stop
 
     def __iter__(self) -> Iterator[Waveform]:
         self.flags = ()
         flags: set[str] = set()
-        with closing(_mono(self._source, self._section, self._name, flags)) as mono:
+        mono = _mono(self._source, self._section, self._name, flags, self._should_stop)
+        with closing(mono):
             yield from _regrouped(mono, self._block_s)
         self.flags = tuple(sorted(flags))
 
 
 def _mono(
-    source: Source, section: Section, name: str | None, flags: set[str]
+    source: Source,
+    section: Section,
+    name: str | None,
+    flags: set[str],
+    should_stop: ShouldStop | None = None,
 ) -> Generator[Waveform, None, None]:
-    with open_input(source, name) as file, closing(_open_reader(file)) as reader:
+    with open_input(source, name, should_stop) as file, closing(_open_reader(file)) as reader:
         sr = section.sr or reader.sr
         for samples in pieces(file, reader, section, to_mono):
             yield Waveform(samples, sr)
@@ -163,13 +192,18 @@ def _open_reader(file: Input) -> Reader:
     Raises:
         AudioError: it is no sound that can be decoded, or its channels or rate are absurd.
     """
-    if is_sndfile(file.peek(0, 16)):
+    file = without_tags(file)
+    head = file.peek(0, 16)
+    if is_sndfile(head):
         import soundfile
 
         try:
             return SndfileReader(file)
         except soundfile.SoundFileError:
             file.check()
+    if head[:4] == b"OggS" and len(chain := links(file)) > 1:
+        sr, n_channels = rate_and_channels(chain)
+        return ChainReader(chain, sr=sr, n_channels=n_channels)
     return AvReader(file)
 
 

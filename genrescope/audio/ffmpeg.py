@@ -2,193 +2,275 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from itertools import chain
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
-from genrescope.audio.reader import BLOCK_LENGTH, DAMAGED, Block, check_limits
+from genrescope.audio.encryption import locked_tracks
+from genrescope.audio.frames import MAX_FRAME_LENGTH, Kind, frame_blocks
+from genrescope.audio.mpeg import frame_length, has_frame_count
+from genrescope.audio.reader import DAMAGED, Block, check_limits
 from genrescope.audio.source import Input
-from genrescope.audio.truncation import (
-    container_is_cut,
-    has_frame_count,
-    mpeg_frame_length,
-)
+from genrescope.audio.truncation import container_is_cut, segment_has_size
 from genrescope.errors import AudioError
 
 if TYPE_CHECKING:
-    from av.audio.fifo import AudioFifo
     from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
     from av.packet import Packet
 
 _FORMATS = "Convert it to WAV, FLAC, MP3, Ogg, Opus, M4A, WebM or WMA."
 
 # FFmpeg's names of what is opened; playlists and the like, which fetch other files, stay out.
 _DEMUXERS = (
-    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,eac3,flac,flv,matroska,mov,mp3,mpc,mpc8,mpeg,mpegts,"
-    "ogg,rm,tta,w64,wav,wv"
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,eac3,flac,flv,iff,matroska,mov,mp3,mpc,mpc8,mpeg,"
+    "mpegts,ogg,rm,tta,w64,wav,wv"
 )
-_MOST_BEHIND = 2**16  # bytes of padding or tags; more is a download that was given its size first
-# Their length is a guess from the bit rate (mp3: unless a Xing frame gives it).
-_NO_LENGTH = {"aac", "ac3", "amr", "eac3", "mp3", "mpeg", "mpegts"}
+# Sound alone: the decoders of pictures are much the larger part of what could be attacked.
+_DECODERS = (
+    "8svx_exp,8svx_fib,aac,aac_fixed,aac_latm,ac3,ac3_fixed,adpcm_ima_qt,adpcm_ima_wav,adpcm_ms,"
+    "adpcm_swf,adpcm_yamaha,alac,als,amrnb,amrwb,libopencore_amrnb,libopencore_amrwb,ape,atrac3,"
+    "atrac3plus,cook,dca,dsd_lsbf,dsd_lsbf_planar,dsd_msbf,dsd_msbf_planar,dst,dvaudio,eac3,evrc,"
+    "flac,g722,g726,g726le,gsm,gsm_ms,ilbc,libilbc,mace3,mace6,mlp,mp1,mp1float,mp2,mp2float,mp3,"
+    "mp3adu,mp3adufloat,mp3float,mp3on4,mp3on4float,mpc7,mpc8,nellymoser,opus,libopus,pcm_alaw,"
+    "pcm_bluray,pcm_dvd,pcm_f16le,pcm_f24le,pcm_f32be,pcm_f32le,pcm_f64be,pcm_f64le,pcm_lxf,"
+    "pcm_mulaw,pcm_s16be,pcm_s16be_planar,pcm_s16le,pcm_s16le_planar,pcm_s24be,pcm_s24le,"
+    "pcm_s24le_planar,pcm_s32be,pcm_s32le,pcm_s32le_planar,pcm_s64be,pcm_s64le,pcm_s8,"
+    "pcm_s8_planar,pcm_u16be,pcm_u16le,pcm_u24be,pcm_u24le,pcm_u32be,pcm_u32le,pcm_u8,qcelp,qdm2,"
+    "qdmc,ralf,real_144,real_288,s302m,sipr,speex,libspeex,truehd,truespeech,tta,vorbis,libvorbis,"
+    "wavpack,wmalossless,wmapro,wmav1,wmav2,wmavoice"
+)
+_MOST_SILENT_PACKETS = 20_000  # broken or empty ones in a row, after which no more are tried
+_MOST_BEHIND = 1 << 16  # bytes of padding; more is a download that was given its size first
+
+# Their header gives the length of the sound itself, so what is shorter has lost some.
+_OWN_LENGTH = {
+    *("aiff", "ape", "au", "caf", "dsf", "flac", "iff", "matroska", "mp3", "mpc", "mpc8", "ogg"),
+    *("rm", "tta", "w64", "wav", "wv"),
+}
+# To FFmpeg their last packet is corrupt where the header leaves the length open.
+_UNCODED = {"aiff", "au", "caf", "w64", "wav"}
+# Theirs is the time at which it ends, which does not begin at 0 in a part of a longer one.
+_END_TIME = {"asf", "matroska", "ogg"}
 
 
 class AvReader:
     """Any codec of FFmpeg. A later start is reached by decoding and dropping what lies before.
 
     Time stamps of compressed formats are too coarse to seek to the sample (1 ms in WebM and WMA,
-    a page in Ogg), so the way to `start` costs what decoding costs.
+    a page in Ogg), so the way to `start` costs what decoding costs. Of several tracks the best
+    one is taken that can be decoded.
 
     Raises:
         AudioError: no sound can be decoded from it, or its channels or rate are absurd.
     """
 
-    truncated = False
-
     def __init__(self, file: Input) -> None:
-        import av
-
-        file.seek(0)
         self._file = file
+        self._container = _opened(file)
+        self._format = self._container.format.name.split(",")[0]
         try:
-            self._container = av.open(
-                cast("Any", file),  # by protocol; PyAV asks for BinaryIO in full
-                "r",
-                options={"format_whitelist": _DEMUXERS},
-                metadata_errors="replace",
-            )
-        except _av_errors() as failure:
-            file.check()
-            raise AudioError(file.name, *_why_unreadable(file)) from failure
-        try:
-            self._open_stream()
+            self._choose_track()
         except BaseException:
             self.close()
             raise
 
-    def _open_stream(self) -> None:
-        name = self._file.name
-        streams = self._container.streams
+    def _choose_track(self) -> None:
+        error: AudioError | None = None
+        for index in self._tracks():
+            if error is not None:  # from the beginning again
+                self._container.close()
+                self._container = _opened(self._file)
+            try:
+                return self._begin(index)
+            except AudioError as failure:
+                self._file.check()
+                error = error or failure
+        assert error is not None
+        raise error
+
+    def _tracks(self) -> list[int]:
+        """Indices of the tracks that may be decoded, the best first.
+
+        Raises:
+            AudioError: there is none.
+        """
+        name, streams = self._file.name, self._container.streams
         if not streams.audio:
             raise AudioError(name, "it holds no sound", "Choose a recording with an audio track.")
-        best = streams.best("audio")
-        self._stream = next((s for s in streams.audio if s is best), streams.audio[0])
-        context = self._stream.codec_context
-        if context is None:
+        locked = locked_tracks(self._file, self._container.format.name)
+        if len(locked) != len(streams):
+            locked = [any(locked)] * len(streams)
+        clear = [stream for stream in streams.audio if not locked[stream.index]]
+        if not clear:
+            remedy = "Choose a recording without copy protection."
+            raise AudioError(name, "it is encrypted", remedy)
+        known = [stream for stream in clear if stream.codec_context is not None]
+        if not known:
             raise AudioError(name, "its sound is in a coding that cannot be read", _FORMATS)
-        context.thread_count = 1  # callers decode several files at once
-        if context.sample_rate:
-            check_limits(self._file, max(1, context.layout.nb_channels), context.sample_rate)
-        self.sr = context.sample_rate
+        best = streams.best("audio")
+        known.sort(key=lambda s: (s is best, s.codec_context.bit_rate or 0), reverse=True)
+        return [stream.index for stream in known]
+
+    def _begin(self, index: int) -> None:
+        """Decode the first block of a track.
+
+        Raises:
+            AudioError: nothing can be decoded, or its channels or rate are absurd.
+        """
+        from av.stream import Discard
+
+        self.truncated = False
         self._behind = 0  # bytes
-        self._native = self._decoded()
-        # The decoder knows rate and channels better than the header (AAC with SBR).
-        first = next(self._native, None)
+        self._last_packet = b""
+        self._stream = cast("AudioStream", self._container.streams[index])
+        for other in self._container.streams:
+            if other is not self._stream:
+                other.discard = Discard.all
+        context = self._stream.codec_context
+        context.thread_count = 1  # callers decode several files at once
+        context.options = {"max_samples": str(MAX_FRAME_LENGTH)}
+        if context.sample_rate:
+            self._check(Kind(context.sample_rate, max(1, context.layout.nb_channels), ""))
+        frames = self._frames()
+        first = next(frames, None)
         self._file.check()
         if first is None:
-            raise AudioError(name, "it holds no samples that can be decoded", DAMAGED)
-        self._first = first
-        self.n_channels = first.shape[1]
+            raise AudioError(self._file.name, "it holds no samples that can be decoded", DAMAGED)
+        # The decoder knows rate and channels better than the header (AAC with SBR).
+        kind = Kind.of(first)
+        self.sr, self.n_channels, self.n_bits = kind.sr, kind.n_channels, kind.n_bits
         self.n_samples = self._header_length()
+        self._blocks = frame_blocks(chain([first], frames), self.sr, check=self._check)
+
+    def _check(self, kind: Kind) -> None:
+        is_dsd = self._stream.codec_context.name.startswith(("dsd", "dst"))
+        check_limits(self._file, kind.n_channels, kind.sr, is_dsd=is_dsd)
 
     def blocks(self, start: int = 0) -> Iterator[Block]:
         position = 0
-        block: Block | None = self._first
-        del self._first
-        while block is not None:
-            if position + len(block) > start:
-                yield block[max(0, start - position) :]
-            position += len(block)
-            block = next(self._native, None)
+        try:
+            for block in self._blocks:
+                if position + len(block) > start:
+                    yield block[max(0, start - position) :]
+                position += len(block)
+        except _av_errors():
+            self.truncated = True
         # Decoders pad or trim an edge; a lost page or frame of consequence is longer.
         if self._behind:  # FFmpeg then takes the length from the size, with what is behind
             lacks = self._behind > _MOST_BEHIND
-        else:
+        elif self._format in _OWN_LENGTH:
             lacks = (self.n_samples or 0) - position > 0.1 * self.sr + 4096
-        if lacks or container_is_cut(
-            self._file, self._container.format.name, last_packet=bytes(self._last_packet)
-        ):
+        else:
+            lacks = False
+        if lacks or container_is_cut(self._file, self._format, last_packet=self._last_packet):
             self.truncated = True
-
-    def _decoded(self) -> Iterator[Block]:
-        """Blocks from the frames of the stream, all at `self.sr`, which the first frame sets."""
-        from av.audio.fifo import AudioFifo
-
-        fifo, kind = AudioFifo(), None
-        try:
-            for frame in self._frames():
-                shape = (frame.sample_rate, frame.layout.nb_channels, frame.format.name)
-                if shape != kind:
-                    check_limits(self._file, shape[1], shape[0])
-                    if kind is None:
-                        self.sr = shape[0]
-                    yield from self._drained(fifo)
-                    fifo, kind = AudioFifo(), shape
-                frame.pts = None  # gaps in time are closed up
-                fifo.write(frame)
-                if fifo.samples >= BLOCK_LENGTH:
-                    yield from self._drained(fifo)
-            yield from self._drained(fifo)
-        except _av_errors():
-            self.truncated = True
-
-    def _drained(self, fifo: AudioFifo) -> Iterator[Block]:
-        frame = fifo.read() if fifo.samples else None
-        if frame is None:
-            return
-        block = _to_float(frame)
-        if frame.sample_rate != self.sr:  # chained or damaged files may change it midway
-            import soxr
-
-            block = soxr.resample(np.ascontiguousarray(block), frame.sample_rate, self.sr)
-        yield block
 
     def _frames(self) -> Iterator[AudioFrame]:
         """Frames of sound; broken packets are skipped and remembered in `truncated`."""
-        errors = _av_errors()
-        packets = self._container.demux(self._stream)
-        packet = None
-        while True:
-            try:
-                packet = next(packets, None)
-                if packet is None:  # also after an error of the demuxer itself
-                    return
-                self.truncated |= packet.is_corrupt
-                frames = self._stream.decode(packet)
-            except errors:
-                if packet is not None and self._is_behind_the_end(packet):
-                    self._behind += packet.size
-                else:
-                    self.truncated = True
-                continue
-            if packet.size:
-                self._last_packet = packet
-                if self._behind and not self._is_behind_the_end(packet):
-                    self.truncated = True  # so it was no end
-            for frame in frames:
+        in_vain = 0
+        for packet in self._packets():
+            in_vain += 1
+            for frame in self._decoded(packet):
+                in_vain = 0
                 self.truncated |= frame.is_corrupt
                 yield frame
+            if in_vain > _MOST_SILENT_PACKETS:
+                self.truncated = True
+                return
+
+    def _packets(self) -> Iterator[Packet[Any]]:
+        """Packets of the track; a stream that appears midway, which PyAV trips over, is passed."""
+        errors = _av_errors()
+        for _ in range(_MOST_SILENT_PACKETS):
+            try:
+                yield from self._container.demux(self._stream)
+                return
+            except IndexError:
+                continue
+            except errors:
+                self.truncated = True
+                return
+
+    def _decoded(self, packet: Packet[Any]) -> list[AudioFrame]:
+        try:
+            if self._format not in _UNCODED:
+                self.truncated |= packet.is_corrupt
+            frames = self._stream.decode(packet)
+        except _av_errors():
+            if not packet.size:
+                pass  # there is no more to come
+            elif self._is_behind_the_end(packet):
+                self._behind += packet.size
+            else:
+                self.truncated = True
+            return []
+        if packet.size:
+            if self._behind and not self._is_behind_the_end(packet):
+                self.truncated = True  # so it was no end
+            if self._format in ("mp3", "aac"):
+                self._last_packet = bytes(packet)
+        return frames
 
     def _is_behind_the_end(self, packet: Packet[Any]) -> bool:
-        """Whether it may be padding or a tag behind the last frame, which the parser hands on."""
-        is_mpeg = self._container.format.name == "mp3"
-        return is_mpeg and packet.size > 0 and not mpeg_frame_length(bytes(packet))
+        """Whether it may be padding behind the last frame, which the parser hands on."""
+        return self._format == "mp3" and packet.size > 0 and not frame_length(bytes(packet))
 
     def _header_length(self) -> int | None:
-        container, stream = self._container, self._stream
-        name = container.format.name
-        if name in _NO_LENGTH and not (name == "mp3" and has_frame_count(self._file)):
+        """Samples of the sound itself, where the header can be trusted to know them."""
+        container, stream, kind = self._container, self._stream, self._format
+        if kind == "mp3" and not has_frame_count(self._file):
+            return None
+        if kind == "mov" and not stream.frames:  # a fragment may be given the length of the whole
+            return None
+        if kind == "matroska" and not segment_has_size(self._file):  # nor a live recording
+            return None
+        if kind not in (*_OWN_LENGTH, *_END_TIME, "mov"):
             return None
         if stream.duration is not None and stream.time_base is not None:
-            return int(stream.duration * stream.time_base * self.sr)
+            length = stream.duration * stream.time_base
+            if kind in _END_TIME and stream.start_time is not None:
+                length -= stream.start_time * stream.time_base
+            return int(length * self.sr)
         # The container's own length is that of its longest stream, maybe pictures.
         if container.duration is not None and len(container.streams) == 1:
-            return int(container.duration * self.sr // 1_000_000)
+            begin = container.start_time or 0 if kind in _END_TIME else 0
+            return int((container.duration - begin) * self.sr // 1_000_000)
         return None
 
     def close(self) -> None:
         self._container.close()
+
+
+class _View:
+    """A file by protocol, under a name that can be encoded: PyAV hands it to FFmpeg."""
+
+    def __init__(self, file: Input) -> None:
+        ending = re.search(r"\.\w{1,5}$", file.name, re.ASCII)
+        self.name = "recording" + (ending.group() if ending else "")
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+
+
+def _opened(file: Input) -> InputContainer:
+    import av
+
+    file.seek(0)
+    try:
+        return av.open(
+            cast("BinaryIO", _View(file)),  # by protocol
+            "r",
+            options={
+                "format_whitelist": _DEMUXERS,
+                "codec_whitelist": _DECODERS,
+                "max_samples": str(MAX_FRAME_LENGTH),  # while FFmpeg looks what is in it
+            },
+            metadata_errors="replace",
+        )
+    except _av_errors() as failure:
+        file.check()
+        raise AudioError(file.name, *_why_unreadable(file)) from failure
 
 
 def _av_errors() -> tuple[type[Exception], ...]:
@@ -196,24 +278,6 @@ def _av_errors() -> tuple[type[Exception], ...]:
     import av
 
     return (av.FFmpegError, ArithmeticError, OSError, RuntimeError, ValueError)
-
-
-def _to_float(frame: AudioFrame) -> Block:
-    """Samples of a frame, float32 (n_samples, n_channels) in [-1, 1]."""
-    n_channels = frame.layout.nb_channels
-    if frame.format.is_planar and n_channels >= 8:
-        # PyAV looks for a null after the last of FFmpeg's 8 plane pointers, and crashes.
-        from av.audio.resampler import AudioResampler
-
-        (frame,) = AudioResampler(format="flt").resample(frame)
-    samples: NDArray[Any] = frame.to_ndarray()  # (n_channels, n), or (1, n * n_channels) if packed
-    samples = samples.T if frame.format.is_planar else samples.reshape(-1, n_channels)
-    if samples.dtype.kind == "f":
-        with np.errstate(over="ignore"):  # float64 beyond float32 becomes infinite, and is refused
-            return samples.astype(np.float32, copy=False)
-    full_scale = np.float32(2 ** (8 * samples.dtype.itemsize - 1))
-    offset = full_scale if samples.dtype.kind == "u" else np.float32(0)
-    return (samples.astype(np.float32) - offset) / full_scale
 
 
 _SIGNATURES = (

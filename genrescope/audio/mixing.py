@@ -40,7 +40,7 @@ def to_mono(block: Block) -> NDArray[np.float32]:
             mixed += block[:, channel]
         mixed *= np.float32(1 / n_channels)
         if n_channels == 2:
-            each = block.reshape(-1)
+            each = block.ravel("K")  # in whatever order they lie, without a copy
             if 2 * float(np.dot(mixed, mixed)) < _CANCELS * float(np.dot(each, each)):
                 louder = int(np.square(block).sum(axis=0).argmax())
                 return np.ascontiguousarray(block[:, louder])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.audio.reader import SR_RANGE_HZ, Block, Reader
+from genrescope.audio.resampling import resampled
+from genrescope.audio.scale import refuse_unscaled
 from genrescope.audio.source import Input
 from genrescope.errors import AudioError, AudioTooLongError
 
@@ -51,8 +53,11 @@ def pieces(
     _refuse_long_header(file, reader, section)
     native_start, skip = _anchor(first, reader.sr, sr)
     done = 0
-    mixed = (mix(block) for block in reader.blocks(native_start))
-    for piece in _resampled(mixed, reader.sr, sr):
+    blocks = reader.blocks(native_start)
+    if reader.n_bits > 24 and native_start == 0:
+        blocks = refuse_unscaled(blocks, file.name, reader.n_bits)
+    mixed = (mix(block) for block in blocks)
+    for piece in resampled(mixed, reader.sr, sr):
         file.check()
         piece, skip = piece[skip:], max(0, skip - len(piece))
         piece = piece[: int(min(len(piece), wanted - done))]
@@ -117,22 +122,3 @@ def _anchor(first: int, sr_in: int, sr_out: int) -> tuple[int, int]:
     lead = math.ceil(_LEAD_LENGTH * max(1.0, sr_out / sr_in))
     steps = max(0, first - lead) // step_out
     return steps * step_in, first - steps * step_out
-
-
-def _resampled(
-    blocks: Iterable[NDArray[np.float32]], sr_in: int, sr_out: int
-) -> Iterator[NDArray[np.float32]]:
-    if sr_in == sr_out:
-        yield from blocks
-        return
-    import soxr
-
-    resampler: soxr.ResampleStream | None = None
-    for block in blocks:
-        if resampler is None:
-            n_channels = math.prod(block.shape[1:])
-            resampler = soxr.ResampleStream(sr_in, sr_out, n_channels, "float32", quality="HQ")
-            end = block[:0]
-        yield resampler.resample_chunk(block)
-    if resampler is not None:
-        yield resampler.resample_chunk(end, last=True)

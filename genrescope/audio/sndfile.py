@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from genrescope.audio.ffmpeg import AvReader
+from genrescope.audio.mpeg import is_free_format
 from genrescope.audio.reader import BLOCK_LENGTH, Block, check_limits
 from genrescope.audio.source import Input
 from genrescope.audio.truncation import pcm_is_cut
@@ -28,6 +29,8 @@ def is_sndfile(head: bytes) -> bool:
         return head[8:12] == b"WAVE"
     if head[:4] == b"FORM":
         return head[8:12] in (b"AIFF", b"AIFC")
+    if is_free_format(head):  # FFmpeg does not read such mp3 at all
+        return True
     return head[:4] in (b"fLaC", b".snd", b"caff") or head == _WAVE64
 
 
@@ -48,23 +51,26 @@ class SndfileReader:
         AudioError: its channels or rate are absurd.
     """
 
-    truncated = False
-
     def __init__(self, file: Input) -> None:
         import soundfile
 
         file.seek(0)
+        self.truncated = False
         self._file = file
         self._sound = soundfile.SoundFile(_View(file))
         self.sr: int = self._sound.samplerate
         self.n_channels: int = self._sound.channels
         frames = int(self._sound.frames)
         self.n_samples: int | None = frames
+        self.n_bits = 32 if self._sound.subtype == "PCM_32" else 0
         try:
             # Encoders that write to a pipe cannot go back to fill in the length: wav files are
             # then empty for libsndfile, FLAC endless. FFmpeg reads both.
             if not 0 < frames < 1 << 62:
                 raise soundfile.SoundFileError("the header gives no length")
+            # It misjudges the length of mp3 in wav; alone, mp3 comes here for its free format.
+            if self._sound.subtype.startswith("MPEG") and self._sound.format != "MP3":
+                raise soundfile.SoundFileError("not PCM")
             check_limits(file, self.n_channels, self.sr)
         except Exception:
             self.close()

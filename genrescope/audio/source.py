@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from genrescope.errors import AudioError
+from genrescope.errors import AudioError, AudioStoppedError
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
+ShouldStop = Callable[[], bool]
 
 
 class Input:
@@ -20,29 +22,65 @@ class Input:
 
     An exception must not leave such a callback: libsndfile's binding prints it and goes on.
     It is kept instead, the library sees the end of the file, and `check` raises it afterwards.
+
+    Args:
+        file: open in binary mode; it can seek.
+        name: what errors call the recording.
+        should_stop: asked at each read; once it says yes, nothing more is read.
+        span: the bytes that are the recording, from and to; by default all.
+
+    Attributes:
+        size: bytes.
     """
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
+    def __init__(
+        self,
+        file: BinaryIO,
+        name: str,
+        should_stop: ShouldStop | None = None,
+        *,
+        span: tuple[int, int] | None = None,
+    ) -> None:
         self.name = name
         self._file = file
+        self._should_stop = should_stop
         self._failure: BaseException | None = None
-        self.size = 0
+        self._start, self.size = 0, 0
         try:
-            self.size = file.seek(0, os.SEEK_END)
+            start, end = span or (0, file.seek(0, os.SEEK_END))
+            self._start, self.size = start, end - start
         except Exception as failure:
             self._failure = failure
         self.seek(0)
         self.check()
 
+    def part(self, start: int, end: int) -> Input:
+        """The bytes from `start` to `end` as a recording of their own."""
+        span = (self._start + start, self._start + end)
+        return Input(self._file, self.name, self._should_stop, span=span)
+
     def read(self, n: int = -1) -> bytes:
         try:
-            data = self._file.read(n)
-            if not isinstance(data, bytes):
-                raise TypeError("it was not opened in binary mode")
-            return data if n < 0 else data[:n]
+            left = self._start + self.size - self._file.tell()
+            wanted = max(0, left if n < 0 else min(n, left))
+            data = self._read_once(wanted)
+            while data and len(data) < wanted:  # a file object may return less than is asked
+                more = self._read_once(wanted - len(data))
+                if not more:
+                    break
+                data += more
+            return data
         except BaseException as failure:
             self._failure = failure
             return b""
+
+    def _read_once(self, n: int) -> bytes:
+        if self._should_stop is not None and self._should_stop():
+            raise _stopped(self.name)
+        data = self._file.read(n)
+        if not isinstance(data, bytes):
+            raise TypeError("it was not opened in binary mode")
+        return data[:n]
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer)
@@ -54,11 +92,11 @@ class Input:
         try:
             whence &= 3  # FFmpeg sets flags of its own above these two bits
             if whence == os.SEEK_CUR:
-                offset += self._file.tell()
+                offset += self._file.tell() - self._start
             elif whence == os.SEEK_END:
                 offset += self.size
             # A damaged header may point before the beginning: no failure of the file.
-            return self._file.seek(offset) if offset >= 0 else -1
+            return self._file.seek(self._start + offset) - self._start if offset >= 0 else -1
         except BaseException as failure:
             self._failure = failure
             return -1
@@ -77,19 +115,33 @@ class Input:
         return data
 
     def check(self) -> None:
-        """Raise what failed in a callback: an AudioError, or the interrupt itself."""
-        if isinstance(self._failure, Exception):
-            detail = getattr(self._failure, "strerror", None) or str(self._failure)
-            remedy = "Check the disk, or copy it again."
-            if isinstance(self._failure, TypeError):
-                remedy = "Pass a file that is open in binary mode."
-            raise AudioError(self.name, f"it cannot be read ({detail})", remedy) from self._failure
-        if self._failure is not None:
-            raise self._failure
+        """Raise what failed in a callback: an AudioError, or the interrupt itself.
+
+        Raises:
+            AudioStoppedError: `should_stop` says so, now or while bytes were read.
+        """
+        failure = self._failure
+        if failure is None and self._should_stop is not None and self._should_stop():
+            failure = self._failure = _stopped(self.name)
+        if failure is None:
+            return
+        if isinstance(failure, AudioError) or not isinstance(failure, Exception):
+            raise failure
+        detail = getattr(failure, "strerror", None) or str(failure)
+        remedy = "Check the disk, or copy it again."
+        if isinstance(failure, TypeError):
+            remedy = "Pass a file that is open in binary mode."
+        raise AudioError(self.name, f"it cannot be read ({detail})", remedy) from failure
+
+
+def _stopped(name: str) -> AudioStoppedError:
+    return AudioStoppedError(name, "decoding it was stopped", "Try a shorter excerpt.")
 
 
 @contextmanager
-def open_input(source: Source, name: str | None) -> Iterator[Input]:
+def open_input(
+    source: Source, name: str | None, should_stop: ShouldStop | None = None
+) -> Iterator[Input]:
     """Open `source` for reading from its beginning; close what was opened here, nothing else.
 
     Raises:
@@ -100,15 +152,18 @@ def open_input(source: Source, name: str | None) -> Iterator[Input]:
         # A path may hold bytes that are no text; the name is for people and must print.
         name = name or os.fsencode(source).decode("utf-8", "replace")
         with _open_path(Path(source), name) as file:
-            yield _filled(Input(file, name))
+            yield _filled(Input(_seekable(file, name), name, should_stop))
     elif isinstance(source, bytes | bytearray | memoryview):
-        yield _filled(Input(io.BytesIO(source), name or "recording"))
+        yield _filled(Input(io.BytesIO(source), name or "recording", should_stop))
     elif hasattr(source, "read"):
         label = getattr(source, "name", None)
         name = name or (label if isinstance(label, str) and label else "recording")
-        yield _filled(Input(_seekable(source, name), name))
+        yield _filled(Input(_seekable(source, name), name, should_stop))
     else:
         raise TypeError(f"a path, bytes or a binary file is needed, not {type(source).__name__}")
+
+
+_DESCRIPTOR = re.compile(r"/dev/(stdin|fd/\d+)|/proc/(self|\d+)/fd/\d+")
 
 
 def _open_path(path: Path, name: str) -> BinaryIO:
@@ -116,7 +171,9 @@ def _open_path(path: Path, name: str) -> BinaryIO:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             raise AudioError(name, "it is a folder", "Name a recording inside it.")
-        if not stat.S_ISREG(mode):  # a pipe would wait for ever, a device never end
+        # A pipe would wait for ever, a device never end; but a descriptor is named on purpose.
+        is_own_pipe = stat.S_ISFIFO(mode) and _DESCRIPTOR.fullmatch(str(path))
+        if not (stat.S_ISREG(mode) or is_own_pipe):
             raise AudioError(name, "it is not a regular file", "Save the recording to a file.")
         return path.open("rb")
     except (OSError, ValueError) as failure:

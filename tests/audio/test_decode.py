@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from audio_makers import FFMPEG, LOSSLESS, SNDFILE, chord, encoded
+from audio_makers import FFMPEG, LOSSLESS, SNDFILE, aligned, chord, encoded
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from genrescope.audio.decode import AUDIO_SUFFIXES, decode, decode_channels, stream
 from genrescope.errors import AudioTooLongError
@@ -29,19 +28,6 @@ SKIPPING = ("ogg", "mp3", "m4a", "opus", "webm-browser", "wma")
 @cache
 def recording(kind: str, seconds: float = 2.0, sr: int = 44_100, n_channels: int = 2) -> bytes:
     return encoded(kind, chord(seconds, sr, n_channels=n_channels), sr)
-
-
-def aligned(
-    a: NDArray[np.float32], b: NDArray[np.float32], max_lag: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Both with the delay of a codec taken out, without the edges it disturbs."""
-    size = 1 << (min(len(a), len(b)) - 1).bit_length() - 1  # a power of two that both have
-    cross = np.fft.irfft(np.fft.rfft(a[:size]) * np.conj(np.fft.rfft(b[:size])))
-    lags = np.r_[0 : max_lag + 1, -max_lag:0]
-    lag = int(lags[np.argmax(cross[lags])])
-    a, b = a[max(0, lag) :], b[max(0, -lag) :]
-    n = min(len(a), len(b))
-    return a[max_lag : n - max_lag], b[max_lag : n - max_lag]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,0 +1,49 @@
+"""Headers of MPEG audio frames (ISO 11172-3, ISO 13818-7 for ADTS)."""
+
+from __future__ import annotations
+
+from genrescope.audio.source import Input
+
+_RATES_HZ = (44_100, 48_000, 32_000)
+# kbit/s by (is MPEG-1, layer); index 0 is "free", 15 is forbidden.
+_KBPS = {
+    (True, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (True, 2): (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (True, 3): (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (False, 1): (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (False, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (False, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+
+
+def frame_length(frame: bytes) -> int:
+    """Bytes that the header of an MPEG audio or ADTS frame says it has; 0 where it says none."""
+    if len(frame) < 7 or frame[0] != 0xFF or frame[1] & 0xE0 != 0xE0:
+        return 0
+    layer = 4 - (frame[1] >> 1 & 3)
+    if layer == 4:  # ADTS
+        return (frame[3] & 3) << 11 | frame[4] << 3 | frame[5] >> 5
+    version = frame[1] >> 3 & 3  # 3: MPEG-1, 2: MPEG-2, 0: MPEG-2.5
+    bitrate, rate = frame[2] >> 4, frame[2] >> 2 & 3
+    if version == 1 or bitrate in (0, 15) or rate == 3:
+        return 0
+    bps = 1000 * _KBPS[version == 3, layer][bitrate]
+    sr = _RATES_HZ[rate] >> {3: 0, 2: 1, 0: 2}[version]
+    padding = frame[2] >> 1 & 1
+    if layer == 1:
+        return (12 * bps // sr + padding) * 4
+    samples = 576 if layer == 3 and version != 3 else 1152
+    return samples // 8 * bps // sr + padding
+
+
+def has_frame_count(file: Input) -> bool:
+    """Whether an mp3 file begins with a Xing, Info or VBRI frame, so that its length is known."""
+    first = file.peek(0, 2048)  # some writers pad before the first frame
+    return any(mark in first for mark in (b"Xing", b"Info", b"VBRI"))
+
+
+def is_free_format(head: bytes) -> bool:
+    """Whether a file begins with a layer 3 frame that does not say its bit rate."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
+        return False
+    return head[1] >> 3 & 3 != 1 and head[2] >> 4 == 0 and head[2] >> 2 & 3 != 3
