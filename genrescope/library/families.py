@@ -13,7 +13,7 @@ from pathlib import Path
 from genrescope.errors import LibraryError
 
 OUTSIDE = "outside"
-_TABLE = Path(__file__).parent / "files" / "families.toml"
+_FILE = Path(__file__).parent / "files" / "families.toml"
 _BETWEEN = re.compile(r"\s*[;/,|\x00]\s*")
 
 
@@ -46,6 +46,10 @@ class Families:
             parts = [whole] if whole else [self.of(p) for p in _BETWEEN.split(spelling)]
             found.update(part for part in parts if part is not None and part != OUTSIDE)
         return frozenset(found)
+
+    def spelled(self, label: str) -> str:
+        """How a label is written in a tag: as the table's first spelling of it, if it has one."""
+        return _names().get(label, label)
 
 
 def families(labels: Iterable[str], own: Mapping[str, str] | None = None) -> Families:
@@ -81,7 +85,15 @@ def folded(spelling: str) -> str:
 
 
 @cache
+def _table() -> dict[str, list[str]]:
+    with _FILE.open("rb") as file:
+        return tomllib.load(file)
+
+
+@cache
 def _shipped() -> dict[str, str]:
-    with _TABLE.open("rb") as file:
-        table = tomllib.load(file)
-    return {folded(name): family for family, names in table.items() for name in names}
+    return {folded(name): family for family, names in _table().items() for name in names}
+
+
+def _names() -> dict[str, str]:
+    return {family: names[0] for family, names in _table().items()}

@@ -325,3 +325,25 @@ def _store(db: sqlite3.Connection, folder: int, entry: Entry, values: dict[str, 
     words = " ".join([*filter(None, names), entry.name.decode("utf-8", "replace")])
     db.execute("DELETE FROM words WHERE rowid = ?", (number,))
     db.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, words))
+
+
+def refresh(db: sqlite3.Connection, path: Path, *, keep_audio: bool = False) -> None:
+    """Read one known file again, within a transaction; an unknown one stays unknown.
+
+    Args:
+        keep_audio: its sound is known to be what it was.
+    """
+    row = db.execute(
+        "SELECT folder, audio, file.kind FROM file JOIN folder ON folder.id = folder "
+        "WHERE folder.path = ? AND name = ?",
+        (os.fsencode(path.parent), os.fsencode(path.name)),
+    ).fetchone()
+    if row is None:
+        return
+    entry = Entry(os.fsencode(path.name), path.stat(), path.is_symlink())
+    _store(db, row[0], entry, _read(os.fsencode(path.parent), entry, row[2] == ALBUM))
+    if keep_audio:
+        db.execute(
+            "UPDATE file SET audio = ? WHERE folder = ? AND name = ?", (row[1], row[0], entry.name)
+        )
+    touch(db)

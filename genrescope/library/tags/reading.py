@@ -36,21 +36,6 @@ from genrescope.library.tags import fields
 from genrescope.library.tags.fields import Tag
 
 _OGG = [OggVorbis, OggOpus, OggFLAC, OggSpeex]
-_TYPES: dict[str, list[Any]] = {
-    ".mp3": [MP3],
-    ".flac": [FLAC],
-    ".ogg": _OGG,
-    ".oga": _OGG,
-    ".opus": _OGG,
-    ".m4a": [MP4],
-    ".m4b": [MP4],
-    ".mp4": [MP4],
-    ".wav": [WAVE],
-    ".aif": [AIFF],
-    ".aiff": [AIFF],
-    ".wma": [ASF],
-}
-"""What files with an ending mostly are: looked at first, for it is faster."""
 _tcon: Any = TCON  # it has no types
 _ALL = [
     *(MP3, FLAC, *_OGG, MP4, WAVE, AIFF, ASF, TrueAudio, APEv2File, MonkeysAudio),
@@ -75,32 +60,65 @@ class FileTags:
     family: str | None = None
 
 
-def read_tags(path: str | bytes | os.PathLike[str]) -> FileTags:
+def read_tags(path: str | bytes | os.PathLike[str], *, kind: type | None = None) -> FileTags:
     """Read a file's tags.
+
+    Args:
+        kind: mutagen's class for it, where its name does not tell.
 
     Raises:
         LibraryError: they are damaged, or the file cannot be read.
     """
-    name = os.fsdecode(path)
-    try:
-        audio = mutagen.File(name, options=_TYPES.get(Path(name).suffix.lower(), _ALL))
-        if audio is None:
-            audio = mutagen.File(name, options=_ALL)
-    except mutagen.MutagenError as error:
-        raise LibraryError(name, f"its tags cannot be read ({_reason(error)})") from error
-    except Exception as error:  # a damaged file finds faults that the reader did not foresee
-        raise LibraryError(
-            name, f"its tags cannot be read ({type(error).__name__}: {error})"
-        ) from error
+    audio = open_audio(path, kind=kind)
     if audio is None:
         return FileTags()
+    try:
+        tags = tuple(_tags(audio))
+    except Exception as error:  # a damaged file finds faults that the reader did not foresee
+        raise _unreadable(os.fsdecode(path), error) from error
     length = getattr(audio.info, "length", None)
     return FileTags(
-        tags=tuple(_tags(audio)),
+        tags=tags,
         duration_s=float(length) if length else None,
         codec=str(getattr(audio.info, "codec", "") or type(audio).__name__.lower()),
         family=_family(audio),
     )
+
+
+def open_audio(path: str | bytes | os.PathLike[str], *, kind: type | None = None) -> Any:
+    """Mutagen's object for a file, or None where it knows no such container (LibraryError)."""
+    name = os.fsdecode(path)
+    try:
+        with Path(name).open("rb") as file:
+            chosen = kind or _kind(name, file.read(16))
+        if chosen is None:
+            return mutagen.File(name, options=_ALL)
+        # ID3 frames as the file has them, not brought up to the newest version.
+        return chosen(name, translate=False) if chosen in (MP3, WAVE, AIFF) else chosen(name)
+    except Exception as error:
+        raise _unreadable(name, error) from error
+
+
+def _kind(name: str, head: bytes) -> Any:
+    """Mutagen's class where the first bytes tell it: trying them all takes longer."""
+    kind: Any = None
+    if head.startswith(b"fLaC"):
+        kind = FLAC
+    elif head.startswith(b"RIFF"):
+        kind = WAVE
+    elif head.startswith(b"FORM"):
+        kind = AIFF
+    elif head[4:8] == b"ftyp":
+        kind = MP4
+    elif head.startswith((b"ID3", b"\xff")) and name.lower().endswith(".mp3"):
+        kind = MP3
+    return kind
+
+
+def _unreadable(name: str, error: Exception) -> LibraryError:
+    inner = error.args[0] if isinstance(error, mutagen.MutagenError) and error.args else error
+    detail = getattr(inner, "strerror", None) or str(inner) or type(error).__name__
+    return LibraryError(name, f"its tags cannot be read ({detail})")
 
 
 def genres_of(tags: tuple[Tag, ...]) -> list[str]:
@@ -112,11 +130,6 @@ def genres_of(tags: tuple[Tag, ...]) -> list[str]:
         elif fields.values_of([tag], fields.GENRE):
             names.append(tag.value)
     return [name.strip() for name in names if name.strip()]
-
-
-def _reason(error: Exception) -> str:
-    inner = error.args[0] if error.args else error
-    return getattr(inner, "strerror", None) or str(inner) or type(error).__name__
 
 
 def _family(audio: Any) -> str | None:
@@ -154,7 +167,7 @@ def _id3(frame: Any) -> Iterator[Tag]:
     if isinstance(text, list) and all(isinstance(t, str | int | ID3TimeStamp) for t in text):
         yield from (Tag(frame.HashKey, str(value)) for value in text)
     elif isinstance(url := getattr(frame, "url", None), str):
-        yield Tag(frame.HashKey, url)
+        yield Tag(frame.FrameID if frame.FrameID != "WXXX" else f"WXXX:{frame.desc}", url)
     elif isinstance(data := getattr(frame, "data", None), bytes):
         yield Tag(frame.HashKey, _digest(getattr(frame, "mime", frame.FrameID), data))
     else:

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from library_makers import WRITABLE, make_song, sound
+from mutagen.apev2 import APEv2, APEv2File
+from mutagen.asf import ASF
+from mutagen.flac import FLAC
+from mutagen.id3 import APIC, COMM, ID3, TCON, TPE1, TXXX, WOAR
+
+from genrescope.errors import LibraryError
+from genrescope.library.tags.fields import Tag, values_of
+from genrescope.library.tags.reading import genres_of, read_tags
+
+
+@pytest.mark.parametrize("kind", WRITABLE)
+def test_facts_are_read_from_every_container(kind: str, tmp_path: Path) -> None:
+    path = make_song(
+        tmp_path / f"a{WRITABLE[kind]}", kind, artist="Ünï", title="T", album="A", genre="Jazz"
+    )
+    read = read_tags(path)
+    assert values_of(read.tags, "artist") == ["Ünï"]
+    assert genres_of(read.tags) == ["Jazz"]
+    assert read.family is not None
+    assert read.codec
+    assert read.duration_s == pytest.approx(1, abs=0.1)
+
+
+def test_every_field_and_value_in_order(tmp_path: Path) -> None:
+    path = make_song(tmp_path / "a.flac")
+    audio = FLAC(path)
+    audio["GENRE"] = ["Soul", "Jazz"]
+    audio["mood"] = ["late"]
+    audio["Artist"] = ["A", "B"]
+    audio.save()
+    assert read_tags(path).tags == (
+        Tag("GENRE", "Soul"),
+        Tag("GENRE", "Jazz"),
+        Tag("mood", "late"),
+        Tag("Artist", "A"),
+        Tag("Artist", "B"),
+    )
+
+
+def test_all_kinds_of_id3_frames(tmp_path: Path) -> None:
+    path = make_song(tmp_path / "a.mp3")
+    tags = ID3()
+    tags.add(TPE1(encoding=3, text=["A", "B"]))
+    tags.add(TXXX(encoding=3, desc="mood", text=["late"]))
+    tags.add(COMM(encoding=3, lang="eng", desc="", text=["Nice"]))
+    tags.add(WOAR(url="https://example.org"))
+    tags.add(APIC(encoding=3, mime="image/png", type=3, data=b"\x89PNG" * 100))
+    tags.save(path)
+    read = read_tags(path).tags
+    assert {("TPE1", "A"), ("TPE1", "B"), ("TXXX:mood", "late"), ("COMM::eng", "Nice")} <= set(read)
+    assert ("WOAR", "https://example.org") in read
+    (picture,) = (tag.value for tag in read if tag.field.startswith("APIC"))
+    assert picture.startswith("(image/png, 400 bytes, ")
+
+
+@pytest.mark.parametrize("text", ["17", "(17)", "(17)Rock", "Rock"])
+def test_numbers_of_genres_are_spelt_out(text: str, tmp_path: Path) -> None:
+    path = make_song(tmp_path / "a.mp3")
+    tags = ID3()
+    tags.add(TCON(encoding=3, text=[text]))
+    tags.save(path)
+    read = read_tags(path).tags
+    assert values_of(read, "genre") == [text]
+    assert genres_of(read) == ["Rock"]
+
+
+def test_other_families_are_read_but_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.wma"
+    path.write_bytes(sound("wma"))
+    audio = ASF(path)
+    audio["Author"] = ["Nina"]
+    audio["WM/Genre"] = ["Jazz"]
+    audio.save()
+    read = read_tags(path)
+    assert values_of(read.tags, "artist") == ["Nina"]
+    assert genres_of(read.tags) == ["Jazz"]
+    assert read.family is None
+
+
+def test_ape_tags_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.ape"
+    tags = APEv2()
+    tags["Artist"] = ["A", "B"]
+    tags.save(path)
+    assert values_of(read_tags(path, kind=APEv2File).tags, "artist") == ["A", "B"]
+
+
+def test_what_is_no_known_container_has_no_tags(tmp_path: Path) -> None:
+    path = tmp_path / "a.webm"
+    path.write_bytes(sound("webm"))
+    assert read_tags(path).tags == ()
+
+
+def test_a_wrong_ending_does_not_matter(tmp_path: Path) -> None:
+    path = make_song(tmp_path / "a.flac", title="T")
+    path.rename(tmp_path / "a.mp3")
+    assert values_of(read_tags(tmp_path / "a.mp3").tags, "title") == ["T"]
+
+
+def test_damaged_and_absent_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match=r"absent\.mp3: its tags cannot be read"):
+        read_tags(tmp_path / "absent.mp3")
+    (tmp_path / "bad.flac").write_bytes(b"fLaC\x84\x00\xff\xff" + b"\xff" * 50)
+    with pytest.raises(LibraryError, match=r"bad\.flac: its tags cannot be read"):
+        read_tags(tmp_path / "bad.flac")

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import av
+import pytest
+from audio_makers import id3_tag
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from library_makers import WRITABLE, make_song, sound
+from mutagen.flac import FLAC, Picture
+from mutagen.id3 import APIC, ID3, TDRC, TIT2, TXXX, TYER
+from mutagen.mp3 import MP3
+
+from genrescope.errors import LibraryError
+from genrescope.library.audio_region import audio_hash
+from genrescope.library.tags import writing
+from genrescope.library.tags.fields import GENRE, MP4, OWN_GENRE, OWN_SET, values_of
+from genrescope.library.tags.reading import read_tags
+from genrescope.library.tags.writing import edit_copy
+
+FFMPEG_NAMES = {GENRE: "genre", OWN_GENRE: "genrescope_genre", OWN_SET: "genrescope_set"}
+
+# What containers cannot hold (NUL), or readers trim, stays out.
+words = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Zs", "Zl", "Zp", "Co", "Cn")),
+    min_size=1,
+    max_size=20,
+).filter(lambda text: not text[0].isdigit() and text[0] not in "(")
+
+
+def _edited(path: Path, changes: dict[str, list[str]]) -> Path:
+    copy = path.with_name("copy.part")
+    shutil.copyfile(path, copy)
+    edit_copy(path, copy, changes)
+    done = path.with_name(f"done{path.suffix}")
+    copy.replace(done)
+    return done
+
+
+def _by_ffmpeg(path: Path) -> dict[str, str]:
+    with av.open(str(path)) as container:
+        found = {**container.metadata, **container.streams.audio[0].metadata}
+    return {name.casefold(): value for name, value in found.items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", WRITABLE)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    genres=st.lists(words, min_size=1, max_size=3, unique_by=str.casefold), own=words, other=words
+)
+def test_what_is_written_is_read_by_mutagen_and_ffmpeg_and_all_else_stays(
+    kind: str, tmp_path: Path, genres: list[str], own: str, other: str
+) -> None:
+    path = make_song(tmp_path / f"a{WRITABLE[kind]}", kind, artist=other, genre=other)
+    before = read_tags(path)
+    genres = genres[:1] if before.family == MP4 else genres
+    done = _edited(path, {GENRE: genres, OWN_GENRE: [own]})
+    after = read_tags(done)
+    assert values_of(after.tags, GENRE) == genres
+    assert values_of(after.tags, OWN_GENRE) == [own]
+    assert values_of(after.tags, "artist") == [other]
+    assert audio_hash(done) == audio_hash(path)
+    told = _by_ffmpeg(done)
+    assert told["genre"].startswith(genres[0])
+    assert told["genrescope_genre"] == own
+    assert told["artist"] == other
+
+
+@pytest.mark.parametrize("kind", WRITABLE)
+def test_a_file_without_tags_gets_some_and_loses_them_again(kind: str, tmp_path: Path) -> None:
+    path = make_song(tmp_path / f"a{WRITABLE[kind]}", kind)
+    done = _edited(path, {GENRE: ["Jazz"], OWN_SET: ["jazz; blues"]})
+    assert values_of(read_tags(done).tags, OWN_SET) == ["jazz; blues"]
+    back = _edited(done, {GENRE: [], OWN_SET: []})
+    assert Counter(read_tags(back).tags) == Counter(read_tags(path).tags)
+
+
+def test_several_genres_are_several_values(tmp_path: Path) -> None:
+    done = _edited(make_song(tmp_path / "a.flac"), {GENRE: ["Jazz", "Blues"]})
+    assert FLAC(done)["GENRE"] == ["Jazz", "Blues"]
+    done = _edited(make_song(tmp_path / "a.mp3"), {GENRE: ["Jazz", "Blues"]})
+    frame = ID3(done)["TCON"]
+    assert frame.text == ["Jazz", "Blues"]
+    assert b"Jazz\x00Blues" in done.read_bytes()
+
+
+def _v23(path: Path) -> Path:
+    path.write_bytes(sound("mp3-bare"))
+    tags = ID3()
+    tags.add(TIT2(encoding=1, text=["Title", "Second"]))
+    tags.add(TYER(encoding=0, text=["1999"]))
+    tags.add(APIC(encoding=0, mime="image/png", type=3, data=b"\x89PNG" * 500))
+    tags.save(path, v2_version=3, v23_sep=None)
+    return path
+
+
+def test_id3v2_3_stays_as_it_is(tmp_path: Path) -> None:
+    path = _v23(tmp_path / "a.mp3")
+    done = _edited(path, {GENRE: ["Jazz"], OWN_GENRE: ["jazz"]})
+    assert done.read_bytes()[:4] == b"ID3\x03"
+    tags = ID3(done, translate=False)
+    assert tags["TIT2"].text == ["Title", "Second"]
+    assert tags["TYER"].text == ["1999"]
+    assert tags["TCON"].text == ["Jazz"]
+
+
+def test_id3v2_3_holds_one_genre(tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match=r"ID3v2\.3, which holds one genre"):
+        _edited(_v23(tmp_path / "a.mp3"), {GENRE: ["Jazz", "Blues"]})
+
+
+def test_id3v2_2_is_not_written(tmp_path: Path) -> None:
+    frame = b"TT2" + (6).to_bytes(3, "big") + b"\x00Title"
+    path = tmp_path / "a.mp3"
+    path.write_bytes(b"ID3\x02\x00\x00" + bytes([0, 0, 0, len(frame)]) + frame + sound("mp3-bare"))
+    with pytest.raises(LibraryError, match=r"ID3v2\.2"):
+        _edited(path, {GENRE: ["Jazz"]})
+
+
+def test_unknown_frames_stay(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp3"
+    odd = b"XYZW" + (12).to_bytes(4, "big") + b"\x00\x00" + b"precious data"[:12]
+    path.write_bytes(id3_tag(odd) + sound("mp3-bare"))
+    assert b"precious dat" in _edited(path, {GENRE: ["Jazz"]}).read_bytes()
+
+
+def test_an_old_tag_at_the_end_stays_byte_for_byte(tmp_path: Path) -> None:
+    old = b"TAG" + b"My title".ljust(30, b"\0") + b"Me".ljust(30, b"\0") + bytes(64) + b"\x11"
+    path = tmp_path / "a.mp3"
+    path.write_bytes(sound("mp3-bare") + old)
+    done = _edited(path, {OWN_GENRE: ["jazz"]})
+    assert done.read_bytes()[-128:] == old
+    assert ID3(done, load_v1=False)["TIT2"].text == ["My title"]  # the new tag says as much
+    both = _edited(done, {OWN_GENRE: ["rock"]})
+    assert both.read_bytes()[-128:] == old
+
+
+def test_pictures_and_other_fields_of_flac_stay(tmp_path: Path) -> None:
+    path = make_song(tmp_path / "a.flac", title="T")
+    audio = FLAC(path)
+    picture = Picture()
+    picture.data, picture.mime = b"\x89PNG" * 999, "image/png"
+    audio.add_picture(picture)
+    audio["mood"] = ["late", "blue"]
+    audio.save()
+    done = FLAC(_edited(path, {GENRE: ["Jazz"]}))
+    assert done.pictures[0].data == picture.data
+    assert done["mood"] == ["late", "blue"]
+
+
+def test_what_would_change_the_sound_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_song(tmp_path / "a.mp3", title="T")
+
+    def spoil(copy: Path, *_: object) -> None:
+        audio = MP3(copy)
+        audio.tags.add(TXXX(encoding=3, desc="GENRESCOPE_GENRE", text=["jazz"]))
+        audio.save()
+        data = bytearray(copy.read_bytes())
+        data[-100] ^= 0xFF
+        copy.write_bytes(data)
+
+    monkeypatch.setattr(writing, "_write", spoil)
+    with pytest.raises(LibraryError, match="would change its sound"):
+        _edited(path, {OWN_GENRE: ["jazz"]})
+
+
+def test_what_would_change_another_field_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_song(tmp_path / "a.mp3", title="T")
+
+    def spoil(copy: Path, *_: object) -> None:
+        audio = MP3(copy)
+        audio.tags.add(TXXX(encoding=3, desc="GENRESCOPE_GENRE", text=["jazz"]))
+        audio.tags.add(TDRC(encoding=3, text=["1999"]))
+        audio.save()
+
+    monkeypatch.setattr(writing, "_write", spoil)
+    with pytest.raises(LibraryError, match="would change other fields"):
+        _edited(path, {OWN_GENRE: ["jazz"]})
+
+
+def test_other_containers_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.webm"
+    path.write_bytes(sound("webm"))
+    with pytest.raises(LibraryError, match="such a container are not written"):
+        _edited(path, {GENRE: ["Jazz"]})
