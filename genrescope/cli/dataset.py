@@ -15,6 +15,7 @@ from click.exceptions import Exit
 
 from genrescope.cli.options import PATH, Group
 from genrescope.cli.terminal import echo, printable
+from genrescope.features.config import HOP_LENGTH
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -124,9 +125,9 @@ def check(
 @click.option(
     "--hop-length",
     type=click.IntRange(min=1),
-    default=512,
+    default=HOP_LENGTH,
     metavar="N",
-    help="Samples from frame to frame; 1708 for the shipped model.",
+    help="Samples from frame to frame; if absent, as the shipped model has them.",
 )
 @click.option(
     "--n-fft",
@@ -183,7 +184,11 @@ def build(
     dataset = read_any(data)
     try:
         config = FeatureConfig(
-            sr=sr, n_fft=n_fft, hop_length=hop_length, n_mels=None if stft else n_mels
+            sr=sr,
+            n_fft=n_fft,
+            hop_length=hop_length,
+            n_mels=None if stft else n_mels,
+            kind="stft" if stft else "mel",
         )
     except ValueError as error:
         raise click.BadParameter(str(error)) from error

@@ -154,7 +154,7 @@ def reproduce(
 def _same_plan(out: Path, plan: dict[str, Any]) -> None:
     """Keep what a folder is for, so that figures of different plans never meet in one table."""
     from genrescope.errors import GenrescopeError
-    from genrescope.features.config import STORE_CONFIG
+    from genrescope.features.config import STORE_CONFIG, FeatureConfig
     from genrescope.files import atomic_write
 
     path = out / "plan.json"
@@ -163,6 +163,7 @@ def _same_plan(out: Path, plan: dict[str, Any]) -> None:
         usual = {"features": STORE_CONFIG.to_dict(), "tracks": plan["tracks"]}
         try:
             there = usual | json.loads(path.read_text(encoding="utf-8"))
+            there["features"] = FeatureConfig.from_dict(there["features"]).to_dict()
         except (ValueError, TypeError):
             raise GenrescopeError(f"{path}: is damaged; name another --out.") from None
         changed = {key for key in plan | there if there.get(key) != plan.get(key)}
@@ -218,16 +219,15 @@ def _given(data: Path, audio: Path | None) -> _Given:
     from genrescope.data.folder import read_any
     from genrescope.data.store import FeatureStore, is_store
     from genrescope.errors import DatasetError
-    from genrescope.lab.stores import kind_of
 
     sound = None if audio is None else read_any(audio)
     if not is_store(data):
         music = read_any(data)
         return _Given(None, music, sound or music)
     store = FeatureStore.load(data)
-    if kind_of(store.config) != "mel":
+    if store.config.kind != "mel":
         raise DatasetError(
-            f"{data}: holds {kind_of(store.config)}, not mel; name a store that `genrescope "
+            f"{data}: holds {store.config.kind}, not mel; name a store that `genrescope "
             "dataset build` made without --stft, or the folder of the music."
         )
     return _Given(store, None, sound)
@@ -254,7 +254,8 @@ def _data(given: _Given, out: Path, quick: bool) -> Data:
         return shortened(store, _QUICK_S) if quick else store
 
     makers: dict[tuple[str, str], Callable[[], FeatureStore]] = {("all", "mel"): whole}
-    makers |= {("audio", kind): partial(sound, kind) for kind in ("raw", "stft", "mel")}
+    kinds = {"raw": "waveform", "stft": "stft", "mel": "mel"}
+    makers |= {("audio", name): partial(sound, kind) for name, kind in kinds.items()}
     return Data(makers)
 
 
@@ -345,7 +346,7 @@ def _report(out: Path, cells: Iterable[Cell], features: FeatureConfig, quick: bo
 
 def _frames(rate: float, *, sound: bool) -> str:
     """A sentence on the frames a second of the feature store, and of the clips of sound."""
-    from genrescope.lab.stores import CONFIGS
+    from genrescope.features.config import CONFIGS
 
     if not sound:
         return f"Here there are {rate:.1f} a second."

@@ -11,7 +11,7 @@ from genrescope.cli.options import PATH, known_split, typed
 
 def _known_input(ctx: click.Context, param: click.Parameter, kind: str) -> str:
     """The kind as it is; BadParameter if there is no such input."""
-    from genrescope.lab.stores import CONFIGS
+    from genrescope.features.config import CONFIGS
 
     if kind not in CONFIGS:
         raise click.BadParameter(f"there is no input {kind!r}; there are {', '.join(CONFIGS)}")
@@ -52,7 +52,7 @@ def _known_input(ctx: click.Context, param: click.Parameter, kind: str) -> str:
     default="mel",
     metavar="KIND",
     callback=_known_input,
-    help="raw, stft or mel.",
+    help="mel, stft or waveform.",
 )
 @click.option(
     "--split",

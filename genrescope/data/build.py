@@ -41,8 +41,8 @@ from genrescope.data.store import (
 )
 from genrescope.data.track import SILENCE, Dataset, Track, decoded
 from genrescope.errors import AudioError, DatasetError
-from genrescope.features.config import FeatureConfig
-from genrescope.features.spectrogram import spectrogram
+from genrescope.features.config import STORE_CONFIG, FeatureConfig
+from genrescope.features.spectrogram import compute_features
 from genrescope.files import atomic_write, exclusive_lock
 from genrescope.system import n_cores
 
@@ -78,7 +78,7 @@ def build_store(
 
     Args:
         dataset: its tracks need paths.
-        config: of the features; the default is the talk's, hop 512.
+        config: of the features; by default what the shipped model uses.
         workers: processes, int > 0; all processors by default.
         progress: called after each clip.
 
@@ -89,7 +89,7 @@ def build_store(
         DatasetError: ``out`` holds features of another configuration, or another build writes to
             it; no clip can be used; the disk is full.
     """
-    out, config = Path(out), config or FeatureConfig()
+    out, config = Path(out), config or STORE_CONFIG
     workers = workers or n_cores()
     report = progress or (lambda done, total, track_id: None)
     try:
@@ -218,7 +218,7 @@ def _make(track: Track, config: FeatureConfig) -> _Made:
                 silent = silent and not block.samples.any()
                 yield block.samples
 
-        spectrum = spectrogram(blocks(), config)
+        features = compute_features(blocks(), config)
         duration = n_samples / config.sr
         found = decoded(track, track.path, duration=duration, flags=sound.flags)
     except AudioError as error:
@@ -228,7 +228,7 @@ def _make(track: Track, config: FeatureConfig) -> _Made:
     if silent:
         return _Made(track, reason=SILENCE)
     found = replace(found, path=track.path.resolve())
-    return _Made(found, np.ascontiguousarray(spectrum.T, dtype=np.float16), stat=stat)
+    return _Made(found, np.ascontiguousarray(features.T, dtype=np.float16), stat=stat)
 
 
 def _path(track: Track) -> str | None:
@@ -261,11 +261,11 @@ def _append(made: _Made, file: Any, journal: Any, config: FeatureConfig) -> Row:
 def _resume(out: Path, config: FeatureConfig) -> dict[str, Row]:
     """What an earlier build wrote, by track ID; cuts off what it left half written."""
     journal, features = out / JOURNAL_NAME, out / FEATURES_NAME
-    head = {"format": FORMAT, "config": config.to_dict()}
+    head = _head(config)
     text = journal.read_text(encoding="utf-8", errors="replace") if journal.exists() else ""
     lines = text.splitlines()
     rows = [row for row in map(_parse, lines) if row is not None]
-    if rows and rows[0] != head:
+    if rows and not _is_of(rows[0], config):
         raise DatasetError(
             f"{out}: holds features of another configuration ({rows[0].get('config')}). Name "
             "another folder, or delete this one."
@@ -284,6 +284,19 @@ def _resume(out: Path, config: FeatureConfig) -> dict[str, Row]:
     return {row["track_id"]: row for row in kept}
 
 
+def _head(config: FeatureConfig) -> Row:
+    """The first line of a journal."""
+    return {"format": FORMAT, "config": config.to_dict()}
+
+
+def _is_of(head: Row, config: FeatureConfig) -> bool:
+    """Whether a journal that begins so holds features of this configuration."""
+    try:
+        return head["format"] == FORMAT and FeatureConfig.from_dict(head["config"]) == config
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
 def _parse(line: str) -> Row | None:
     """A line of a journal; None of the one at which the earlier build was stopped."""
     try:
@@ -295,6 +308,6 @@ def _parse(line: str) -> Row | None:
 
 
 def _write_index(out: Path, config: FeatureConfig, rows: list[Row], absent: dict[str, str]) -> None:
-    index = {"format": FORMAT, "config": config.to_dict(), "tracks": rows, "absent": absent}
+    index = _head(config) | {"tracks": rows, "absent": absent}
     with atomic_write(out / INDEX_NAME) as part:
         part.write_text(json.dumps(index, indent=1), encoding="utf-8")

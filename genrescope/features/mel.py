@@ -33,7 +33,7 @@ def mel_filterbank(config: FeatureConfig) -> NDArray[np.float32]:
         ValueError: the configuration has no mel bands.
     """
     if config.n_mels is None:
-        raise ValueError("this configuration has no mel bands (n_mels is None); use stft_db")
+        raise ValueError(f"kind {config.kind} has no mel bands (n_mels is None)")
     mels = np.linspace(_hz_to_mel(config.fmin), _hz_to_mel(config.top_hz), config.n_mels + 2)
     edges = _mel_to_hz(mels)[:, np.newaxis]
     hz = np.fft.rfftfreq(config.n_fft, 1.0 / config.sr)

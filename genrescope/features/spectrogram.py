@@ -8,7 +8,7 @@ the part of the mel filterbank that is not zero.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -28,21 +28,34 @@ _CHUNK = 64  # frames at a time: buffers that stay in cache, calls too few to co
 _SERIAL_PRODUCT = 2**18
 
 
-def spectrogram(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Float32:
-    """The spectrogram that a configuration asks for: `log_mel_stream`, or `stft_db` without bands.
+def compute_features(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Float32:
+    """The features that a configuration asks for, by its kind.
 
     Args:
         blocks: arrays (n_samples,) of any lengths, together at least one sample.
 
     Returns:
-        float32 (n_bins, n_frames), dB from ``-top_db`` to 0.
+        float32 (n_bins, n_frames): dB from ``-top_db`` to 0, or the samples of a waveform.
 
     Raises:
         ValueError: no samples, or more than one channel.
     """
-    if config.n_mels is None:
-        return stft_db(np.concatenate([_mono(block) for block in blocks]), config)
-    return log_mel_stream(blocks, config)
+    return _EXTRACTORS[config.kind](blocks, config)
+
+
+def _joined(blocks: Iterable[ArrayLike]) -> Float32:
+    return np.concatenate([np.empty(0, np.float32), *(_mono(block) for block in blocks)])
+
+
+def _stft(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Float32:
+    return stft_db(_joined(blocks), config)
+
+
+def _waveform(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Float32:
+    samples = _joined(blocks)
+    if samples.size == 0:
+        raise ValueError("there are no samples to analyse")
+    return samples[np.newaxis]
 
 
 def stft_db(samples: ArrayLike, config: FeatureConfig) -> Float32:
@@ -108,6 +121,13 @@ def log_mel_stream(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Float3
             )
         chunks.append(mel)
     return _decibels(np.concatenate(chunks, axis=1), config.top_db)
+
+
+_EXTRACTORS: dict[str, Callable[[Iterable[ArrayLike], FeatureConfig], Float32]] = {
+    "mel": log_mel_stream,
+    "stft": _stft,
+    "waveform": _waveform,
+}
 
 
 def standardise(x: ArrayLike) -> Float32:

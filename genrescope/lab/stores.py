@@ -15,27 +15,10 @@ from genrescope.data.registry import dataset_of
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import SILENCE, Dataset, Track, decoded, mark_repeats
 from genrescope.errors import AudioError, DatasetError, GenrescopeError
-from genrescope.features.config import STORE_CONFIG, FeatureConfig
+from genrescope.features.config import CONFIGS, WAVEFORM_CONFIG, FeatureConfig
 
 Progress = Callable[[int, int, str], None]
 """Called with the clips done, the clips in all and the ID of the last."""
-
-RAW = FeatureConfig(hop_length=1, n_mels=1)
-"""Stands for the waveform itself: one bin, and a frame for each sample."""
-
-CONFIGS: dict[str, FeatureConfig] = {
-    "raw": RAW,
-    "stft": replace(STORE_CONFIG, n_mels=None),
-    "mel": STORE_CONFIG,
-}
-"""The front end of each input; STFT and mel share their frames."""
-
-
-def kind_of(config: FeatureConfig) -> str:
-    """The input that a configuration makes: ``raw``, ``stft`` or ``mel``."""
-    if config == RAW:
-        return "raw"
-    return "stft" if config.n_mels is None else "mel"
 
 
 def make_store(
@@ -48,26 +31,26 @@ def make_store(
 ) -> FeatureStore:
     """The features of a data set: read from ``cache``, or computed into it.
 
-    Stopped, it goes on where it was. The waveforms of ``raw`` are held in memory and not kept:
-    one minute takes 2.6 MB.
+    Stopped, it goes on where it was. Waveforms are held in memory and not kept: one minute takes
+    2.6 MB.
 
     Args:
         dataset: its tracks need paths.
-        kind: ``raw``, ``stft`` or ``mel``.
-        cache: folder of the store; ``raw`` has none.
+        kind: of the features, a name in `genrescope.features.config.CONFIGS`.
+        cache: folder of the store; waveforms have none.
         workers: processes; all processors by default.
         progress: called after each clip.
 
     Raises:
         DatasetError: no clip can be used, or the folder holds something else.
     """
-    if kind == "raw":
-        return raw_store(dataset, progress=progress)
+    if kind == "waveform":
+        return waveform_store(dataset, progress=progress)
     return build_store(dataset, cache, config=CONFIGS[kind], workers=workers, progress=progress)
 
 
-def raw_store(dataset: Dataset, *, progress: Progress | None = None) -> FeatureStore:
-    """The waveforms of a data set, in memory: clips float16 (1, n_samples) at ``RAW.sr``.
+def waveform_store(dataset: Dataset, *, progress: Progress | None = None) -> FeatureStore:
+    """The waveforms of a data set, in memory: float16 (n_samples, 1) each, scaled to their peaks.
 
     Raises:
         DatasetError: no clip can be used.
@@ -77,7 +60,7 @@ def raw_store(dataset: Dataset, *, progress: Progress | None = None) -> FeatureS
         try:
             if track.path is None:
                 raise AudioError(track.track_id, "no file", "Name the folder of the audio.")
-            wave = decode(track.path, sr=RAW.sr)
+            wave = decode(track.path, sr=WAVEFORM_CONFIG.sr)
             samples = wave.samples
             # In float16 a full-scale waveform keeps 11 bits; a quiet one would keep fewer.
             peak = float(np.abs(samples).max())
@@ -95,7 +78,7 @@ def raw_store(dataset: Dataset, *, progress: Progress | None = None) -> FeatureS
             progress(i, len(dataset.tracks), track.track_id)
     if not facts:
         raise DatasetError(f"{dataset.name}: no clip can be used.")
-    return FeatureStore(RAW, mark_repeats(facts), absent, dataset.name, tuple(clips))
+    return FeatureStore(WAVEFORM_CONFIG, mark_repeats(facts), absent, dataset.name, tuple(clips))
 
 
 def check_front_end(store: FeatureStore, config: FeatureConfig, *, remedy: str) -> None:

@@ -67,8 +67,8 @@ def _head(bundle: Bundle) -> str:
 
 def _input(bundle: Bundle) -> str:
     config = bundle.features
-    bands = f"log-mel of {config.n_mels} bands" if config.n_mels else f"{config.n_bins} STFT bins"
-    return f"{bands} at {config.sr} Hz mono"
+    titles = {"mel": "log-mel of {} bands", "stft": "{} STFT bins", "waveform": "the waveform"}
+    return f"{titles[config.kind].format(config.n_bins)} at {config.sr} Hz mono"
 
 
 def _use() -> str:

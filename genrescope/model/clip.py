@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from genrescope.audio.decode import LOUDEST, Source, Stream, stream
 from genrescope.audio.waveform import Waveform
 from genrescope.errors import AudioError, AudioTooLongError
-from genrescope.features.spectrogram import spectrogram
+from genrescope.features.spectrogram import compute_features
 from genrescope.model.bundle import Bundle
 from genrescope.model.prediction import SHORT, SILENT
 
@@ -53,7 +53,7 @@ def extract_features(
     else:
         sound = stream(source, sr=config.sr, max_duration_s=max_duration_s, name=name)
         meter = _Meter(sound)
-    log_mel = spectrogram(meter, config)
+    log_mel = compute_features(meter, config)
     flags = list(sound.flags)  # a stream knows all of them only now
     duration_s = meter.n_samples / config.sr
     if duration_s < bundle.window_s:

@@ -21,7 +21,6 @@ from genrescope.features.windows import place, random_windows, take
 from genrescope.lab.inference import predict
 from genrescope.lab.metrics import by_track, confusion_matrix, score
 from genrescope.lab.provenance import commit, today
-from genrescope.lab.stores import kind_of
 from genrescope.lab.training.examples import Examples, examples
 from genrescope.lab.training.prepare import OtherRunError
 from genrescope.lab.training.recipe import Recipe
@@ -335,7 +334,7 @@ def _vector(x: Array, store: FeatureStore, kind: str) -> Array:
         return summarise_bands(x)
     if kind == "modulations":
         return temporal_modulations(x, frame_rate=store.config.frame_rate)
-    if kind_of(store.config) == "raw":
+    if store.config.kind == "waveform":
         return summarise_audio(x[0], store.config.sr)
     return summarise_log_mel(x)
 

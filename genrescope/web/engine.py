@@ -155,7 +155,7 @@ def picture(
         uint8, lowest band first, row by row; 0 is ``-top_db``, 255 is 0 dB), ``top_db``, ``scale``
         of the rows (``mel`` or ``linear``) from ``fmin`` to ``fmax`` in Hz, ``duration_s``.
     """
-    is_mel = config.n_mels is not None
+    is_mel = config.kind == "mel"
     n_mels, n_frames = log_mel.shape
     n_columns = min(n_frames, MAX_COLUMNS)
     edges = np.linspace(0, n_frames, n_columns + 1).astype(np.intp)

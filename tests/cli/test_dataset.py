@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from genrescope.cli import app, dataset
 from genrescope.data import gtzan
 from genrescope.data.store import FeatureStore
+from genrescope.features.config import STORE_CONFIG
 
 SR = 8000
 
@@ -100,11 +101,17 @@ def test_build_makes_a_store_that_check_reads(music: Path, tmp_path: Path) -> No
     assert "12 tracks" in run("check", out).stdout
 
 
+def test_build_makes_what_the_shipped_model_hears(music: Path, tmp_path: Path) -> None:
+    assert run("build", music, "--out", tmp_path / "store", "--workers", 1).exit_code == 0
+    assert FeatureStore.load(tmp_path / "store").config == STORE_CONFIG
+
+
 def test_build_of_linear_spectra(music: Path, tmp_path: Path) -> None:
     out = tmp_path / "store"
     result = run("build", music, "--out", out, "--stft", "--n-fft", 256, "--workers", 1)
     assert result.exit_code == 0
-    assert FeatureStore.load(out).config.n_bins == 129
+    config = FeatureStore.load(out).config
+    assert (config.kind, config.n_bins) == ("stft", 129)
 
 
 def test_another_configuration_is_an_error_in_words(music: Path, tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ def test_the_waveform_itself_is_learned(work: Path, tmp_path: Path) -> None:
         + "options = { width = 4 }\n[augment]\nmasks = 0\n"
         + "".join(f"{name} = 0.0\n" for name in off)
     )
-    common = ["--data", work / "music", "--input", "raw", "--out", tmp_path / "run"]
+    common = ["--data", work / "music", "--input", "waveform", "--out", tmp_path / "run"]
     result = run(*common, "--recipe", recipe)
     assert result.exit_code == 0, result.output
     assert Run.load(tmp_path / "run").config["recipe"]["net"] == "m5"
@@ -198,7 +198,7 @@ def test_the_waveform_itself_is_learned(work: Path, tmp_path: Path) -> None:
     ("options", "message"),
     [
         (["--net", "perceptron"], "no net 'perceptron'"),
-        (["--net", "m5"], "takes raw, not mel"),
+        (["--net", "m5"], "takes waveform, not mel"),
         (["--input", "stft"], "holds mel, not stft"),
         (["--split", "fault-filtered"], "is no GTZAN track"),
         (["--fold", "7"], "folds 0 to"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,7 +32,7 @@ MEL = FeatureConfig(sr=8000, n_fft=256, hop_length=128, n_mels=20)
 GOOD = ("fado/0.wav", "fado/1.wav", "fado/2.wav", "polka/0.wav", "polka/1.wav", "polka/2.wav")
 
 
-@pytest.mark.parametrize("config", [MEL, replace(MEL, n_mels=None)])
+@pytest.mark.parametrize("config", [MEL, replace(MEL, n_mels=None, kind="stft")])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_store_holds_the_features_of_every_clip(
     music: Path, tmp_path: Path, config: FeatureConfig, workers: int
@@ -49,7 +50,7 @@ def test_store_holds_the_features_of_every_clip(
     assert store.config == config
     assert list(store.absent) == ["fado/broken.mp3"]
     assert [done for done, *_ in seen] == list(range(1, 8))
-    front_end = stft_db if config.n_mels is None else log_mel
+    front_end = stft_db if config.kind == "stft" else log_mel
     for track, clip in zip(store.facts, (store[i] for i in range(6)), strict=True):
         samples = decode(track.path, sr=8000).samples
         assert clip.dtype == np.float32
@@ -170,6 +171,31 @@ def test_two_builds_do_not_write_to_one_folder(music: Path, tmp_path: Path) -> N
     build_store(dataset, tmp_path / "store", config=MEL, workers=1, progress=build_another)
     assert len(refused) == len(dataset.tracks)
     build_store(dataset, tmp_path / "store", config=MEL, workers=1)
+
+
+def test_a_store_begun_before_kinds_had_names_is_gone_on_with(music: Path, tmp_path: Path) -> None:
+    for config in (MEL, replace(MEL, n_mels=None, kind="stft")):
+        out = tmp_path / config.kind
+        whole = build_store(folder.read(music), out, config=config, workers=1)
+        for name in ("journal.jsonl", "store.json"):
+            path = out / name
+            text = path.read_text(encoding="utf-8")
+            older = re.sub(r',\s*"kind": "\w+"', "", text)
+            assert older != text
+            path.write_text(older, encoding="utf-8")
+        assert FeatureStore.load(out).config == config
+        seen: list[str] = []
+        again = build_store(
+            folder.read(music),
+            out,
+            config=config,
+            workers=1,
+            progress=lambda done, total, track_id, seen=seen: seen.append(track_id),
+        )
+        assert seen == ["fado/broken.mp3"]
+        assert again.facts == whole.facts
+        with pytest.raises(DatasetError, match="another configuration"):
+            build_store(folder.read(music), out, config=replace(MEL, n_mels=21), workers=1)
 
 
 def test_what_changed_is_computed_again(music: Path, tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def test_what_cannot_be_analysed_is_refused(samples: object, message: str) -> No
 
 
 def test_linear_configuration() -> None:
-    config = FeatureConfig(n_mels=None)
+    config = FeatureConfig(n_mels=None, kind="stft")
     assert config.n_bins == 1025
     assert stft_db(noisy_tones(5_000, seed=0), config).shape == (1025, 10)
     with pytest.raises(ValueError, match="n_mels"):

@@ -29,7 +29,7 @@ every_net = pytest.mark.parametrize("name", NETS)
 
 
 def _bins(name: str) -> int:
-    return 1 if NETS[name].inputs == ("raw",) else 32
+    return 1 if NETS[name].inputs == ("waveform",) else 32
 
 
 def _small(name: str) -> Net:
@@ -108,7 +108,7 @@ def test_a_few_steps_learn_two_clips(name: str) -> None:
 @every_net
 def test_input_names_are_known(name: str) -> None:
     assert NETS[name].inputs
-    assert set(NETS[name].inputs) <= {"raw", "stft", "mel"}
+    assert set(NETS[name].inputs) <= {"waveform", "stft", "mel"}
 
 
 @every_net

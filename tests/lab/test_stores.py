@@ -14,7 +14,7 @@ from genrescope.data.store import FeatureStore
 from genrescope.lab.stores import make_store, shortened
 
 
-@pytest.mark.parametrize("kind", ["raw", "mel"])
+@pytest.mark.parametrize("kind", ["waveform", "mel"])
 def test_a_copy_is_known_as_a_repeat(tmp_path: Path, kind: str) -> None:
     music = tmp_path / "music"
     music_folder(music, 2)
@@ -26,7 +26,7 @@ def test_a_copy_is_known_as_a_repeat(tmp_path: Path, kind: str) -> None:
 
 def test_clips_are_shortened_to_their_beginnings(tmp_path: Path) -> None:
     dataset = folder.read(music_folder(tmp_path / "music", 2))
-    for kind in ("raw", "mel"):
+    for kind in ("waveform", "mel"):
         store = make_store(dataset, kind, tmp_path / kind, workers=1)
         short = shortened(store, 2.0)
         n = round(2.0 * store.config.frame_rate)

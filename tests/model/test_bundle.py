@@ -171,7 +171,7 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "an absurd sr": (_feature("sr", 10**12), "sr"),
     "an absurd n_fft": (_feature("n_fft", 2**40), "n_fft"),
     "a text for a number": (_feature("hop_length", "1708"), "hop_length"),
-    "bands without end": (_features(n_fft=2**16, n_mels=None), "bands"),
+    "bands without end": (_features(n_fft=2**16, n_mels=None, kind="stft"), "bands"),
     "more bands than bins": (_feature("n_mels", 60_000), "n_mels must be at most"),
     "frames without end": (_feature("hop_length", 1), "frames per second"),
     "fmax below fmin": (_feature("fmin", 11_025.0), "fmin"),

@@ -281,7 +281,7 @@ def test_features_of_another_front_end_are_refused(tiny: Classifier) -> None:
 
 
 def test_a_linear_spectrogram_serves_as_well(tmp_path: Path) -> None:
-    features = FeatureConfig(n_fft=512, hop_length=512, n_mels=None)
+    features = FeatureConfig(n_fft=512, hop_length=512, n_mels=None, kind="stft")
     bundle = make_bundle(tmp_path / "b", features=features, onnx_bytes=tiny_onnx(n_bins=257))
     prediction = Classifier.load(bundle).classify(tone("rock"))
     assert prediction.genre == LABELS[int(9500 / (SR / 2) * 10)]

@@ -57,7 +57,7 @@ def test_spectrogram_picture_shows_where_the_sound_is(client: httpx.Client) -> N
 
 
 def test_a_linear_picture_says_so() -> None:
-    config = FeatureConfig(n_fft=512, n_mels=None)
+    config = FeatureConfig(n_fft=512, n_mels=None, kind="stft")
     shown = picture(np.zeros((257, 10), np.float32), config, duration_s=1)
     assert (shown["scale"], shown["fmin"], shown["fmax"]) == ("linear", 0, 11_025)
 

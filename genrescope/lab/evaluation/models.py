@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.audio.decode import decode
@@ -15,10 +14,10 @@ from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import AudioError
 from genrescope.features.config import FeatureConfig
-from genrescope.features.spectrogram import spectrogram
+from genrescope.features.spectrogram import compute_features
 from genrescope.lab.inference import torch_net
 from genrescope.lab.nets.ensemble import together
-from genrescope.lab.stores import check_front_end, kind_of
+from genrescope.lab.stores import check_front_end
 from genrescope.lab.training.run import Run
 from genrescope.model.bundle import Bundle
 from genrescope.model.inference import Net, Windowing, infer, prepare, softmax, standardised_span
@@ -153,7 +152,7 @@ def audio_features(config: FeatureConfig) -> Features:
         if track.path is None:
             raise AudioError(track.track_id, "no file", "Name the folder of the audio.")
         samples = decode(track.path, sr=config.sr).samples
-        return samples[np.newaxis] if kind_of(config) == "raw" else spectrogram([samples], config)
+        return compute_features([samples], config)
 
     return features
 

@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 
 from genrescope.data.store import FeatureStore
 from genrescope.features.config import FeatureConfig
-from genrescope.features.spectrogram import spectrogram
+from genrescope.features.spectrogram import compute_features
 from genrescope.features.texture import texture
 from genrescope.lab import sounds
 from genrescope.model.inference import prepare
@@ -102,7 +102,7 @@ def made_clips(config: FeatureConfig, *, seed: int) -> Mapping[str, list[Array]]
     for number, (kind, (n_clips, make)) in enumerate(kinds.items()):
         rng = np.random.default_rng([seed, number])
         made[kind] = [
-            spectrogram([make(n_samples, config.sr, rng)], config) for _ in range(n_clips)
+            compute_features([make(n_samples, config.sr, rng)], config) for _ in range(n_clips)
         ]
     return made
 

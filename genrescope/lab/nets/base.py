@@ -15,10 +15,10 @@ class Net(nn.Module):
     """
 
     inputs: ClassVar[tuple[str, ...]] = ("stft", "mel")
-    """Names of the inputs the net is made for: "raw", "stft", "mel"."""
+    """Kinds of features the net is made for, see `genrescope.features.config.KINDS`."""
 
     min_frames: ClassVar[int] = 16
-    """Fewest frames (for raw input: samples) that `embed` takes."""
+    """Fewest frames (of a waveform: samples) that `embed` takes."""
 
     head: nn.Module
 
@@ -27,7 +27,7 @@ class Net(nn.Module):
 
         Args:
             x: standardised input, float32 (batch, n_bins, n_frames), any n_frames from
-                `min_frames` on; raw input has one bin and a frame for each sample.
+                `min_frames` on; a waveform has one bin and a frame for each sample.
 
         Returns:
             (batch, d).

@@ -26,7 +26,7 @@ class M5(Net):
     4 x width numbers.
     """
 
-    inputs: ClassVar[tuple[str, ...]] = ("raw",)
+    inputs: ClassVar[tuple[str, ...]] = ("waveform",)
     min_frames: ClassVar[int] = 2048
 
     def __init__(

@@ -17,9 +17,8 @@ from torch import Generator, Tensor
 
 from genrescope.errors import GenrescopeError
 from genrescope.features.config import FeatureConfig
-from genrescope.features.spectrogram import spectrogram
+from genrescope.features.spectrogram import compute_features
 from genrescope.lab import sounds
-from genrescope.lab.stores import kind_of
 
 SEED = 2009
 SECONDS = 20
@@ -48,8 +47,8 @@ def background(config: FeatureConfig) -> Background:
     Raises:
         GenrescopeError: the input is the waveform, which has no spectrum to lay anything under.
     """
-    if kind_of(config) == "raw":
-        raise GenrescopeError("recipe: voices and hiss need a spectrogram, and the input is raw.")
+    if config.kind == "waveform":
+        raise GenrescopeError("recipe: voices and hiss need a spectrogram, not a waveform.")
     rng = np.random.default_rng(SEED)
     n_samples = SECONDS * config.sr
     people = [sounds.speech(n_samples, config.sr, rng=rng) for _ in range(N_VOICES)]
@@ -89,6 +88,6 @@ def lay_under(power: Tensor, sound: Tensor, *, snr_db: Tensor, rng: Generator) -
 
 
 def _log_power(clips: list[np.ndarray], config: FeatureConfig) -> Tensor:
-    x = torch.from_numpy(np.stack([spectrogram([clip], config) for clip in clips]))
+    x = torch.from_numpy(np.stack([compute_features([clip], config) for clip in clips]))
     x = x * LOG_POWER_PER_DB
     return x - torch.logsumexp(x, (1, 2), keepdim=True) + math.log(x[0].numel())

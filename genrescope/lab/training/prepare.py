@@ -25,7 +25,7 @@ from genrescope.lab.nets import NETS, Net
 from genrescope.lab.nets.resbigru import ResBiGRU
 from genrescope.lab.nets.resnet import ResNet18, load_image_weights
 from genrescope.lab.provenance import commit, today
-from genrescope.lab.stores import kind_of, make_store
+from genrescope.lab.stores import make_store
 from genrescope.lab.training.augment import NO_AUGMENT
 from genrescope.lab.training.background import Background, background
 from genrescope.lab.training.examples import Examples, draw_shares, examples
@@ -108,8 +108,8 @@ def open_music(
 
     Args:
         data: each a feature store, or a folder with one sub-folder for each genre.
-        kind: ``raw``, ``stft`` or ``mel``.
-        beside: where the features of a folder are kept, as ``<name>-<kind>``; raw ones are not.
+        kind: of the features: ``mel``, ``stft`` or ``waveform``.
+        beside: where the features of a folder are kept, as ``<name>-<kind>``; waveforms are not.
         progress: called after each computed clip with how many are done, how many there are, and
             its ID.
 
@@ -129,17 +129,17 @@ def _open_path(
 ) -> Music:
     if is_store(data):
         store = FeatureStore.load(data)
-        if kind_of(store.config) != kind:
+        if store.config.kind != kind:
             raise DatasetError(
-                f"{data}: holds {kind_of(store.config)}, not {kind}; add --input "
-                f"{kind_of(store.config)}, or name the folder of the music."
+                f"{data}: holds {store.config.kind}, not {kind}; add --input "
+                f"{store.config.kind}, or name the folder of the music."
             )
         return Music(store)
     dataset = read_any(data)
     cache = beside / f"{data.resolve().name}-{kind}"
     store = make_store(dataset, kind, cache, progress=progress)
     left_out = {name: why for name, why in store.absent.items() if name not in dataset.absent}
-    return Music(store, () if kind == "raw" else (cache,), left_out)
+    return Music(store, () if kind == "waveform" else (cache,), left_out)
 
 
 def choose_recipe(
@@ -152,8 +152,8 @@ def choose_recipe(
     """A recipe from its file, or that of the shipped model, with what is wished otherwise.
 
     Args:
-        path: of the TOML file; the default recipe if None, with the net ``m5`` for raw input.
-        kind: the input, ``raw``, ``stft`` or ``mel``.
+        path: of the TOML file; the default recipe if None, with the net ``m5`` for waveforms.
+        kind: the input: ``mel``, ``stft`` or ``waveform``.
         net: in place of the recipe's, with that net's own default options.
         epochs: in place of the recipe's.
 
@@ -161,11 +161,11 @@ def choose_recipe(
         GenrescopeError: no such recipe, or one that does not fit the input.
     """
     recipe = Recipe.load(DEFAULT_RECIPE if path is None else path)
-    if kind == "raw" and path is None:
+    if kind == "waveform" and path is None:
         recipe = replace(recipe, net="m5", options={}, augment=NO_AUGMENT)
-    if kind == "raw" and recipe.augment.disturbs:
+    if kind == "waveform" and recipe.augment.disturbs:
         raise GenrescopeError(
-            f"{path}: its augmentation is of spectrograms; for raw input turn each off with 0."
+            f"{path}: its augmentation is of spectrograms; for waveforms turn each off with 0."
         )
     if net is not None and net != recipe.net:
         recipe = replace(recipe, net=net, options={})

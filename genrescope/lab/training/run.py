@@ -184,7 +184,7 @@ def check_distinct(runs: Sequence[Run]) -> None:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The config of a run, with the recipes of earlier versions in the fields of this one.
+    """The config of a run, with features and recipes of earlier versions in the fields of this one.
 
     Raises:
         GenrescopeError: the folder holds no run, or a damaged one.
@@ -193,7 +193,8 @@ def read_config(folder: Path) -> dict[str, Any]:
         config = {**NO_PARENTS, **json.loads((folder / CONFIG).read_text(encoding="utf-8"))}
         missing = [key for key in ("labels", "starts", *IDENTITY) if key not in config]
         if not missing:
-            config = _in_present_fields(config)
+            features = FeatureConfig.from_dict(config["features"]).to_dict()
+            config = _in_present_fields(config) | {"features": features}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         missing = [CONFIG]
     except GenrescopeError as error:

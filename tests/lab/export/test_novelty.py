@@ -16,7 +16,7 @@ from genrescope.audio.decode import decode
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.features.config import STORE_CONFIG, FeatureConfig
-from genrescope.features.spectrogram import log_mel, spectrogram
+from genrescope.features.spectrogram import compute_features, log_mel
 from genrescope.lab import sounds
 from genrescope.lab.export import novelty
 from genrescope.lab.export.novelty import (
@@ -48,7 +48,7 @@ def band_of(n: int, *, seed: int, config: FeatureConfig = STORE_CONFIG) -> list[
         x = sum(sounds.melody(length, SR, rng=rng) for _ in range(3))
         beat = np.arange(length) % round(SR * rng.uniform(0.3, 0.6))
         drum = sounds.coloured_noise(length, SR, slope=0.5, rng=rng) * np.exp(-beat / (0.05 * SR))
-        clips.append(spectrogram([x + rng.uniform(1, 4) * drum], config))
+        clips.append(compute_features([x + rng.uniform(1, 4) * drum], config))
     return clips
 
 
@@ -115,7 +115,9 @@ def test_noise_is_learned_that_falls_on_below_what_can_be_heard(
 ) -> None:
     """Brown noise as a random walk makes it is all rumble, and so is some of what is learned."""
     few(monkeypatch, 30)
-    walk = spectrogram([np.cumsum(np.random.default_rng(0).standard_normal(5 * SR))], STORE_CONFIG)
+    walk = compute_features(
+        [np.cumsum(np.random.default_rng(0).standard_normal(5 * SR))], STORE_CONFIG
+    )
     made = made_clips(STORE_CONFIG, seed=0)["noise"]
     assert min(clip[64:].mean() for clip in made) < walk[64:].mean()
     made_clips.cache_clear()
@@ -123,7 +125,7 @@ def test_noise_is_learned_that_falls_on_below_what_can_be_heard(
 
 def test_a_linear_spectrogram_is_learned_from_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     few(monkeypatch, 10)
-    config = FeatureConfig(n_fft=256, hop_length=1708, n_mels=None)
+    config = FeatureConfig(n_fft=256, hop_length=1708, n_mels=None, kind="stft")
     music = band_of(24, seed=0, config=config)
     store = store_of(music[:16], config)
     model = fit_no_music(store, store.tracks)

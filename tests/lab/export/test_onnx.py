@@ -16,7 +16,7 @@ SMALL = {"bigru": {"hidden": 8}, "res-bigru": {"width": 8, "hidden": 8}}
 
 def _small(name: str) -> tuple[Net, int]:
     torch.manual_seed(0)
-    n_bins = 1 if NETS[name].inputs == ("raw",) else 32
+    n_bins = 1 if NETS[name].inputs == ("waveform",) else 32
     return NETS[name](5, n_bins, **SMALL.get(name, {"width": 8})), n_bins
 
 

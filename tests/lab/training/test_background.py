@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from genrescope.errors import GenrescopeError
-from genrescope.features.config import STORE_CONFIG
-from genrescope.lab.stores import RAW
+from genrescope.features.config import STORE_CONFIG, WAVEFORM_CONFIG
 from genrescope.lab.training import augment as aug
 from genrescope.lab.training.background import Background, background, lay_under
 
@@ -68,5 +67,5 @@ def test_without_voices_and_hiss_nothing_is_needed() -> None:
 
 
 def test_a_waveform_has_no_spectrum_to_lay_anything_under() -> None:
-    with pytest.raises(GenrescopeError, match="raw"):
-        background(RAW)
+    with pytest.raises(GenrescopeError, match="waveform"):
+        background(WAVEFORM_CONFIG)
