@@ -37,7 +37,7 @@ LAB_MAY_IMPORT = {
     "robustness": set(),
 }
 """Besides the files of the laboratory's own ground and its nets."""
-HEAVY = {"torch", "sklearn", "matplotlib", "librosa", "onnx"}
+HEAVY = {"torch", "sklearn", "matplotlib", "librosa", "onnx", "mutagen", "pyarrow"}
 
 
 def _imports(path: Path) -> set[str]:

@@ -21,6 +21,7 @@ from genrescope.errors import GenrescopeError
 VERBS: dict[str, str] = {
     "classify": "genrescope.cli.classify:classify",
     "serve": "genrescope.cli.serve:serve",
+    "library": "genrescope.cli.library:library",
     "info": "genrescope.cli.info:info",
     "dataset": "genrescope.cli.dataset:dataset",
     "train": "genrescope.cli.train:train",
@@ -32,6 +33,9 @@ VERBS: dict[str, str] = {
 
 TRAIN_MODULES = ("torch", "sklearn", "matplotlib", "onnx", "onnxscript", "librosa")
 """What the extra ``train`` installs, by the names that are imported."""
+
+LIBRARY_MODULES = ("mutagen", "pyarrow")
+"""What the extra ``library`` installs, by the names that are imported."""
 
 INTERRUPTED = 130  # what a shell reports for a process that Ctrl-C ended
 _HELP_COLUMNS = 100  # lines of help are at most so long, and no longer than the terminal
@@ -61,12 +65,13 @@ class Verbs(Group):
         except GenrescopeError as error:
             message = str(error)
         except ModuleNotFoundError as error:
-            if error.name not in TRAIN_MODULES:
+            if error.name in TRAIN_MODULES:
+                needs = "the laboratory: pip install 'genrescope[train]'"
+            elif error.name in LIBRARY_MODULES:
+                needs = "more for collections: pip install 'genrescope[library]'"
+            else:
                 raise
-            message = (
-                f"{error.name} is not installed; this needs the laboratory: "
-                "pip install 'genrescope[train]'"
-            )
+            message = f"{error.name} is not installed; this needs {needs}"
         except KeyboardInterrupt:
             echo("genrescope: interrupted", err=True)
             raise Exit(INTERRUPTED) from None

@@ -85,7 +85,7 @@ def judge(
     """
     ask = _here if answers is None else answers
     number = catalogue.bundle_id(bundle)
-    report = Report(total=_n_pending(catalogue, number))
+    report = Report(total=n_pending(catalogue, number))
     after = 0
     while batch := _batch(catalogue, number, after):
         after = batch[-1].id
@@ -124,7 +124,8 @@ def _tell(
         progress(report, error)
 
 
-def _n_pending(catalogue: Catalogue, bundle: int) -> int:
+def n_pending(catalogue: Catalogue, bundle: int) -> int:
+    """How many files a bundle, by its number in the catalogue, has not judged yet."""
     row = catalogue.db.execute(
         "SELECT count(*) FROM file WHERE audio IS NULL OR NOT EXISTS (SELECT 1 FROM judgement "
         "WHERE judgement.audio = file.audio AND bundle = ?)",

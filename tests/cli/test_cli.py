@@ -140,6 +140,22 @@ def test_the_modules_of_the_laboratory_are_those_its_extra_installs() -> None:
     assert set(cli.TRAIN_MODULES) == {{"scikit-learn": "sklearn"}.get(n, n) for n in names}
 
 
+def test_without_the_extra_for_collections_a_verb_says_what_to_install(tmp_path: Path) -> None:
+    code = "import sys, genrescope.cli\nsys.modules['mutagen'] = None\ngenrescope.cli.main()"
+    command = [sys.executable, "-c", code, "library", "scan", ".", "--catalogue", "l.db"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert result.returncode == 1
+    assert "mutagen is not installed" in result.stderr
+    assert "pip install 'genrescope[library]'" in result.stderr
+
+
+def test_the_modules_of_collections_are_those_their_extra_installs() -> None:
+    pyproject = Path(__file__).parents[2] / "pyproject.toml"
+    extras = tomllib.loads(pyproject.read_text())["project"]["optional-dependencies"]
+    names = [requirement.partition(">=")[0] for requirement in extras["library"]]
+    assert set(cli.LIBRARY_MODULES) == set(names)
+
+
 @pytest.mark.parametrize("module", ["numpy", "torch.absent"])
 def test_a_module_that_no_extra_installs_is_a_fault_of_ours(
     monkeypatch: pytest.MonkeyPatch, module: str

@@ -141,6 +141,28 @@ def changes_of_run(catalogue: Catalogue, run: int) -> list[Change]:
     ]
 
 
+@dataclass(frozen=True)
+class Run:
+    """A run that wrote tags: its number, when it began (seconds since 1970), which run it took
+    back, and how many files it wrote."""
+
+    number: int
+    began: float
+    undoes: int | None
+    files: int
+
+
+def list_runs(catalogue: Catalogue) -> list[Run]:
+    """All runs that wrote tags, in their order."""
+    return [
+        Run(*row)
+        for row in catalogue.db.execute(
+            "SELECT run.id, began, undoes, count(edit.id) FROM run "
+            "LEFT JOIN edit ON edit.run = run.id AND state = 'done' GROUP BY run.id ORDER BY run.id"
+        )
+    ]
+
+
 def recover(catalogue: Catalogue) -> int:
     """Finish what an interrupted run began: copies that did not take their file's place go.
 

@@ -1,0 +1,103 @@
+"""What the verbs of ``genrescope library`` share: options, the open catalogue, printing songs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from genrescope.cli.options import PATH
+from genrescope.cli.terminal import echo
+
+if TYPE_CHECKING:
+    from genrescope.library.catalogue import Catalogue
+    from genrescope.library.families import Families
+    from genrescope.library.songs import Song
+    from genrescope.model.bundle import Bundle
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def catalogue_option(function: F) -> F:
+    """``--catalogue``"""
+    return click.option(
+        "--catalogue",
+        "catalogue_path",
+        type=PATH,
+        metavar="FILE",
+        help="The catalogue, where not the one in your folder for data.",
+    )(function)
+
+
+def bundle_option(function: F) -> F:
+    """``--catalogue`` and ``--bundle``"""
+    option = click.option(
+        "--bundle",
+        "bundle_path",
+        type=PATH,
+        metavar="FOLDER",
+        help="The model whose judgements count, where not the one that ships.",
+    )
+    return option(catalogue_option(function))
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+
+
+@dataclass(frozen=True)
+class Collection:
+    """An open catalogue seen by one bundle.
+
+    Attributes:
+        number: the bundle's in the catalogue.
+        families: what spellings of genres mean to the bundle.
+    """
+
+    catalogue: Catalogue
+    bundle: Bundle
+    number: int
+    families: Families
+
+    def find(self, query: Iterable[str]) -> Iterator[Song]:
+        """Songs that the words of a query name."""
+        from genrescope.library.query import find
+
+        return find(self.catalogue, self.number, self.families, query_of(query))
+
+
+@contextmanager
+def opened(catalogue_path: Path | None, bundle_path: Path | None) -> Iterator[Collection]:
+    """The collection that two options mean."""
+    from genrescope.library.catalogue import Catalogue
+    from genrescope.library.families import families
+    from genrescope.model.bundle import Bundle
+
+    bundle = Bundle.load(bundle_path)
+    with Catalogue(catalogue_path) as catalogue:
+        number = catalogue.bundle_id(bundle)
+        yield Collection(catalogue, bundle, number, families(bundle.labels))
+
+
+def query_of(words: Iterable[str]) -> str:
+    """The words of a command line as one query: each stays one term, whatever it holds."""
+    import shlex
+
+    return " ".join(map(shlex.quote, words))
+
+
+def print_songs(songs: Iterable[Song], *, as_json: bool) -> None:
+    """A line a song: its tag, its sound, its path."""
+    for song in songs:
+        if as_json:
+            print(json.dumps(song.to_dict()), flush=True)
+            continue
+        sound = "not judged" if song.sound is None else f"{song.sound} {song.confidence:.0%}"
+        if song.error:
+            sound = "failed"
+        flags = "  ".join(("", *song.flags))
+        echo(f"{song.genre or '-':<18.18}  {sound:<16}  {song.path}{flags}")

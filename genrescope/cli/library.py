@@ -1,0 +1,200 @@
+"""``genrescope library``: scan, judge, list, check, export, odd, tags"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.exceptions import Exit
+
+from genrescope.cli.collection import (
+    bundle_option,
+    catalogue_option,
+    json_option,
+    opened,
+    print_songs,
+)
+from genrescope.cli.library_tags import tags
+from genrescope.cli.options import PATH, Group
+from genrescope.cli.terminal import echo
+
+if TYPE_CHECKING:
+    from genrescope.library import judge as judging
+    from genrescope.library import scan as scanning
+
+_PAUSE_S = 5.0  # from one line about a long scan to the next
+
+
+@click.group(cls=Group, subcommand_metavar="VERB ...")
+def library() -> None:
+    """Catalogue a collection: judge each file once, compare tags with sound, write tags.
+
+    Begin with scan and judge. Nothing is ever written to a file of music but by tags apply and
+    tags undo, and by these only with --write. No command deletes music.
+    """
+
+
+library.add_command(tags)
+
+
+@library.command()
+@click.argument("roots", type=PATH, nargs=-1, metavar="[FOLDER...]")
+@click.option(
+    "--forget-empty",
+    is_flag=True,
+    help="Believe a folder that is empty now, though it held files.",
+)
+@catalogue_option
+def scan(roots: tuple[Path, ...], forget_empty: bool, catalogue_path: Path | None) -> None:
+    """Read the tags of what is new or changed in folders of music.
+
+    Without a folder, all that were scanned before are looked at again.
+    """
+    from genrescope.cli.output import complain
+    from genrescope.library.catalogue import Catalogue
+    from genrescope.library.scan import Report
+    from genrescope.library.scan import scan as run
+
+    told = time.monotonic()
+
+    def tell(report: scanning.Report) -> None:
+        nonlocal told
+        if time.monotonic() - told > _PAUSE_S:
+            told = time.monotonic()
+            echo(f"{report.files} files, {report.new} new ...", err=True)
+
+    with Catalogue(catalogue_path) as catalogue:
+        report: Report = run(catalogue, roots, forget_empty=forget_empty, progress=tell)
+    for line in report.unreadable:
+        complain(line)
+    echo(
+        f"{report.files} files in {report.folders} folders: {report.new} new, "
+        f"{report.changed} changed, {report.gone} gone ({report.seconds:.1f} s)"
+    )
+    if report.unreadable:
+        raise Exit(1)
+
+
+@library.command()
+@bundle_option
+def judge(catalogue_path: Path | None, bundle_path: Path | None) -> None:
+    """Say of each file what it sounds like, and keep it in the catalogue.
+
+    It may be stopped at any moment; the same command goes on. A file that was moved or got other
+    tags, and a second copy of it, is not judged again.
+    """
+    from genrescope.cli import guard
+    from genrescope.cli.output import complain, progress
+    from genrescope.library.judge import judge as run
+    from genrescope.library.judge import n_pending
+
+    with opened(catalogue_path, bundle_path) as collection:
+        total = n_pending(collection.catalogue, collection.number)
+        with progress(total, lines=True) as advance:
+
+            def tell(_: judging.Report, error: str | None) -> None:
+                if error is not None:
+                    complain(error)
+                advance()
+
+            report = run(
+                collection.catalogue, collection.bundle, answers=guard.answers, progress=tell
+            )
+    echo(f"{report.judged} judged, {report.known} known already, {report.failed} failed")
+    if report.failed:
+        raise Exit(1)
+
+
+@library.command("list")
+@click.argument("query", nargs=-1, metavar="[QUERY...]")
+@json_option
+@bundle_option
+def list_songs(
+    query: tuple[str, ...], as_json: bool, catalogue_path: Path | None, bundle_path: Path | None
+) -> None:
+    """List songs: genre in the tag, genre of the sound, path.
+
+    A query is of words and fields, all of which must hold: genre:jazz bpm:90..110
+    confidence:..0.5 odd:true artist:"Nina Simone" path:live. A minus before a term turns it around
+    (after -- where it comes first). Fields of text are artist, albumartist, album, title, genre
+    (the tag's, or the sound's where there is no tag), tagged, sound, set, flag, codec, kind, error
+    and path; of numbers year, bpm, length and confidence; true or false are odd, judged and
+    failed.
+    """
+    with opened(catalogue_path, bundle_path) as collection:
+        print_songs(collection.find(query), as_json=as_json)
+
+
+@library.command()
+@catalogue_option
+def check(catalogue_path: Path | None) -> None:
+    """Say whether the catalogue is sound and nothing was left half done."""
+    from genrescope.library.catalogue import Catalogue
+    from genrescope.library.check import check as run
+
+    with Catalogue(catalogue_path) as catalogue:
+        findings = run(catalogue)
+        counts = catalogue.counts()
+    for finding in findings:
+        echo(finding)
+    if findings:
+        raise Exit(1)
+    echo(
+        f"sound: {counts['files']} files, {counts['judgements']} judgements by "
+        f"{counts['bundles']} bundles, {counts['failures']} files that could not be read"
+    )
+
+
+@library.command()
+@click.argument("form", type=click.Choice(["csv", "jsonl", "parquet", "m3u8"]))
+@click.argument("out", type=PATH, metavar="FILE")
+@click.argument("query", nargs=-1, metavar="[QUERY...]")
+@bundle_option
+def export(
+    form: str,
+    out: Path,
+    query: tuple[str, ...],
+    catalogue_path: Path | None,
+    bundle_path: Path | None,
+) -> None:
+    """Write songs to a table or a playlist for other programs.
+
+    A query is as for list.
+    """
+    from genrescope.library.export import export as run
+
+    with opened(catalogue_path, bundle_path) as collection:
+        n = run(collection.find(query), form, out)
+    echo(f"{n} songs in {out}")
+
+
+@library.command()
+@json_option
+@bundle_option
+def odd(as_json: bool, catalogue_path: Path | None, bundle_path: Path | None) -> None:
+    """List songs whose tag and sound disagree, the most contradicted first.
+
+    A tag whose genre is none of the model's is never odd; such songs are counted.
+    """
+    import json
+
+    from genrescope.library.odd import find_odd
+
+    with opened(catalogue_path, bundle_path) as collection:
+        found = find_odd(collection.catalogue, collection.number, collection.families)
+    for item in found.odd:
+        if as_json:
+            extra = {"tag_means": list(item.tagged), "tag_probability": item.probability}
+            print(json.dumps(item.song.to_dict() | extra), flush=True)
+        else:
+            tagged = f"{item.song.genre} ({item.probability:.1%})"
+            sound = f"{item.song.sound} ({item.song.confidence:.0%})"
+            echo(f"{tagged:<24}  sounds like {sound:<18}  {item.song.path}")
+    if not as_json:
+        echo(
+            f"{len(found.odd)} odd of {found.compared} compared; {len(found.outside)} have a "
+            f"genre outside of the model's {len(collection.families.labels)}",
+            err=True,
+        )
