@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 """Each room and what it may import; the command line may import all of them."""
 LAB_MAY_IMPORT = {
     "training": set(),
-    "evaluation": {"training"},
+    "evaluation": {"training", "robustness"},
     "export": {"training"},
     "robustness": set(),
 }

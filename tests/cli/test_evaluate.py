@@ -297,7 +297,7 @@ def test_wrong_wishes_are_errors_in_words(
     assert message in result.stderr
 
 
-@pytest.mark.parametrize("option", ["--split", "--fold", "--seed"])
+@pytest.mark.parametrize("option", ["--split", "--fold", "--split-seed"])
 def test_a_run_is_judged_by_its_own_split(work: Path, option: str) -> None:
     wish = "tracks" if option == "--split" else 1
     result = run("--run", work / "run0", "--data", work / "store", option, wish)

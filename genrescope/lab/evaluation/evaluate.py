@@ -1,207 +1,381 @@
-"""How good a trained model is on labelled music, and whether it has heard that music before.
+"""How good a bundle or runs are on labelled music, and whether they learned from that music.
 
-A model is anything that answers for a track (`Predict`): see `genrescope.lab.evaluation.models`.
+`evaluate_bundle` and `evaluate_runs` are what ``genrescope evaluate`` calls.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from genrescope.data.fold import track_of
-from genrescope.data.groups import artist_keys, artists_of
-from genrescope.data.registry import known_id, known_tracks
-from genrescope.data.splits import Split
+import genrescope
+from genrescope.data.fold import PARTS, track_of
+from genrescope.data.joined import BETWEEN
+from genrescope.data.splits import Split, protocol_title
 from genrescope.data.track import Track
-from genrescope.errors import AudioError, GenrescopeError
-from genrescope.lab.evaluation.models import Answer, Predict
-from genrescope.lab.metrics import Scores, by_track, confusion_matrix, score
-from genrescope.model.prediction import SILENT
+from genrescope.errors import GenrescopeError
+from genrescope.lab.evaluation.models import Model, from_bundle, from_runs, judge_recordings
+from genrescope.lab.evaluation.music import Music
+from genrescope.lab.evaluation.overlap import Overlap, find_overlap
+from genrescope.lab.evaluation.scoring import Evaluation, Item, items_of, score_items
+from genrescope.lab.provenance import today
+from genrescope.lab.robustness import degradations
+from genrescope.lab.robustness.robustness import Degraded, run_suite
+from genrescope.lab.training.run import Run, check_distinct
+from genrescope.model.bundle import Bundle
+from genrescope.model.classifier import Classifier
+from genrescope.model.similar import Catalogue
+
+Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a model was trained on and is now judged by.
+class Trial:
+    """A model and the part of a split that it is judged by.
 
     Attributes:
-        tracks: the very tracks.
-        repeats: tracks that hold the same recording as one it learned.
-        artists: names of artists it learned from, of other tracks.
-        untold: more tracks, of whose artists it cannot be told whether it learned from them.
+        model: the name of the model.
+        labels: its classes.
+        split: the split.
+        fold: number of the round.
+        part: ``train``, ``valid`` or ``test``.
+        items: the clips.
+        overlap: what the model learned of this music; None where it does not say what it learned.
     """
 
-    tracks: tuple[str, ...]
-    repeats: tuple[str, ...]
-    artists: tuple[str, ...]
-    untold: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.tracks or self.repeats or self.artists)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Lists by name, ready for JSON."""
-        return {k: list(v) for k, v in vars(self).items()}
-
-
-def seen(learned: Iterable[str], judged: Sequence[Track], known: Iterable[Track] = ()) -> Seen:
-    """Compare what a model learned with what it is to be judged by.
-
-    Args:
-        learned: IDs of the tracks it was trained on.
-        judged: the tracks it is asked about.
-        known: more tracks whose artist and repeats are known; those of known datasets always are.
-    """
-    facts = known_tracks() | {t.track_id: t for t in known} | {t.track_id: t for t in judged}
-    learned = set(map(known_id, learned))
-    others = [t for t in judged if known_id(t.track_id) not in learned]
-    repeats = tuple(t.track_id for t in others if learned & set(t.repeats))
-    heard = {facts[t].artist or "" for t in learned if t in facts} - {""}
-    names = heard | {t.artist for t in others if t.artist}
-    known_keys = artists_of(names)
-    heard_keys = {key for name in heard for key in artist_keys(name, known_keys)}
-    artists = {name for name in names if artist_keys(name, known_keys) & heard_keys}
-    return Seen(
-        tuple(t.track_id for t in judged if known_id(t.track_id) in learned),
-        repeats,
-        tuple(dict.fromkeys(t.artist for t in others if t.artist in artists)),
-        tuple(t.track_id for t in others if not (heard and t.artist) and t.track_id not in repeats),
-    )
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What `evaluate` found.
-
-    Attributes:
-        labels: the classes.
-        members: IDs of the tracks, or windows of tracks, that were answered for.
-        truth: int64 (n,), their classes.
-        clip_probs: float64 (n, n_classes).
-        confusion: int64 (n_classes, n_classes) at track level, row = truth.
-        window, track: scores at both levels, bootstrapped over tracks.
-        failed: ID -> why there is no answer.
-    """
-
+    model: str
     labels: tuple[str, ...]
-    members: tuple[str, ...]
-    truth: NDArray[np.int64]
-    clip_probs: NDArray[np.float64]
-    confusion: NDArray[np.int64]
-    window: Scores
-    track: Scores
-    failed: Mapping[str, str]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON; one row a member."""
-        rows = [
-            {
-                "track": member,
-                "genre": self.labels[truth],
-                "predicted": self.labels[int(probs.argmax())],
-                "confidence": round(float(probs.max()), 6),
-            }
-            for member, truth, probs in zip(self.members, self.truth, self.clip_probs, strict=True)
-        ]
-        return {
-            "labels": list(self.labels),
-            "window": self.window.to_dict(),
-            "track": self.track.to_dict(),
-            "confusion": self.confusion.tolist(),
-            "tracks": rows,
-            "failed": dict(self.failed),
-        }
+    split: Split
+    fold: int
+    part: str
+    items: tuple[Item, ...]
+    overlap: Overlap | None
 
 
 @dataclass(frozen=True)
-class Question:
-    """One clip to be judged by.
+class Report:
+    """What `evaluate_bundle` and `evaluate_runs` found.
 
     Attributes:
-        member: its ID in the split.
-        track: the recording.
-        span: start and end in s where the member is a window; None for the whole.
-        predict: the model to ask.
+        evaluation: the figures, of all trials together.
+        trials: one for a bundle; one for each fold of runs.
+        data: where the music lies.
     """
 
-    member: str
-    track: Track
-    span: tuple[float, float] | None
-    predict: Predict
+    evaluation: Evaluation
+    trials: tuple[Trial, ...]
+    data: str
+
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """What was left out: a track's ID or a file's name -> the reason."""
+        return self.evaluation.failed
+
+    @property
+    def title(self) -> str:
+        """Protocol, folds and part in words."""
+        return _title(self.trials)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON: who was judged by what, when, and the figures."""
+        overlaps = [trial.overlap for trial in self.trials if trial.overlap is not None]
+        merged = {
+            name: sorted({value for overlap in overlaps for value in getattr(overlap, name)})
+            for name in ("tracks", "repeats", "artists", "untold")
+        }
+        return (
+            _describe(self.trials)
+            | {"data": self.data}
+            | self.evaluation.to_dict()
+            | {"seen": merged if len(overlaps) == len(self.trials) else None}
+        )
 
 
-def questions(
-    split: Split, members: Sequence[str], tracks: Iterable[Track], predict: Predict
-) -> list[Question]:
-    """Members of a part of a split, as questions to a model."""
-    known = {track.track_id: track for track in tracks}
-    asked = []
-    for member in members:
-        start = split.starts.get(member)
-        span = None if start is None else (start, start + split.window_s)
-        asked.append(Question(member, known[track_of(member)], span, predict))
-    return asked
+@dataclass(frozen=True)
+class RobustnessReport:
+    """What `evaluate_robustness` found.
+
+    Attributes:
+        rows: a row for each disturbance, the clean recordings first.
+        failed: track ID -> why it was left out of all of them.
+        trial: who was judged by what.
+    """
+
+    rows: tuple[Degraded, ...]
+    failed: Mapping[str, str]
+    trial: Trial
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """The trial, as `Report` has them."""
+        return (self.trial,)
+
+    @property
+    def title(self) -> str:
+        """Protocol, fold and part in words."""
+        return _title(self.trials)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        rows = [row.to_dict() for row in self.rows]
+        return _describe([self.trial]) | {"degradations": rows, "failed": dict(self.failed)}
 
 
-def evaluate(
-    asked: Sequence[Question],
-    labels: Sequence[str],
+def evaluate_bundle(
+    bundle: Bundle,
+    music: Music,
     *,
-    progress: Callable[[int, int, str], None] | None = None,
-) -> Evaluation:
-    """Ask for every clip and score the answers.
+    protocol: str | None = None,
+    part: str | None = None,
+    fold: int = 0,
+    split_seed: int = 0,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Report:
+    """Judge a bundle by labelled music.
 
-    A file that does not decode, or is silent, is left out and named.
+    Recordings go through the whole path that ``classify`` takes, from the file on; a feature store,
+    and windows of recordings, from the features on.
 
     Args:
-        asked: the clips.
-        labels: the classes, in the order of the answers' probabilities.
-        progress: called after each clip with how many are done, how many there are, and its ID.
+        bundle: what ships, or a folder like it.
+        music: what `open_music` opened.
+        protocol: a name in `SPLITS`; the music's own by default, see `Music.split`.
+        part: ``train``, ``valid`` or ``test``; the last of them that has tracks by default.
+        fold: which round of the split.
+        split_seed: of the split.
+        seed: of the bootstrap.
+        progress: called after each recording.
 
     Raises:
-        GenrescopeError: a genre that the model does not know, or no clip with an answer.
+        GenrescopeError: no such protocol or part, a genre that the bundle does not know, or no clip
+            that can be judged by.
+        ValueError: the split has no such fold.
     """
-    strange = sorted({q.track.genre for q in asked} - set(labels))
-    if strange:
+    trial = _trial_of_bundle(bundle, music, protocol, part, fold, split_seed, progress)
+    return _report([trial], music, seed, progress)
+
+
+def evaluate_runs(
+    runs: Sequence[Run],
+    music: Music,
+    *,
+    part: str | None = None,
+    last: bool = False,
+    window_s: float | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Report:
+    """Judge runs by what they held out; several runs of one fold are an ensemble.
+
+    Args:
+        runs: the folds of one experiment, as many runs of each.
+        music: what `open_music` opened.
+        part: ``train``, ``valid`` or ``test``; the last of them that has tracks by default.
+        last: judge the last epoch, not the one that the valid part chose.
+        window_s: of the windows that clips are judged by; as in training by default.
+        seed: of the bootstrap.
+        progress: called after each recording.
+
+    Raises:
+        GenrescopeError: runs of different experiments, tracks that are not in the music, or no clip
+            that can be judged by.
+    """
+    check_distinct(runs)
+    of_fold: dict[int, list[Run]] = {}
+    for run in runs:
+        of_fold.setdefault(run.config["split"]["fold"], []).append(run)
+    folds = list(of_fold.values())
+    trials = [_trial_of_fold(f, music, part, last=last, window_s=window_s) for f in folds]
+    _check_one_experiment(folds, trials)
+    return _report(trials, music, seed, progress)
+
+
+def evaluate_robustness(
+    bundle: Bundle,
+    music: Music,
+    *,
+    protocol: str | None = None,
+    part: str | None = None,
+    fold: int = 0,
+    split_seed: int = 0,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> RobustnessReport:
+    """Judge a bundle by disturbed recordings: each goes through the whole path, from the file on.
+
+    Arguments as of `evaluate_bundle`; ``seed`` is of the disturbances.
+
+    Raises:
+        GenrescopeError: as by `evaluate_bundle`, or the music is a feature store, or is split into
+            windows.
+        ValueError: the split has no such fold.
+    """
+    if music.store is not None:
         raise GenrescopeError(
-            f"the model does not know {', '.join(strange)}; it knows {', '.join(labels)}. Rename "
-            "or move the folders of these genres."
+            f"{music.dataset.name}: is a feature store, which cannot be disturbed; name a folder "
+            "of music."
         )
-    answers: list[tuple[Question, Answer]] = []
-    failed: dict[str, str] = {}
-    for i, question in enumerate(asked, 1):
-        try:
-            answer = question.predict(question.track, question.span)
-            if SILENT in answer.flags:
-                failed[question.track.track_id] = SILENT
-            else:
-                answers.append((question, answer))
-        except AudioError as error:
-            failed[question.track.track_id] = error.reason
-        if progress is not None:
-            progress(i, len(asked), question.track.track_id)
-    if not answers:
-        reason = next(iter(failed.values()), "there is none")
-        raise GenrescopeError(f"no clip could be judged by: {reason}.")
-    tracks = [question.track.track_id for question, _ in answers]
-    truth = np.array([list(labels).index(question.track.genre) for question, _ in answers])
-    counts = [len(answer.probs) for _, answer in answers]
-    clip_probs = np.stack([np.asarray(answer.clip_probs, np.float64) for _, answer in answers])
-    _, classes, probs = by_track(tracks, truth, clip_probs)
-    return Evaluation(
-        labels=tuple(labels),
-        members=tuple(question.member for question, _ in answers),
-        truth=truth,
-        clip_probs=clip_probs,
-        confusion=confusion_matrix(classes, probs.argmax(axis=1), len(labels)),
-        window=score(
-            np.repeat(truth, counts),
-            np.concatenate([np.asarray(answer.probs, np.float64) for _, answer in answers]),
-            groups=np.repeat(tracks, counts).tolist(),
-        ),
-        track=score(classes, probs),
-        failed=failed,
+    trial = _trial_of_bundle(bundle, music, protocol, part, fold, split_seed, progress)
+    if trial.split.starts:
+        raise GenrescopeError(
+            f"{trial.split.protocol}: windows of recordings cannot be disturbed; name a split of "
+            "whole ones."
+        )
+    suite = run_suite(
+        [item.track for item in trial.items],
+        bundle.labels,
+        Classifier.load(bundle).classify,
+        names=degradations.DEGRADATIONS,
+        seed=seed,
+        progress=progress,
     )
+    return RobustnessReport(suite.rows, {**music.failed, **suite.failed}, trial)
+
+
+def _trial_of_bundle(
+    bundle: Bundle,
+    music: Music,
+    protocol: str | None,
+    part: str | None,
+    fold: int,
+    split_seed: int,
+    progress: Progress | None,
+) -> Trial:
+    """A bundle, and what it is to be judged by."""
+    model = from_bundle(bundle)
+    split = music.split(protocol, seed=split_seed, progress=progress)
+    if fold >= len(split.folds):
+        raise ValueError(f"{split.protocol} has folds 0 to {len(split.folds) - 1}")
+    part, members = _members(split, fold, part)
+    whole_path = music.store is None and not split.starts
+    judge = judge_recordings(bundle) if whole_path else music.judge(model)
+    items = items_of(split, members, music.dataset.tracks, judge)
+    return _trial(model, split, fold, part, items, [*music.dataset.tracks, *_learned(bundle)])
+
+
+def _folds(trials: Sequence[Trial]) -> list[int] | int:
+    return [trial.fold for trial in trials] if len(trials) > 1 else trials[0].fold
+
+
+def _title(trials: Sequence[Trial]) -> str:
+    first = trials[0]
+    return f"{protocol_title(first.split.protocol)}, fold {_folds(trials)}, {first.part}"
+
+
+def _describe(trials: Sequence[Trial]) -> dict[str, Any]:
+    """Who was judged by what, when and with which version, ready for JSON."""
+    first = trials[0]
+    return {
+        "version": genrescope.__version__,
+        "date": today(),
+        "model": ", ".join(trial.model for trial in trials),
+        "split": {
+            "protocol": first.split.protocol,
+            "seed": first.split.seed,
+            "fold": _folds(trials),
+            "part": first.part,
+            "leaky": first.split.leaky,
+            "absent": len(first.split.absent),
+            "absent_parts": first.split.absent_parts,
+            "excluded": len(first.split.excluded),
+        },
+    }
+
+
+def _report(trials: Sequence[Trial], music: Music, seed: int, progress: Progress | None) -> Report:
+    items = [item for trial in trials for item in trial.items]
+    found = score_items(items, trials[0].labels, seed=seed, progress=progress)
+    found = replace(found, failed={**music.failed, **found.failed})
+    return Report(found, tuple(trials), BETWEEN.join(music.paths))
+
+
+def _trial(
+    model: Model,
+    split: Split,
+    fold: int,
+    part: str,
+    items: Sequence[Item],
+    known: Sequence[Track],
+) -> Trial:
+    overlap = None
+    if model.learned is not None:
+        judged = list({item.track.track_id: item.track for item in items}.values())
+        overlap = find_overlap(model.learned, judged, known)
+    return Trial(model.name, model.labels, split, fold, part, tuple(items), overlap)
+
+
+def _trial_of_fold(
+    runs: Sequence[Run], music: Music, part: str | None, *, last: bool, window_s: float | None
+) -> Trial:
+    """Runs of one fold, and what they held out."""
+    config = runs[0].config
+    split = Split(
+        config["split"]["protocol"],
+        config["split"]["seed"],
+        (runs[0].fold,),
+        starts=config["starts"],
+        excluded=config.get("excluded", {}),
+        absent=tuple(config.get("absent", ())),
+    )
+    part, members = _members(split, 0, part)
+    here = {track.track_id for track in music.dataset.tracks}
+    missing = [member for member in members if track_of(member) not in here]
+    if missing:
+        raise GenrescopeError(
+            f"{runs[0].path}: {len(missing)} of its {part} tracks are not in "
+            f"{music.dataset.name}, such as {track_of(missing[0])}."
+        )
+    model = from_runs(runs, last=last, window_s=window_s)
+    items = items_of(split, members, music.dataset.tracks, music.judge(model))
+    return _trial(model, split, config["split"]["fold"], part, items, music.dataset.tracks)
+
+
+def _check_one_experiment(folds: Sequence[Sequence[Run]], trials: Sequence[Trial]) -> None:
+    """Refuse runs whose figures cannot be put together.
+
+    Raises:
+        GenrescopeError: they differ in more than fold and seed, or a fold has fewer than another.
+    """
+    first_run, first = folds[0][0], trials[0]
+    for runs, trial in zip(folds, trials, strict=True):
+        for run in runs:
+            facts = run.config["split"]
+            same = {
+                "protocol": facts["protocol"] == first.split.protocol,
+                "seed of the split": facts["seed"] == first.split.seed,
+                "part": trial.part == first.part,
+                "tracks": run.fold.parts()[trial.part] == runs[0].fold.parts()[trial.part],
+            }
+            differences = [name for name, is_same in same.items() if not is_same]
+            differences += run.unlike(first_run)
+            if differences:
+                raise GenrescopeError(
+                    f"{first_run.path} and {run.path} differ in {', '.join(differences)}; name the "
+                    "folds of one experiment."
+                )
+        if len(runs) != len(folds[0]):
+            raise GenrescopeError(
+                f"fold {first.fold} has {len(folds[0])} runs and fold {trial.fold} {len(runs)}; "
+                "name as many for each."
+            )
+
+
+def _members(split: Split, fold: int, part: str | None) -> tuple[str, tuple[str, ...]]:
+    """The part to judge by, and its members: test where there is one, or what was asked for."""
+    parts = split.folds[fold].parts()
+    chosen = part or next((name for name in reversed(PARTS) if parts[name]), "test")
+    if not parts[chosen]:
+        here = ", ".join(name for name in PARTS if parts[name]) or "none"
+        raise GenrescopeError(
+            f"{split.protocol}: no track of its {chosen} part is here; parts with tracks: {here}."
+        )
+    return chosen, parts[chosen]
+
+
+def _learned(bundle: Bundle) -> list[Track]:
+    """What a bundle tells of the tracks it was trained on: its catalogue."""
+    tracks = Catalogue.load(bundle)
+    columns = [column.tolist() for column in (tracks.track, tracks.genre, tracks.artist)]
+    return [Track(t, genre, artist or None) for t, genre, artist in zip(*columns, strict=True)]

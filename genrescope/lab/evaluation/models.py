@@ -20,8 +20,10 @@ from genrescope.lab.nets.ensemble import together
 from genrescope.lab.stores import check_front_end
 from genrescope.lab.training.run import Run
 from genrescope.model.bundle import Bundle
+from genrescope.model.classifier import Classifier
 from genrescope.model.inference import Net, Windowing, infer, prepare, softmax, standardised_span
 from genrescope.model.net import BundleNet
+from genrescope.model.prediction import Prediction
 
 Array = NDArray[Any]
 
@@ -42,8 +44,11 @@ class Answer(Protocol):
         """What to know about the recording, as `genrescope.model.Prediction` has it."""
 
 
-Predict = Callable[[Track, "tuple[float, float] | None"], Answer]
-"""Answers for a track, or for the span (start, end) of it in s; may raise AudioError."""
+Span = tuple[float, float]
+"""Start and end of a part of a recording, s."""
+
+Judge = Callable[[Track, Sequence[Span | None]], Sequence[Answer]]
+"""Answers for spans of one recording, None being the whole; may raise AudioError."""
 
 Features = Callable[[Track], Array]
 """Features of a whole track in dB, float32 (n_bins, n_frames); may raise AudioError."""
@@ -85,7 +90,7 @@ class Model:
     net: Net
     learned: tuple[str, ...] | None
 
-    def answer(self, features: Array, span: tuple[float, float] | None = None) -> WindowAnswer:
+    def answer(self, features: Array, span: Span | None = None) -> WindowAnswer:
         """Probabilities of the windows of a clip, standardised as a whole, without its silences.
 
         Args:
@@ -157,6 +162,24 @@ def audio_features(config: FeatureConfig) -> Features:
     return features
 
 
-def predictor(model: Model, features: Features) -> Predict:
-    """The model's answers for what ``features`` gives."""
-    return lambda track, span: model.answer(features(track), span)
+def judge_features(model: Model, features: Features) -> Judge:
+    """The model's answers for what ``features`` gives; each recording is read once."""
+
+    def judge(track: Track, spans: Sequence[Span | None]) -> list[WindowAnswer]:
+        of_track = features(track)
+        return [model.answer(of_track, span) for span in spans]
+
+    return judge
+
+
+def judge_recordings(bundle: Bundle) -> Judge:
+    """What ``classify`` says of whole recordings, from the file on."""
+    classifier = Classifier.load(bundle)
+
+    def judge(track: Track, spans: Sequence[Span | None]) -> list[Prediction]:
+        if track.path is None:
+            raise AudioError(track.track_id, "no file", "Name the folder of the audio.")
+        prediction = classifier.classify(str(track.path))
+        return [prediction for _ in spans]
+
+    return judge

@@ -1,0 +1,160 @@
+"""What ``genrescope evaluate`` prints: figures, and what they are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genrescope.cli.terminal import echo
+
+if TYPE_CHECKING:
+    from genrescope.data.splits import Split
+    from genrescope.lab.evaluation.evaluate import Report, RobustnessReport, Trial
+    from genrescope.lab.evaluation.scoring import Evaluation
+
+
+def absence(split: Split) -> str:
+    """What of a split is not here, in words; nothing if all is."""
+    if not split.absent:
+        return ""
+    parts = [f"{n} tracks of its {part} part" for part, n in split.absent_parts.items()]
+    what = " and ".join(parts) or f"{len(split.absent)} tracks of this split"
+    return f"{split.protocol}: {what} are absent"
+
+
+def print_report(report: Report | RobustnessReport) -> None:
+    """Print the figures as tables on standard output."""
+    from genrescope.lab.evaluation.evaluate import RobustnessReport
+
+    if isinstance(report, RobustnessReport):
+        _print_robustness(report)
+    else:
+        _print_evaluation(report)
+
+
+def warn(report: Report | RobustnessReport) -> None:
+    """Say on standard error why these figures may flatter the model, and what was left out."""
+    for trial in report.trials:
+        _warn_of(trial)
+    for name, reason in report.failed.items():
+        echo(f"{name}: {reason}; left out", err=True)
+
+
+def _warn_of(trial: Trial) -> None:
+    name, overlap = trial.model, trial.overlap
+    if overlap is None:
+        _shout(f"{name} does not say what it was trained on; it may have heard these tracks.")
+    elif overlap:
+        learned = []
+        if overlap.tracks:
+            learned.append(f"{len(overlap.tracks)} of these tracks ({_first(overlap.tracks)})")
+        if overlap.repeats:
+            learned.append(f"{len(overlap.repeats)} more recordings under another ID")
+        if overlap.artists:
+            learned.append(
+                f"other tracks of {len(overlap.artists)} artists ({_first(overlap.artists)})"
+            )
+        _shout(
+            f"{name} was trained on {', and on '.join(learned)}. These figures say how well it "
+            "remembers, not how well it judges new music."
+        )
+    if trial.split.leaky:
+        _shout("the windows protocol is leaky: other windows of the same clips were learned.")
+    if overlap is not None and overlap.untold:
+        echo(
+            f"note: of {len(overlap.untold)} tracks it cannot be told whether {name} learned from "
+            f"their artists ({_first(overlap.untold)}); artists.csv beside the music can name "
+            "them.",
+            err=True,
+        )
+    if overlap is not None and not overlap.tracks and trial.part == "valid":
+        echo("note: the epoch, or the temperature, may have been chosen on valid.", err=True)
+
+
+def _shout(text: str) -> None:
+    echo(f"WARNING: {text}", err=True, fg="red", bold=True)
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def _print_evaluation(report: Report) -> None:
+    """Scores of tracks and windows side by side, and the confusion matrix."""
+    from rich.console import Console
+    from rich.table import Table
+
+    evaluation, first = report.evaluation, report.trials[0]
+    console = Console(highlight=False)
+    console.print(
+        f"{', '.join(trial.model for trial in report.trials)} on {report.title}: "
+        f"{evaluation.track.n} tracks, {evaluation.window.n} windows",
+        markup=False,
+    )
+    if first.split.absent:
+        console.print(absence(first.split))
+    table = Table("", "track", "window", box=None)
+    for name in ("accuracy", "precision", "recall", "f1"):
+        cells = [str(getattr(level, name)) for level in (evaluation.track, evaluation.window)]
+        table.add_row(name, *(cell.replace("[", "\\[") for cell in cells))
+    table.add_row(
+        "calibration error",
+        f"{evaluation.track.calibration_error:.3f}",
+        f"{evaluation.window.calibration_error:.3f}",
+    )
+    console.print(table)
+    console.print()
+    _print_confusion(evaluation, console)
+
+
+def _print_robustness(report: RobustnessReport) -> None:
+    """A row for each disturbance, and the median and worst of the drops."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from genrescope.model.prediction import DOUBTS
+
+    rows = report.rows
+    console = Console(highlight=False, width=None)
+    console.print(
+        f"{report.trial.model} on {report.title}: {rows[0].n} recordings",
+        markup=False,
+    )
+    table = Table(box=None)
+    for head in ("", "accuracy", "drop", "most named", *DOUBTS):
+        table.add_column(head, justify="left" if head in ("", "most named") else "right")
+    for row in rows:
+        table.add_row(
+            row.name,
+            str(row.accuracy).replace("[", "\\["),
+            f"{row.drop:+.3f}" if row is not rows[0] else "",
+            Text(f"{row.sink} {row.sink_share:.0%} (truth {row.sink_truth:.0%})"),
+            *(f"{row.flagged.get(flag, 0):.0%}" for flag in DOUBTS),
+        )
+    console.print(table)
+    drops = {row.name: row.drop for row in rows[1:]}
+    worst = max(drops, key=lambda name: drops[name])
+    console.print(
+        f"median drop {np.median(list(drops.values())):.3f}, worst {drops[worst]:.3f} ({worst})",
+        markup=False,
+    )
+
+
+def _print_confusion(evaluation: Evaluation, console: Any) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+    from rich.text import Text
+
+    short = [label[:4] for label in evaluation.labels]
+    table = Table("truth", *map(escape, short), "right", box=None, padding=(0, 1, 0, 0))
+    for i, (label, row) in enumerate(zip(evaluation.labels, evaluation.confusion, strict=True)):
+        cells = [
+            Text(str(n) if n else ".", style="bold" if i == j else "" if n else "dim")
+            for j, n in enumerate(row)
+        ]
+        share = f"{row[i] / row.sum():.0%}" if row.sum() else "-"
+        table.add_row(Text(label), *cells, share)
+    console.print(table)

@@ -1,0 +1,99 @@
+"""Labelled music to judge by: feature stores, or recordings in folders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from genrescope.data.check import check_dataset
+from genrescope.data.folder import read_any
+from genrescope.data.joined import join
+from genrescope.data.registry import dataset_of
+from genrescope.data.splits import SPLITS, Split, everything, split_for
+from genrescope.data.store import FeatureStore, is_store
+from genrescope.data.track import Dataset
+from genrescope.errors import DatasetError
+from genrescope.lab.evaluation.models import (
+    Judge,
+    Model,
+    audio_features,
+    judge_features,
+    store_features,
+)
+
+
+@dataclass
+class Music:
+    """Labelled music, as features or as files.
+
+    Attributes:
+        paths: where it lies.
+        dataset: its tracks.
+        store: their features; None for recordings.
+        failed: files that no split has, since they do not decode -> why.
+    """
+
+    paths: tuple[str, ...]
+    dataset: Dataset
+    store: FeatureStore | None
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def judge(self, model: Model) -> Judge:
+        """The model's answers for what is here."""
+        if self.store is not None:
+            return judge_features(model, store_features(self.store, model.config))
+        return judge_features(model, audio_features(model.config))
+
+    def split(
+        self,
+        protocol: str | None,
+        *,
+        seed: int = 0,
+        progress: Callable[[int, int, str], None] | None = None,
+    ) -> Split:
+        """Split it; recordings are decoded first where the protocol needs lengths or checksums.
+
+        Args:
+            protocol: a name in `SPLITS`; by default that of the dataset, or ``all`` for music
+                that is no known one.
+            seed: of the split.
+            progress: called after each recording that is decoded for it.
+
+        Raises:
+            DatasetError: the music cannot be split so.
+        """
+        ids = tuple(track.track_id for track in self.dataset.tracks)
+        if protocol is None:
+            dataset = dataset_of(ids)
+            protocol = dataset.protocol if dataset else "all"
+        if protocol not in SPLITS:
+            raise DatasetError(f"no protocol {protocol!r}; there are {', '.join(SPLITS)}.")
+        if not SPLITS[protocol].holds_back:  # nothing is learned here, and all of it judged by
+            return everything(self.dataset.tracks, part="test", seed=seed)
+        # Windows need lengths, and what keeps tracks together the files that are the same twice.
+        if SPLITS[protocol].published is None and self.store is None:
+            checked = check_dataset(self.dataset, progress=progress)
+            self.failed = {i: checked.absent[i] for i in ids if i in checked.absent}
+            self.dataset = checked
+        split = split_for(protocol, self.dataset.tracks, seed=seed)
+        return replace(split, absent=tuple(t for t in split.absent if t not in set(ids)))
+
+
+def open_music(paths: Sequence[Path]) -> Music:
+    """Open feature stores, which are judged by together, or one folder of recordings.
+
+    Raises:
+        DatasetError: there is none, it is damaged, or there are several and some are no stores.
+    """
+    names = tuple(map(str, paths))
+    if all(map(is_store, paths)):
+        store = join([FeatureStore.load(path) for path in paths])
+        return Music(names, store.dataset, store)
+    if len(paths) > 1:
+        folder = next(path for path in paths if not is_store(path))
+        raise DatasetError(
+            f"{folder}: is no feature store, and only stores are judged by together. Build one "
+            "with `genrescope dataset build`, or name this folder alone."
+        )
+    return Music(names, read_any(paths[0]), None)
