@@ -14,7 +14,7 @@ from rich import progress
 from rich.console import Console
 
 from genrescope.cli.dataset import _clips_bar
-from genrescope.cli.scores import absence
+from genrescope.cli.figures import absence
 from genrescope.cli.terminal import echo
 from genrescope.data.splits import SPLITS, protocol_title
 from genrescope.lab.training.prepare import Music

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from genrescope.errors import GenrescopeError
 
-CONFIG = "config.json"
-"""How the run was begun: what makes a folder a run."""
+CONFIG, METRICS, CHECKPOINT, WEIGHTS = "config.json", "metrics.csv", "checkpoint.pt", "best.pt"
+"""How the run was begun, which makes a folder a run; its epochs; where it stands; its best weights.
+"""
 
 
 def check_is_run(folder: Path) -> None:

@@ -13,7 +13,7 @@ from genrescope.data.splits import SPLITS, split_for
 from genrescope.data.store import FeatureStore
 from genrescope.lab.nets import NETS
 from genrescope.lab.provenance import commit
-from genrescope.lab.training.run import CHECKPOINT
+from genrescope.lab.run_folder import CHECKPOINT
 from genrescope.lab.training.train import Training
 from genrescope.reproduction import experiment
 from genrescope.reproduction.experiment import Data, run_cells

@@ -25,14 +25,13 @@ from genrescope.lab.nets import NETS, Net
 from genrescope.lab.nets.resbigru import ResBiGRU
 from genrescope.lab.nets.resnet import ResNet18, load_image_weights
 from genrescope.lab.provenance import commit, today
+from genrescope.lab.run_folder import CHECKPOINT, CONFIG
 from genrescope.lab.stores import make_store
 from genrescope.lab.training.augment import NO_AUGMENT
 from genrescope.lab.training.background import Background, background
 from genrescope.lab.training.examples import Examples, draw_shares, examples
 from genrescope.lab.training.recipe import DEFAULT_RECIPE, Recipe
 from genrescope.lab.training.run import (
-    CHECKPOINT,
-    CONFIG,
     IDENTITY,
     Run,
     check_distinct,

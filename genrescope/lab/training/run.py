@@ -24,9 +24,8 @@ from genrescope.errors import GenrescopeError
 from genrescope.features.config import FeatureConfig
 from genrescope.files import atomic_write
 from genrescope.lab.nets import NETS, Net
+from genrescope.lab.run_folder import CHECKPOINT, CONFIG, METRICS, WEIGHTS
 from genrescope.lab.training.recipe import Recipe
-
-CONFIG, METRICS, CHECKPOINT, WEIGHTS = "config.json", "metrics.csv", "checkpoint.pt", "best.pt"
 
 Config = Mapping[str, Any]
 """What ``config.json`` holds."""

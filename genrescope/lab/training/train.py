@@ -25,6 +25,7 @@ from genrescope.files import atomic_write, exclusive_lock
 from genrescope.lab.inference import device, has_bf16, predict
 from genrescope.lab.metrics import log_loss
 from genrescope.lab.nets.base import Net
+from genrescope.lab.run_folder import CHECKPOINT, METRICS, WEIGHTS
 from genrescope.lab.training.augment import augment, mix
 from genrescope.lab.training.examples import Examples
 from genrescope.lab.training.prepare import (
@@ -37,9 +38,6 @@ from genrescope.lab.training.prepare import (
 )
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import (
-    CHECKPOINT,
-    METRICS,
-    WEIGHTS,
     Epoch,
     Run,
     best_of,

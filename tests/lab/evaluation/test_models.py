@@ -13,9 +13,9 @@ from genrescope.errors import GenrescopeError
 from genrescope.features.config import FeatureConfig
 from genrescope.lab.evaluation.models import from_bundle, from_runs, judge_features, store_features
 from genrescope.lab.evaluation.scoring import items_of, score_items
-from genrescope.lab.training.train import begin
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run
+from genrescope.lab.training.train import begin
 from genrescope.model import Bundle, Classifier, Clip
 
 

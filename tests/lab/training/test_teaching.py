@@ -13,8 +13,9 @@ from genrescope.data.splits import everything, make_split
 from genrescope.data.store import FeatureStore
 from genrescope.errors import GenrescopeError
 from genrescope.features.config import FeatureConfig
+from genrescope.lab.run_folder import CHECKPOINT
 from genrescope.lab.training.recipe import Recipe
-from genrescope.lab.training.run import CHECKPOINT, Run, ancestry
+from genrescope.lab.training.run import Run, ancestry
 from genrescope.lab.training.train import Training, begin
 
 RECIPE = replace(SMALL_CNN, epochs=6)
