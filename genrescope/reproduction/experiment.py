@@ -21,11 +21,7 @@ from genrescope.features.windows import place, random_windows, take
 from genrescope.lab.inference import predict
 from genrescope.lab.metrics import by_track, confusion_matrix, score
 from genrescope.lab.provenance import commit, today
-<<<<<<< HEAD
-=======
 from genrescope.lab.run_folder import CHECKPOINT, CONFIG
-from genrescope.lab.stores import kind_of
->>>>>>> 78e3886 (Name the files of a run in one place)
 from genrescope.lab.training.examples import Examples, examples
 from genrescope.lab.training.prepare import OtherRunError
 from genrescope.lab.training.recipe import Recipe
