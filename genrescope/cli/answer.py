@@ -1,4 +1,4 @@
-"""One answer for one file: its prediction, or what went wrong in words."""
+"""The answer for a file: its prediction, or what went wrong in words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Answer: TypeAlias = Prediction | str
 
 MOST_WORKERS = 32
-"""Of files that are decoded at once; twice as many and one are under way."""
+"""How many files are decoded at once; twice as many and one more are under way."""
 _LONGEST_S = 24 * 3600.0  # a few MB can decode to weeks, whose spectrogram fills any memory
 
 
@@ -27,8 +27,8 @@ def in_order(classifier: Classifier, found: Iterable[Found]) -> Iterator[tuple[F
     pool = ThreadPoolExecutor(workers, thread_name_prefix="classify")
     ahead: deque[tuple[Found, Future[Answer]]] = deque()
     try:
-        for one in found:
-            ahead.append((one, pool.submit(answer, classifier.classify, one)))
+        for file in found:
+            ahead.append((file, pool.submit(answer, classifier.classify, file)))
             if len(ahead) > 2 * workers:
                 first, future = ahead.popleft()
                 yield first, future.result()
@@ -38,17 +38,17 @@ def in_order(classifier: Classifier, found: Iterable[Found]) -> Iterator[tuple[F
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def answer(classify: Callable[..., Prediction], one: Found) -> Answer:
+def answer(classify: Callable[..., Prediction], file: Found) -> Answer:
     """The prediction for one file, or in words why there is none."""
     from genrescope.errors import AudioError, GenrescopeError
 
     try:
-        if one.error is not None:
-            raise one.error
-        return classify(one.path, max_duration_s=_LONGEST_S)
+        if file.error is not None:
+            raise file.error
+        return classify(file.path, max_duration_s=_LONGEST_S)
     except AudioError as error:
         return str(error)
     except GenrescopeError:
         raise
     except Exception as error:  # one odd file must not end a job of thousands
-        return f"{one.path}: it could not be classified ({type(error).__name__}: {error})."
+        return f"{file.path}: it could not be classified ({type(error).__name__}: {error})."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -69,11 +69,13 @@ def classify(
     if as_json and as_csv:
         raise click.BadParameter("choose one of --json and --csv")
     if out and not (as_json or as_csv):
-        as_json, as_csv = out.endswith((".jsonl", ".json", ".ndjson")), out.endswith(".csv")
+        ending = os.path.splitext(out)[1].lower()  # noqa: PTH122
+        as_json, as_csv = ending in (".jsonl", ".json", ".ndjson"), ending == ".csv"
         if not (as_json or as_csv):
             raise click.BadParameter(f"{out}: choose --json or --csv, or a name that ends so")
 
     from genrescope.cli import output
+    from genrescope.cli.progress import bar
     from genrescope.cli.walk import find
     from genrescope.model.bundle import Bundle
 
@@ -82,28 +84,25 @@ def classify(
     found = todo = find([os.path.abspath(path) for path in paths] if out else paths)  # noqa: PTH100
     verified = Bundle.load(bundle)
     printer: output.Output
-    file = None
+    journal = None
     if out:
-        printer, file, todo = _taken_up(out, found, verified, as_json=as_json)
+        printer, journal, todo = _taken_up(out, found, verified, as_json=as_json)
     elif as_json:
         printer = output.JsonLines()
     elif as_csv:
         printer = output.Csv(verified.labels)
     else:
-        printer = output.Table([one.path for one in found])
+        printer = output.Table([file.path for file in found])
     failures = 0
-    with (
-        closing(file) if file else nullcontext(),
-        output.progress(len(todo), lines=not (as_json or as_csv) or bool(out)) as advance,
-    ):
-        for one, said in _answers(verified, todo, alone=len(found) == 1):
-            if isinstance(said, str):
+    with journal or nullcontext(), bar(total=len(todo)) as progress:
+        for file, answer in _answers(verified, todo, alone=len(found) == 1):
+            if isinstance(answer, str):
                 failures += 1
-                printer.failure(one, said)
-                output.complain(said)
+                printer.failure(file, answer)
+                output.complain(answer)
             else:
-                printer.answer(one, said)
-            advance()
+                printer.answer(file, answer)
+            progress.advance()
     if failures or out:
         _sum_up(len(todo) - failures, failures, len(found) - len(todo))
     if failures:
@@ -122,7 +121,7 @@ def _taken_up(
     journal = Journal(out, form)
     form.write = journal.write
     try:
-        return form, journal, journal.take_up(found, [stamp(one) for one in found])
+        return form, journal, journal.take_up(found, [stamp(file) for file in found])
     except BaseException:
         journal.close()
         raise
@@ -134,7 +133,7 @@ def _stamp(bundle: Bundle) -> Callable[[Found], str]:
     import json
 
     digest = hashlib.sha256(json.dumps(bundle.to_dict()).encode()).hexdigest()[:12]
-    return lambda one: one.version and f"{one.version}-{digest}"
+    return lambda file: file.version and f"{file.version}-{digest}"
 
 
 def _sum_up(answered: int, failed: int, kept: int) -> None:
@@ -147,17 +146,17 @@ def _sum_up(answered: int, failed: int, kept: int) -> None:
 def _answers(bundle: Bundle, todo: list[Found], *, alone: bool) -> Iterator[tuple[Found, Answer]]:
     """Each file with its prediction or what went wrong, in order."""
     if alone:  # in this process: it starts faster, and all cores are for the one file
-        for one in todo:
-            yield one, _while_loading(bundle, one)
+        for file in todo:
+            yield file, _while_loading(bundle, file)
         return
     from genrescope.cli import guard
 
-    replies = guard.answers(bundle.path, [one.path for one in todo if one.error is None])
-    for one in todo:
-        yield one, next(replies) if one.error is None else str(one.error)
+    replies = guard.answers(bundle.path, [file.path for file in todo if file.error is None])
+    for file in todo:
+        yield file, next(replies) if file.error is None else str(file.error)
 
 
-def _while_loading(bundle: Bundle, one: Found) -> Answer:
+def _while_loading(bundle: Bundle, file: Found) -> Answer:
     """The answer for one file, which is decoded while the net loads."""
     from genrescope.cli.answer import answer
     from genrescope.model.classifier import Classifier
@@ -170,4 +169,4 @@ def _while_loading(bundle: Bundle, one: Found) -> Answer:
             clip = extract_features(bundle, path, max_duration_s=max_duration_s)
             return loading.result().classify_features(clip)
 
-        return answer(classify, one)
+        return answer(classify, file)

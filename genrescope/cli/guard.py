@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -34,8 +35,10 @@ PATIENCE_S = 1_800.0
 # -P and the parent's own path: nothing that lies among the music is imported.
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from genrescope.cli.guard import work; work()"
+    "from genrescope.cli.guard import work; work(json.loads(sys.argv[2]))"
 )
+
+_OPEN_FILE = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def answers(bundle: str | os.PathLike[str], paths: Sequence[str]) -> Iterator[Pr
     done, careful = 0, False
     while done < len(paths):
         end = min(done + CAREFUL, len(paths)) if careful else len(paths)
-        with _worker() as worker:
+        with _worker(paths) as worker:
             for answer in _replies(worker, _Job(os.fspath(bundle), [*paths[done:end]], careful)):
                 done += 1
                 yield answer
@@ -73,13 +76,20 @@ def answers(bundle: str | os.PathLike[str], paths: Sequence[str]) -> Iterator[Pr
 
 
 @contextmanager
-def _worker() -> Iterator[subprocess.Popen[bytes]]:
-    """A process that waits for a job; it does not outlive the block."""
-    worker = subprocess.Popen(
-        [sys.executable, "-P", "-c", _START, json.dumps(sys.path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
+def _worker(paths: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that waits for a job of ``paths``; it does not outlive the block."""
+    own_input, others = _descriptors(paths)
+    inherited = [fd for fd in (own_input, *others) if fd is not None]
+    try:
+        worker = subprocess.Popen(
+            [sys.executable, "-P", "-c", _START, json.dumps(sys.path), json.dumps(own_input)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=inherited,
+        )
+    finally:
+        if own_input is not None:
+            os.close(own_input)
     try:
         yield worker
     finally:
@@ -89,6 +99,28 @@ def _worker() -> Iterator[subprocess.Popen[bytes]]:
             with suppress(OSError):
                 pipe.close()
         worker.wait()
+
+
+def _descriptors(paths: Sequence[str]) -> tuple[int | None, list[int]]:
+    """What of this process the worker needs: a copy of its standard input, and open files.
+
+    A path such as ``/dev/stdin`` or ``/dev/fd/63``, which a shell makes of ``<(command)``, is a
+    file that this process has open; in the worker, the same number must be the same file.
+    """
+    numbers = {int(match[1]) for path in paths if (match := _OPEN_FILE.fullmatch(path))}
+    own_input = None
+    if numbers & {0} or "/dev/stdin" in paths:
+        with suppress(OSError):  # it was closed before
+            own_input = os.dup(0)
+    return own_input, [number for number in numbers if number > 2 and _is_open(number)]
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def _replies(worker: subprocess.Popen[bytes], job: _Job) -> Iterator[Prediction | str]:
@@ -137,8 +169,12 @@ def _death(status: int) -> str:
     return f"crashed the decoder ({words})"
 
 
-def work() -> None:
-    """What the process does: a `_Job` from standard input, its replies to standard output."""
+def work(own_input: int | None) -> None:
+    """What the process does: a `_Job` from standard input, its replies to standard output.
+
+    Args:
+        own_input: descriptor of what is to be standard input after the job was read.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which kills this one
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not get among the replies
@@ -152,17 +188,19 @@ def work() -> None:
     from genrescope.model.classifier import Classifier
 
     job = pickle.load(sys.stdin.buffer)
+    if own_input is not None:
+        os.dup2(own_input, 0)
     found = [Found(path) for path in job.paths]
     with suppress(BrokenPipeError):  # the parent is gone, and nobody waits for answers
         try:
             classifier = Classifier.load(job.bundle, threads=1)  # a core each for many files
             reply("ready")
             if job.careful:
-                for one in found:
-                    reply(answer(classifier.classify, one))
+                for file in found:
+                    reply(answer(classifier.classify, file))
             else:
-                for _, said in in_order(classifier, found):
-                    reply(said)
+                for _, prediction in in_order(classifier, found):
+                    reply(prediction)
         except GenrescopeError as error:
             reply(_Fault(str(error)))
     os._exit(0)  # threads may still be decoding

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -51,26 +51,48 @@ class Journal:
         self._name = path
         self._path = Path(path)
         self._form = form
+        self._asked: frozenset[str] = frozenset()
         self._open()
 
     def take_up(self, found: Sequence[Found], stamps: Sequence[str]) -> list[Found]:
         """What of ``found`` is still to do.
 
         Answers whose stamp is the same are kept, and so is every record of a file that is not
-        asked for now. What is out of date, failures (they are tried again), and a last record
-        that was cut off leave the file, in one step: at no time does it hold less than it should.
+        asked for now. Answers that are out of date, as those of another model, are kept until
+        `finish`, for a newer record of the same file stands after them by then. Failures (they
+        are tried again) and a last record that was cut off leave the file, in one step: at no
+        time does it hold less than it should.
 
         Raises:
             GenrescopeError: it holds something else, or cannot be read or written.
         """
-        asked = {printable(one.path): stamp for one, stamp in zip(found, stamps, strict=True)}
+        asked = {printable(file.path): stamp for file, stamp in zip(found, stamps, strict=True)}
+        self._asked = frozenset(asked)
         kept = {path for path, stamp, _ in self._records() if stamp and asked.get(path) == stamp}
         with self._named():
-            if not self._is_clean(asked, kept):
-                self._replace(self._still_true(asked, kept))
-            elif self._size == 0 and self._form.header is not None:
+            if self._size:
+                self._keep(lambda: self._still_true(asked, kept))
+            elif self._form.header is not None:
                 self._append(f"{self._form.header}\n".encode())
-        return [one for one in found if printable(one.path) not in kept]
+        return [file for file in found if printable(file.path) not in kept]
+
+    def finish(self) -> None:
+        """Remove every record of a file asked for that a newer one has replaced.
+
+        Raises:
+            GenrescopeError: the file cannot be read or written.
+        """
+        if not self._is_regular:
+            return
+        newest = {path: i for i, (path, _, _) in enumerate(self._records())}
+
+        def current() -> Iterator[bytes]:
+            for i, (path, _, record) in enumerate(self._records()):
+                if path not in self._asked or newest[path] == i:
+                    yield record
+
+        with self._named():
+            self._keep(current)
 
     def write(self, record: str) -> None:
         """Add one record; where that fails (GenrescopeError) the file stays as it was."""
@@ -79,6 +101,17 @@ class Journal:
 
     def close(self) -> None:
         self._file.close()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Finish and close; where the block failed, its own error is the one to tell."""
+        try:
+            with suppress(*(() if kind is None else (GenrescopeError,))):
+                self.finish()
+        finally:
+            self.close()
 
     def _open(self) -> None:
         while True:
@@ -130,20 +163,29 @@ class Journal:
                 yield printable(path), stamp, record
 
     def _still_true(self, asked: dict[str, str], kept: set[str]) -> Iterator[bytes]:
-        if self._form.header is not None:
-            yield f"{self._form.header}\n".encode()
         left = set(kept)
         for path, stamp, record in self._records():
             if path not in asked:
                 # A folder that failed, such as a disk that was not there, is asked for no more.
                 if stamp or not Path(path).is_dir():
                     yield record
+            elif path not in kept:
+                if stamp:  # of another model, or of the file as it was: until the new one is there
+                    yield record
             elif path in left and stamp == asked[path]:
                 left.remove(path)
                 yield record
 
-    def _is_clean(self, asked: dict[str, str], kept: set[str]) -> bool:
-        return not self._size or sum(map(len, self._still_true(asked, kept))) == self._size
+    def _keep(self, records: Callable[[], Iterator[bytes]]) -> None:
+        """Put a file of these records alone in place of the file, unless it is one."""
+
+        def content() -> Iterator[bytes]:
+            if self._form.header is not None:
+                yield f"{self._form.header}\n".encode()
+            yield from records()
+
+        if sum(map(len, content())) != self._size:
+            self._replace(content())
 
     def _foreign(self, number: int) -> GenrescopeError:
         return GenrescopeError(

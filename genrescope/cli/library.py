@@ -86,18 +86,19 @@ def judge(catalogue_path: Path | None, bundle_path: Path | None) -> None:
     tags, and a second copy of it, is not judged again.
     """
     from genrescope.cli import guard
-    from genrescope.cli.output import complain, progress
+    from genrescope.cli.output import complain
+    from genrescope.cli.progress import bar
     from genrescope.library.judge import judge as run
     from genrescope.library.judge import n_pending
 
     with opened(catalogue_path, bundle_path) as collection:
         total = n_pending(collection.catalogue, collection.number)
-        with progress(total, lines=True) as advance:
+        with bar(total=total) as shown:
 
             def tell(_: judging.Report, error: str | None) -> None:
                 if error is not None:
                     complain(error)
-                advance()
+                shown.advance()
 
             report = run(
                 collection.catalogue, collection.bundle, answers=guard.answers, progress=tell

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from genrescope.cli.options import PATH, Group
 from genrescope.cli.terminal import echo
 
 if TYPE_CHECKING:
+    from genrescope.cli.progress import Bar
     from genrescope.library.tags.apply import Report
     from genrescope.library.tags.plan import Change
 
@@ -92,14 +93,14 @@ def apply(
     from genrescope.library.tags.plan import read_plan
 
     changes = read_plan(plan_path)
-    with Catalogue(catalogue_path) as catalogue, _progress(changes, write) as advance:
+    with Catalogue(catalogue_path) as catalogue, _progress(changes, write) as shown:
         report = apply_changes(
             catalogue,
             changes,
             dry=not write,
             hard_links=hard_links,
             keep_time=keep_time,
-            progress=lambda _: advance(),
+            progress=lambda _: shown.advance(),
         )
     _print(report, write)
 
@@ -160,10 +161,10 @@ def runs(catalogue_path: Path | None) -> None:
         echo(f"{run.number:>4}  {when}  {what:<8}  {run.files} files")
 
 
-def _progress(changes: Iterable[Change], write: bool) -> AbstractContextManager[Callable[[], None]]:
-    from genrescope.cli.output import progress
+def _progress(changes: Iterable[Change], write: bool) -> AbstractContextManager[Bar]:
+    from genrescope.cli.progress import bar
 
-    return progress(len({change.path for change in changes}) if write else 0, lines=True)
+    return bar(total=len({change.path for change in changes}) if write else 0)
 
 
 def _print(report: Report, write: bool) -> None:

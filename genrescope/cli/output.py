@@ -6,12 +6,20 @@ import csv
 import io
 import json
 import sys
-import unicodedata
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Protocol
 
-from genrescope.cli.terminal import can_show, columns_of_terminal, echo, printable, styled
+from genrescope.cli.terminal import (
+    can_show,
+    cells,
+    columns_of_terminal,
+    echo,
+    fit,
+    padded,
+    printable,
+    styled,
+    write,
+)
 from genrescope.cli.walk import Found
 from genrescope.model.prediction import Prediction
 
@@ -29,10 +37,10 @@ _WIDE = 100  # from here on two runners-up have room
 class Output(Protocol):
     """Where answers go, one at a time and at once."""
 
-    def answer(self, one: Found, prediction: Prediction) -> None:
+    def answer(self, found: Found, prediction: Prediction) -> None:
         """Print what a file is."""
 
-    def failure(self, one: Found, message: str) -> None:
+    def failure(self, found: Found, message: str) -> None:
         """Print, where the format has a place for it, why a file has no answer."""
 
 
@@ -54,12 +62,12 @@ class JsonLines:
         self.write: Callable[[str], None] = _record
         self._stamp = stamp
 
-    def answer(self, one: Found, prediction: Prediction) -> None:
-        stamp = {} if self._stamp is None else {"stamp": self._stamp(one)}
-        self.write(json.dumps({"path": one.path, **stamp, **prediction.to_dict()}))
+    def answer(self, found: Found, prediction: Prediction) -> None:
+        stamp = {} if self._stamp is None else {"stamp": self._stamp(found)}
+        self.write(json.dumps({"path": found.path, **stamp, **prediction.to_dict()}))
 
-    def failure(self, one: Found, message: str) -> None:
-        self.write(json.dumps({"path": one.path, "error": message}))
+    def failure(self, found: Found, message: str) -> None:
+        self.write(json.dumps({"path": found.path, "error": message}))
 
     def read(self, record: str) -> tuple[str, str]:
         """Path and stamp of a line, the stamp empty for a failure; ValueError if it is none."""
@@ -89,15 +97,15 @@ class Csv:
         if stamp is None:
             self.write(self.header)
 
-    def answer(self, one: Found, prediction: Prediction) -> None:
+    def answer(self, found: Found, prediction: Prediction) -> None:
         row = prediction.to_dict()
-        row |= {"path": one.path, "flags": ";".join(prediction.flags), **row["probabilities"]}
+        row |= {"path": found.path, "flags": ";".join(prediction.flags), **row["probabilities"]}
         if self._stamp is not None:
-            row["stamp"] = self._stamp(one)
+            row["stamp"] = self._stamp(found)
         self.write(self._row({name: row.get(name) for name in self._columns}))
 
-    def failure(self, one: Found, message: str) -> None:
-        self.write(self._row({"path": one.path, "error": message}))
+    def failure(self, found: Found, message: str) -> None:
+        self.write(self._row({"path": found.path, "error": message}))
 
     def read(self, record: str) -> tuple[str, str]:
         """As `JsonLines.read`."""
@@ -112,8 +120,9 @@ class Csv:
 
     def _row(self, row: dict[str, object]) -> str:
         line = io.StringIO(newline="")
+        safe = {name: _inert(cell, name) for name, cell in row.items()}
         # What is no line end to it, Python's writer would not put in quotes.
-        csv.DictWriter(line, self._columns, lineterminator="\r\n").writerow(row)
+        csv.DictWriter(line, self._columns, lineterminator="\r\n").writerow(safe)
         return line.getvalue().removesuffix("\r\n")
 
 
@@ -123,17 +132,17 @@ class Table:
     def __init__(self, paths: list[str]) -> None:
         columns = columns_of_terminal()
         self._runners_up = 2 if columns is None or columns >= _WIDE else 1
-        self._width = max(_cells(printable(path)) for path in ("file", *paths))
+        self._width = max(cells(printable(path)) for path in ("file", *paths))
         if columns is not None:  # elsewhere, as in a pipe, names are never cut
             room = columns - (1 + self._runners_up) * (_SHARE + 2) - _FLAGS
             self._width = min(self._width, max(16, room))
         self._headed = False
 
-    def answer(self, one: Found, prediction: Prediction) -> None:
+    def answer(self, found: Found, prediction: Prediction) -> None:
         if not self._headed:
             self._headed = True
-            head = f"{_fit('file', self._width)}  {'genre':<{_SHARE}}  runners-up"
-            print(styled(head, dim=True), flush=True)
+            head = f"{self._name('file')}  {'genre':<{_SHARE}}  runners-up"
+            write(styled(head, dim=True))
         first, *others = prediction.ranking()[: 1 + self._runners_up]
         if prediction.genre is None:
             best, rest = styled("no label".ljust(_SHARE), dim=True), ""
@@ -141,49 +150,30 @@ class Table:
             best = styled(_share(*first), bold=True)
             rest = styled("  ".join(_share(*other) for other in others), dim=True)
         flags = styled("  ".join(prediction.flags), fg="yellow")
-        cells = [_fit(printable(one.path), self._width), best, rest, flags]
-        print("  ".join(cell for cell in cells if cell).rstrip(), flush=True)
+        parts = [self._name(found.path), best, rest, flags]
+        write("  ".join(part for part in parts if part).rstrip())
 
-    def failure(self, one: Found, message: str) -> None:
-        """Standard error has said it."""
+    def failure(self, found: Found, message: str) -> None:
+        """Nothing: `complain` prints it on standard error."""
+
+    def _name(self, path: str) -> str:
+        return padded(fit(printable(path), self._width), self._width)
+
+
+def _inert(cell: object, column: str) -> object:
+    """A cell of CSV that no spreadsheet takes for a formula.
+
+    A path gets the prefix ``./``, with which it still is the same path; other text an apostrophe.
+    """
+    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return cell
+    return f"./{cell}" if column == "path" else f"'{cell}"
 
 
 def complain(message: str) -> None:
-    """Say on standard error what went wrong with one input."""
+    """Print on standard error what went wrong with an input."""
     error = styled("error", sys.stderr, fg="red")
-    print(f"{error}: {printable(message)}", file=sys.stderr, flush=True)
-
-
-@contextmanager
-def progress(total: int, *, lines: bool) -> Iterator[Callable[[], None]]:
-    """A bar on standard error where that is a terminal and there is more than one thing to do.
-
-    Args:
-        total: how many things.
-        lines: whether the answers may be on the same terminal, that is, in lines that fit it.
-
-    Yields:
-        What to call when one is done.
-    """
-    clash = sys.stdout.isatty() and not lines
-    if total < 2 or not sys.stderr.isatty() or clash:
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    bar = Progress(
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        # On the same terminal answers go above the bar; in a pipe they go their own way.
-        redirect_stdout=sys.stdout.isatty(),
-    )
-    with bar:
-        task = bar.add_task("", total=total)
-        yield lambda: bar.advance(task)
+    write(f"{error}: {printable(message)}", sys.stderr)
 
 
 def _share(label: str, probability: float) -> str:
@@ -198,27 +188,9 @@ def _bar(share: float) -> str:
     return ("█" * whole + _EIGHTHS[eighths]).ljust(_BAR)[:_BAR]
 
 
-def _cells(text: str) -> int:
-    """Columns a text takes on a terminal."""
-    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-    return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
-
-
-def _fit(text: str, width: int) -> str:
-    """A text in so many cells; of one too long the end is kept, for paths differ there."""
-    if _cells(text) > width:
-        mark = "…" if can_show("…") else "..."
-        room, first = width - len(mark), len(text)
-        while first and room >= _cells(text[first - 1]):
-            first -= 1
-            room -= _cells(text[first])
-        text = mark + text[first:]
-    return text + " " * (width - _cells(text))
-
-
 def _record(line: str) -> None:
     """Print a record: exactly where a program reads it, without control characters to people."""
     if sys.stdout.isatty():
         echo(line)
     else:
-        print(line, flush=True)
+        write(line)

@@ -32,9 +32,9 @@ def find(paths: Sequence[str]) -> list[Found]:
         status = _status(Path(path))
         is_folder = status is not None and stat.S_ISDIR(status.st_mode)
         named = Found(path, version=_version(status))
-        for one in _in_folder(path) if is_folder else [named]:
-            folder, name = os.path.split(one.path)
-            found.setdefault((os.path.realpath(folder), name), one)
+        for file in _in_folder(path) if is_folder else [named]:
+            folder, name = os.path.split(file.path)
+            found.setdefault((os.path.realpath(folder), name), file)
     return list(found.values())
 
 
@@ -49,7 +49,7 @@ def _in_folder(top: str) -> Iterator[Found]:
         yield _unreadable(error)
     if empty:
         reason = "there is no audio file in this folder"
-        yield Found(top, AudioError(top, reason, "Name a folder that holds some, or a file."))
+        yield Found(top, AudioError(top, reason, "Name a folder that holds recordings, or a file."))
 
 
 def _status(path: Path) -> os.stat_result | None:

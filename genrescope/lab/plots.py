@@ -16,8 +16,9 @@ from genrescope.audio.waveform import Waveform
 from genrescope.features.config import FeatureConfig
 from genrescope.features.spectrogram import log_mel, stft_db
 from genrescope.features.windows import random_windows
-from genrescope.lab.figures import FAINT, INK
 
+INK = "#22223b"
+FAINT = "#8d8da3"
 FORMATS = (".png", ".svg", ".pdf")
 PAPER = "#fbfaf7"
 # One hue for each row; after ten they start again (Tableau 10, calmed).

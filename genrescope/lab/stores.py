@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from genrescope.audio.decode import decode
 from genrescope.data.build import build_store
-from genrescope.data.registry import dataset_of
 from genrescope.data.store import FeatureStore
-from genrescope.data.track import SILENCE, Dataset, Track, decoded, mark_repeats
+from genrescope.data.track import SILENCE, Dataset, decoded, mark_repeats
 from genrescope.errors import AudioError, DatasetError, GenrescopeError
 from genrescope.features.config import CONFIGS, WAVEFORM_CONFIG, FeatureConfig
 
@@ -91,46 +88,3 @@ def check_front_end(store: FeatureStore, config: FeatureConfig, *, remedy: str) 
         raise GenrescopeError(
             f"{store.name}: its features are {store.config}, and the model needs {config}. {remedy}"
         )
-
-
-def few(store: FeatureStore, per_genre: int) -> FeatureStore:
-    """A few tracks of each genre; see `few_tracks`."""
-    chosen = few_tracks(store.facts, per_genre)
-    places = [i for i, track in enumerate(store.facts) if track.track_id in chosen]
-    facts = tuple(store.facts[i] for i in places)
-    return replace(store, facts=facts, _clips=tuple(store._clips[i] for i in places))
-
-
-def shortened(store: FeatureStore, seconds: float) -> FeatureStore:
-    """The beginnings of the clips, ``seconds`` of each that is longer."""
-    n_frames = max(1, round(seconds * store.config.frame_rate))
-    clips = tuple(clip[:n_frames] for clip in store._clips)
-    facts = tuple(
-        replace(track, duration=None if track.duration is None else min(track.duration, seconds))
-        for track in store.facts
-    )
-    return replace(store, facts=facts, _clips=clips)
-
-
-def few_tracks(tracks: Sequence[Track], per_genre: int) -> frozenset[str]:
-    """IDs of the first tracks of each genre, of different artists where possible.
-
-    Of a dataset with a published split, half of them are from its train part and half from its
-    valid part, so that every protocol can still be tried.
-    """
-    known = dataset_of(track.track_id for track in tracks)
-    part_of = known.default_parts if known else {}
-    met: Counter[str | None] = Counter()
-    ranks = {}
-    for track in tracks:
-        ranks[track.track_id] = met[track.artist]
-        met[track.artist] += 1
-    taken: Counter[tuple[str, str]] = Counter()
-    chosen = set()
-    for track in sorted(tracks, key=lambda track: ranks[track.track_id]):
-        part = part_of.get(track.track_id, "")
-        room = per_genre if not part_of else per_genre // 2 if part in ("train", "valid") else 0
-        if taken[track.genre, part] < room:
-            taken[track.genre, part] += 1
-            chosen.add(track.track_id)
-    return frozenset(chosen)

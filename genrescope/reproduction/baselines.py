@@ -2,7 +2,7 @@
 
 The talk's kNN, SVM, random forest and logistic regression, and the sparse-representation
 classifier of the field it cites. Each takes X float32 (n, d): flattened windows of the waveform,
-STFT or log-mel, or the vectors of `lab.summary` and `lab.src`.
+STFT or log-mel, or the vectors of `summary` and `sparse_representation`.
 
 Columns are scaled to mean 0 and standard deviation 1. Above 128 columns a principal component
 analysis keeps 128: a flattened window has 5,000 (mel) to 66,000 (waveform) columns, most of them
@@ -28,7 +28,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from genrescope.reproduction.src import SparseRepresentationClassifier
+from genrescope.reproduction.sparse_representation import SparseRepresentationClassifier
 
 N_COMPONENTS = 128
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import genrescope
 from genrescope.data.splits import SPLITS, protocol_title
-from genrescope.lab.figures import draw_confusion, draw_curves, draw_protocols, png, svg
+from genrescope.files import atomic_write
 from genrescope.lab.metrics import Interval
-from genrescope.reproduction.order import PAIRS, Difference, differences, to_csv
+from genrescope.reproduction.figures import draw_confusion, draw_curves, draw_protocols, png, svg
+from genrescope.reproduction.paired_bootstrap import PAIRS, Difference, differences, to_csv
 from genrescope.reproduction.plan import PROTOCOLS, TALK_NETS
 from genrescope.reproduction.results import Result
 from genrescope.reproduction.tables import Entry, Row, Table, make_tables
@@ -96,7 +97,7 @@ def write_report(
     """
     tables = make_tables(results)
     for table in tables:
-        (out / f"{table.name}.csv").write_text(table.to_csv(), encoding="utf-8")
+        _write(out / f"{table.name}.csv", table.to_csv())
     body = [f"<h1>{escape(title)}</h1>"]
     if quick:
         body.append(
@@ -113,8 +114,13 @@ def write_report(
     body.append(_DIFFERENCES.format(**{key: escape(text) for key, text in facts.items()}))
     body.append(_footer(results))
     page = out / PAGE
-    page.write_text(_page(title, "\n".join(body)), encoding="utf-8")
+    _write(page, _page(title, "\n".join(body)))
     return page
+
+
+def _write(path: Path, text: str) -> None:
+    with atomic_write(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def _page(title: str, body: str) -> str:
@@ -231,7 +237,7 @@ def _order(results: Mapping[str, Result], out: Path) -> str:
     found = {(d.ahead, d.behind, d.protocol): d for d in differences(results)}
     if not found:
         return ""
-    (out / "order.csv").write_text(to_csv(list(found.values())), encoding="utf-8")
+    _write(out / "order.csv", to_csv(list(found.values())))
     heads = "".join(
         f'<th scope="col"{_leaky(p)}>{escape(protocol_title(p))}</th>' for p in PROTOCOLS
     )
@@ -301,7 +307,8 @@ def _confusions(results: Mapping[str, Result], out: Path) -> str:
 def _picture(figure: Any, name: str, out: Path, text: str) -> str:
     folder = out / PICTURES
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.png").write_bytes(png(figure))
+    with atomic_write(folder / f"{name}.png") as part:
+        part.write_bytes(png(figure))
     markup = svg(figure, name).replace("<svg", f'<svg role="img" aria-label="{escape(text)}"', 1)
     return f"<figure>{markup}<figcaption>{escape(text)}</figcaption></figure>"
 

@@ -13,7 +13,7 @@ from genrescope.lab.training.recipe import Recipe
 from genrescope.reproduction.plan import Cell
 
 Result = Mapping[str, Any]
-"""What `experiment` found of one cell, with its ``id`` and ``recipe``."""
+"""What `cells` found out for a cell, with its ``id`` and ``recipe``."""
 
 
 def result_path(out: Path, cell: Cell) -> Path:

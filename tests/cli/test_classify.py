@@ -152,6 +152,22 @@ def test_csv_has_a_header_and_a_row_a_file(run: Any, music: Path, tmp_path: Path
     assert (bad["genre"], "absent.wav" in bad["error"]) == ("", True)
 
 
+def test_no_cell_of_csv_is_a_formula(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ["=1+1.wav", "+a.wav", "@b.wav"]
+    for name in names:
+        write_tone(tmp_path / name, "jazz", seconds=0.5)
+    result = CliRunner().invoke(
+        app, ["classify", "--bundle", str(tiny_bundle), "--csv", *names, "@nothing.wav"]
+    )
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert [row["path"] for row in rows] == [f"./{name}" for name in [*names, "@nothing.wav"]]
+    assert rows[-1]["error"].startswith("'@nothing.wav: ")
+    assert not any(cell[:1] in "=+-@" for row in rows for cell in row.values() if cell)
+
+
 def test_the_table_shows_genre_probability_and_runners_up(
     run: Any, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -341,19 +357,6 @@ def test_names_cannot_drive_the_terminal_and_bytes_are_spelt_out(
 @pytest.mark.parametrize(("share", "bar"), [(0, ""), (1, "█" * 6), (0.5, "███"), (0.0625, "▍")])
 def test_bars_count_eighths(share: float, bar: str) -> None:
     assert output._bar(share) == bar.ljust(6)
-
-
-@pytest.mark.parametrize(
-    ("text", "fitted"),
-    [
-        ("song.mp3", "song.mp3  "),
-        ("a/long/name.mp3", "…/name.mp3"),
-        ("音楽音楽音楽", "…音楽音楽 "),  # each takes two cells
-        ("e\u0301.mp3", "e\u0301.mp3     "),  # the accent takes none
-    ],
-)
-def test_names_are_cut_at_their_beginning_to_the_cells_they_take(text: str, fitted: str) -> None:
-    assert output._fit(text, 10) == fitted
 
 
 def _command(tiny_bundle: Path, *arguments: str | Path) -> list[str]:

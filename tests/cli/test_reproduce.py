@@ -11,7 +11,7 @@ from lab_makers import music_folder
 
 from genrescope.cli import app
 from genrescope.errors import GenrescopeError
-from genrescope.reproduction import experiment
+from genrescope.reproduction import cells as cells_module
 from genrescope.reproduction.results import read_results
 
 
@@ -45,14 +45,14 @@ def test_what_is_done_is_not_done_again(
 ) -> None:
     common = ["--data", music, "--out", tmp_path / "out", "--quick"]
     common += ["--only", "tracks/all-mel/[ks]*/*"]
-    original = experiment._result
+    original = cells_module._result
 
     def stop_at_svm(cell: object, *rest: object) -> dict[str, object]:
         if "svm" in cell.id:  # type: ignore[attr-defined]
             raise KeyboardInterrupt
         return original(cell, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(experiment, "_result", stop_at_svm)
+    monkeypatch.setattr(cells_module, "_result", stop_at_svm)
     stopped = run(*common)
     assert stopped.exit_code == 130
     assert "1 of 4 cells are left" in stopped.stderr
@@ -93,14 +93,14 @@ def test_sound_that_is_not_there_is_said_at_once(music: Path, tmp_path: Path) ->
 def test_a_cell_that_fails_leaves_a_report_of_the_others(
     music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = experiment._result
+    original = cells_module._result
 
     def fail_at_svm(cell: object, *rest: object) -> dict[str, object]:
         if "svm" in cell.id:  # type: ignore[attr-defined]
             raise GenrescopeError("no room on the disk")
         return original(cell, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(experiment, "_result", fail_at_svm)
+    monkeypatch.setattr(cells_module, "_result", fail_at_svm)
     common = ["--data", music, "--out", tmp_path / "out", "--quick"]
     result = run(*common, "--only", "tracks/all-mel/[ks]*/*")
     assert result.exit_code == 1

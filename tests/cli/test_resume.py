@@ -184,6 +184,55 @@ def test_another_model_answers_anew_and_other_folders_are_kept(
     assert records(out)[0]["path"] == str(other)
 
 
+def test_answers_of_another_model_stay_until_the_new_ones_are_there(
+    tiny_bundle: Path, tmp_path: Path, music: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "answers.jsonl"
+    classify(music, "--out", out, bundle=tiny_bundle)
+    hotter = make_bundle(tmp_path / "hotter", temperature=3.0).path
+    answers = guard.answers
+
+    def interrupted(*arguments: Any) -> Any:
+        yield next(answers(*arguments))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(guard, "answers", interrupted)
+    assert classify(music, "--out", out, bundle=hotter).exit_code == 130
+    paths = [record["path"] for record in records(out)]
+    assert paths[:2] == sorted(str(path) for path in music.iterdir())[1:]
+    assert len(paths) == len(set(paths)) == 3
+    monkeypatch.undo()
+    again = classify(music, "--out", out, bundle=hotter)
+    assert "2 classified, 1 answered before" in again.stderr
+    assert len({record["stamp"].rpartition("-")[2] for record in records(out)}) == 1
+    assert len(records(out)) == 3
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="needs /dev/fd")
+@pytest.mark.parametrize("path", ["/dev/stdin", "/dev/fd/0", "/dev/fd/7"])
+def test_what_this_process_has_open_stands_beside_a_file(
+    tiny_bundle: Path, tmp_path: Path, path: str
+) -> None:
+    tone(tmp_path / "a.wav", seconds=0.5)
+    tone(tmp_path / "b.wav", seconds=0.75)
+    command = f'"{sys.executable}" -m genrescope classify --json --bundle "{tiny_bundle}"'
+    given = f'"{tmp_path}/b.wav" {path} {7 if path.endswith("7") else 0}< "{tmp_path}/a.wav"'
+    done = subprocess.run(f"{command} {given}", shell=True, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(a["path"], a["duration_s"]) for a in answers] == [
+        (str(tmp_path / "b.wav"), 0.75),
+        (path, 0.5),
+    ]
+
+
+def test_endings_in_capitals_are_known(tiny_bundle: Path, tmp_path: Path, music: Path) -> None:
+    for name in ("a.JSONL", "a.Csv"):
+        assert classify(music, "--out", tmp_path / name, bundle=tiny_bundle).exit_code == 0
+    assert len(records(tmp_path / "a.JSONL")) == 3
+    assert (tmp_path / "a.Csv").read_text().startswith("path,stamp,genre")
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [

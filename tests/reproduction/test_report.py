@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from lab_makers import bands_store
 
-from genrescope.lab.figures import draw_confusion, draw_curves, svg
 from genrescope.lab.metrics import score
-from genrescope.reproduction.experiment import Data, run_cells
+from genrescope.reproduction.cells import Data, run_cells
+from genrescope.reproduction.figures import draw_confusion, draw_curves, svg
 from genrescope.reproduction.plan import quick_plan
 from genrescope.reproduction.report import write_report
 from genrescope.reproduction.results import read_results

@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 
 from genrescope.data.splits import protocol_title
 from genrescope.lab.metrics import Interval
+from genrescope.lab.plots import FAINT, INK
 
-INK = "#22223b"
-FAINT = "#8d8da3"
 HUES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 SEQUENTIAL = LinearSegmentedColormap.from_list("ink", ["#0072b200", "#0072b2ff"])
 

@@ -10,7 +10,7 @@ from sklearn.linear_model import Lasso
 from sklearn.utils.estimator_checks import check_estimator
 from threadpoolctl import threadpool_limits
 
-from genrescope.reproduction.src import (
+from genrescope.reproduction.sparse_representation import (
     SparseRepresentationClassifier,
     modulation_rates,
     sparse_codes,
