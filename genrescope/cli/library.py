@@ -1,4 +1,4 @@
-"""``genrescope library``: scan, judge, list, check, export, odd, tags"""
+"""``genrescope library``: scan, judge, list, check, export, odd, learn, tags"""
 
 from __future__ import annotations
 
@@ -199,3 +199,68 @@ def odd(as_json: bool, catalogue_path: Path | None, bundle_path: Path | None) ->
             f"genre outside of the model's {len(collection.families.labels)}",
             err=True,
         )
+
+
+@library.command()
+@click.option("--from-tags", is_flag=True, help="Learn the genres of tags; this is the default.")
+@click.option(
+    "--from",
+    "folder",
+    type=PATH,
+    metavar="FOLDER",
+    help="Learn from the names of this folder's sub-folders instead.",
+)
+@click.option(
+    "--table",
+    type=PATH,
+    metavar="FILE",
+    help='TOML lines such as Techno = ["Minimal", "Acid"]; what "" = [...] lists is left out.',
+)
+@click.option("--name", default="own-genres", help="What to call the bundle.")
+@click.option("--seed", type=int, default=0, help="Seed of the split by artists.")
+@click.option("--out", type=PATH, required=True, metavar="BUNDLE", help="Folder of the new bundle.")
+@bundle_option
+def learn(
+    from_tags: bool,
+    folder: Path | None,
+    table: Path | None,
+    name: str,
+    seed: int,
+    out: Path,
+    catalogue_path: Path | None,
+    bundle_path: Path | None,
+) -> None:
+    """Learn your own genres from the songs that you tagged, in seconds.
+
+    The bundle that comes of it is used like any other, by --bundle: classify, serve, and judge,
+    odd and tags here. How well it tells each genre is measured on artists that it did not learn.
+    """
+    from genrescope.library.learn.own import learn as run
+    from genrescope.library.learn.own import read_table
+
+    if from_tags and folder is not None:
+        raise click.BadParameter("choose one of --from-tags and --from")
+    with opened(catalogue_path, bundle_path) as collection:
+        learned = run(
+            collection.catalogue,
+            collection.bundle,
+            out,
+            folder=folder,
+            table={} if table is None else read_table(table),
+            name=name,
+            seed=seed,
+        )
+    for what, why in learned.left_out.items():
+        echo(f"not learned: {what}: {why}", err=True)
+    echo(f"{'genre':<20}  tracks  found  right")
+    for figure in learned.figures:
+        row = (
+            f"{figure.genre:<20.20}  {figure.n:>6}  {figure.recall:>5.0%}  {figure.precision:>5.0%}"
+        )
+        echo(row if figure.taken_for is None else f"{row}  taken most for {figure.taken_for}")
+    for figure in learned.cannot_tell:
+        echo(f"it cannot tell {figure.genre}: only {figure.recall:.0%} are found", err=True)
+    echo(
+        f"{learned.bundle.name}: accuracy by artists {learned.accuracy:.2f} "
+        f"[{learned.low:.2f}, {learned.high:.2f}]; in {out}"
+    )

@@ -108,3 +108,20 @@ def test_odd_and_export(shell: Shell, music: Path, tmp_path: Path) -> None:
 
 def test_nothing_to_scan_is_said_in_words(shell: Shell) -> None:
     assert "knows no folder of music yet" in shell("scan", ask=False, code=1).stderr
+
+
+def test_learn_says_what_it_learned_and_what_not(
+    shell: Shell, music: Path, tmp_path: Path, tiny_bundle: Path
+) -> None:
+    for k, genre in enumerate(("Dub", "Minimal")):
+        for i in range(9):
+            name = f"{genre}{i}"
+            seed = 100 * k + i + 10
+            make_song(music / f"{name}.flac", seed=seed, artist=f"{genre} {i % 4}", genre=genre)
+    shell("scan", music, ask=False)
+    shell("judge")
+    result = shell("learn", "--out", tmp_path / "mine")
+    assert "not learned: Polka: 1 tracks by 1 artists" in result.stderr
+    assert "own-genres: accuracy by artists" in result.stdout
+    assert (tmp_path / "mine" / "MODEL_CARD.md").is_file()
+    shell("learn", "--from-tags", "--from", music, "--out", tmp_path / "x", code=2)
