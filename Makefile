@@ -1,6 +1,7 @@
 # Each target sets up what it needs: `make run` the core, the others everything.
 PYTHON ?= python3
 BIN := .venv/bin
+AXE := 4.14.1
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: run test lint format bench soak audit clean
@@ -45,6 +46,8 @@ $(BIN)/pip:
 .venv/dev: pyproject.toml constraints.txt | $(BIN)/pip
 	$(PIP) torch
 	$(PIP) --editable '.[train,dev]'
+	npm install --silent --no-save --prefix .venv/axe axe-core@$(AXE) \
+	  || echo 'The page is not checked for accessibility: that takes npm and a connection.'
 	touch $@ .venv/core
 
 .venv/audit: | $(BIN)/pip

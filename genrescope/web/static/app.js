@@ -11,6 +11,7 @@ import { MAX_S, MIN_S, openMicrophone, Recording } from "./recorder.js";
 import { showVerdict } from "./result.js";
 import { describePicture, frequencyAxis, paint, timeAxis, timeline } from "./scope.js";
 import { answerOf, offerShare, prepareShare } from "./share.js";
+import { audible } from "./silence.js";
 import { prepareSound } from "./sound.js";
 import { Stage } from "./stage.js";
 import { choose as chooseTracks, clearTracks, N_ASKED, showTracks } from "./suggestions.js";
@@ -42,6 +43,7 @@ function enter(next) {
   for (const id of ["file-way", "samples", "choices"]) $(id).hidden = next !== "idle";
   $("progress").hidden = true;
   $("visit").hidden = !tries.all.length || !["idle", "result", "trouble", "visit"].includes(next);
+  $("visit-title").setAttribute("aria-level", next === "visit" ? "1" : "2"); // then it is the page
   $("more").hidden = !["result", "visit"].includes(next);
   if (next !== "trouble") $("trouble-audio").removeAttribute("src");
   const leads = { recording: t("lead.recording", { most: MAX_S }), listening: t("lead.listening") };
@@ -231,7 +233,7 @@ async function listenTo(sound) {
       onBusy: () => hint(t("hint.busy")),
     });
     pending = null;
-    const attempt = tries.add({ name: nameOf(sound), sound, answer, polished: null, matches: null });
+    const attempt = tries.add({ name: nameOf(sound), sound, answer: audible(answer), polished: null, matches: null });
     show(attempt, { leaving: asked, polished });
   } catch (error) {
     if (error.name === "AbortError") return;
@@ -268,7 +270,7 @@ async function listenToAll(sounds) {
     try {
       const options = { bundle: bundleName(), signal: asked.signal, onProgress: showProgress };
       const answer = await api.classify(sound, options);
-      tries.add({ name: sound.name, sound, answer, polished: null, matches: null });
+      tries.add({ name: sound.name, sound, answer: audible(answer), polished: null, matches: null });
     } catch (error) {
       if (error.name === "AbortError") break;
       const words = api.explain(error, { name: sound.name, limits: facts.limits });

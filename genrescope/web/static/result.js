@@ -6,6 +6,8 @@ import { hue } from "./hues.js";
 import { genreName, percent } from "./text.js";
 import * as words from "./words.js";
 
+const LONG_NAME = 14; // letters
+
 /** Shows the verdict of an answer. */
 export function showVerdict(answer) {
   const ranking = words.ranked(answer);
@@ -17,6 +19,8 @@ export function showVerdict(answer) {
   $("confidence").textContent = words.confidence(answer);
   $("flags").replaceChildren(...words.remarks(answer).map((text) => make("li", { text })));
   $("bars-title").textContent = words.barsTitle(ranking.length);
+  const longest = Math.max(...ranking.map(([label]) => genreName(label).length));
+  $("bars").classList.toggle("bars-long", longest > LONG_NAME);
   $("bars").replaceChildren(...ranking.map(([label, p]) => bar(label, silent ? 0 : p, silent)));
 }
 

@@ -88,7 +88,7 @@ const FINGER = 44; // px: what a fingertip covers
 export function pressed(boxes, x) {
   const reach = ({ left, width }) => Math.max(0, Math.abs(x - left - width / 2) - width / 2);
   const near = boxes
-    .map((box, i) => ({ i, ...box, away: reach(box) }))
+    .map((box, i) => ({ i, width: box.width, away: reach(box) }))
     .filter(({ width, away }) => away === 0 || (width < FINGER / 2 && away <= FINGER / 2 - width / 2));
   // A stretch too narrow to hit goes before the wide one beside it, the nearest of them first.
   const narrow = near.filter(({ width }) => width < FINGER / 2);
