@@ -26,7 +26,7 @@ from web.serving import Running, serve, wav
 
 from genrescope.web.app import create_app
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 OWN = (
     *("Singer-songwriter", "Progressive_metal", "Lateinamerikanische_Musik", "hiphop", "rnb"),
@@ -139,19 +139,6 @@ def test_a_narrow_stretch_can_be_hit(browser: Browser, page_server: Running) -> 
     narrow.focus()
     page.keyboard.press("Enter")
     assert page.evaluate("sought")[-1] == start
-    page.context.close()
-
-
-PRESSED = """() => import("/static/scope.js").then(({ pressed }) => {
-  const boxes = [{ left: 0, width: 100 }, { left: 100, width: 6 }, { left: 106, width: 6 },
-                 { left: 112, width: 80 }];
-  return [50, 85, 102, 104, 107, 130, 150, 300].map((x) => pressed(boxes, x));
-})"""
-
-
-def test_the_nearest_narrow_stretch_is_meant(browser: Browser, page_server: Running) -> None:
-    page, _ = opened(browser, page_server)
-    assert page.evaluate(PRESSED) == [0, 1, 1, 1, 2, 2, 3, -1]
     page.context.close()
 
 

@@ -27,10 +27,9 @@ from e2e.driving import (
 from playwright.sync_api import Browser, Playwright, Route, expect
 from web.serving import Running
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
-@pytest.mark.slow
 def test_record_and_enjoy(browser: Browser, page_server: Running) -> None:
     page, watch = opened(browser, page_server)
     page.get_by_role("button", name="Start").focus()
@@ -105,16 +104,6 @@ def test_one_upload_brings_both(browser: Browser, page_server: Running) -> None:
     expect(page.locator("#tracks li").first).to_be_visible(timeout=RESULT_MS)
     names = [url.rpartition("/")[2].partition("?")[0] for url in sent]
     assert names == ["listen", "similar"]
-    page.context.close()
-
-
-@pytest.mark.parametrize("name", ["A little minuet", "A dance floor", "A wall of guitars"])
-def test_a_sample_to_try_at_once(browser: Browser, page_server: Running, name: str) -> None:
-    page, watch = opened(browser, page_server)
-    page.get_by_role("button", name=name).click()
-    expect(page.locator("#result")).to_be_visible(timeout=RESULT_MS)
-    expect(page.get_by_role("button", name="Play", exact=True)).to_be_enabled(timeout=RESULT_MS)
-    assert watch.troubles == []
     page.context.close()
 
 

@@ -43,7 +43,7 @@ function enter(next) {
   for (const id of ["file-way", "samples", "choices"]) $(id).hidden = next !== "idle";
   $("progress").hidden = true;
   $("visit").hidden = !tries.all.length || !["idle", "result", "trouble", "visit"].includes(next);
-  $("visit-title").setAttribute("aria-level", next === "visit" ? "1" : "2"); // then it is the page
+  $("several-title").hidden = next !== "visit";
   $("more").hidden = !["result", "visit"].includes(next);
   if (next !== "trouble") $("trouble-audio").removeAttribute("src");
   const leads = { recording: t("lead.recording", { most: MAX_S }), listening: t("lead.listening") };
@@ -283,7 +283,7 @@ async function listenToAll(sounds) {
   remember();
   enter(tries.all.length ? "visit" : "idle");
   scrollTo({ top: 0 });
-  if (tries.all.length) $("visit-title").focus({ preventScroll: true });
+  if (tries.all.length) $("several-title").focus({ preventScroll: true });
 }
 
 /** Leaves the result that is shown. */
