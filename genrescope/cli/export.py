@@ -39,7 +39,7 @@ from genrescope.cli.terminal import echo
     "--degradations",
     type=PATH,
     metavar="FILE.json",
-    help="What evaluate --degrade --json said, by the split of the evidence, of the evidence's "
+    help="What evaluate --degrade --json printed, by the split of the evidence, of the evidence's "
     "own bundle, for the card.",
 )
 @click.option(
@@ -76,27 +76,18 @@ def export(
 
     Each RUN is a folder that train wrote; several become an ensemble.
     """
-    from genrescope.data.joined import join
-    from genrescope.data.store import FeatureStore
-    from genrescope.lab.export.bundle import ship
-    from genrescope.lab.export.evidence import degradation_rows
-    from genrescope.lab.provenance import today
-    from genrescope.lab.training.run import Run
+    from genrescope.lab.export.bundle import export_runs
     from genrescope.model.card import protocol_of
 
-    trained = [Run.load(path) for path in runs]
-    proof = [Run.load(path) for path in evidence or ()]
-    rows = degradation_rows(degradations, proof or trained) if degradations else ()
-    bundle = ship(
-        trained,
-        join([FeatureStore.load(path) for path in data]),
+    bundle = export_runs(
+        runs,
+        data,
         out,
         name=name,
         licence=licence,
-        created=today(),
         command=typed(),
-        evidence=proof,
-        degradations=rows,
+        evidence=evidence,
+        degradations=degradations,
         last=last,
         window_s=window,
     )

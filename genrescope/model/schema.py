@@ -6,6 +6,7 @@ import json
 import math
 import re
 import unicodedata
+from collections.abc import Mapping
 from typing import Any, cast
 
 from genrescope.errors import BundleError
@@ -67,6 +68,17 @@ def parse(raw: bytes) -> dict[str, Any]:
     return payload
 
 
+def check_fields(fields: Mapping[str, object]) -> None:
+    """Check fields of a bundle, each by itself.
+
+    Raises:
+        BundleError: saying what is wrong, without naming the bundle.
+    """
+    _check_plain(dict(fields), 0)
+    for key, value in fields.items():
+        _CHECKS[key](value)
+
+
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
 
@@ -83,6 +95,11 @@ def _shown(value: object) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= 120 else text[:117] + "..."
+
+
+def _told(error: Exception) -> str:
+    """Why a stranger's value was refused, cut short, with escapes for what may not be printable."""
+    return _cut(str(error).encode("ascii", "backslashreplace").decode())
 
 
 def _is_whole(value: object) -> bool:
@@ -154,7 +171,7 @@ def _check_features(value: object) -> None:
     try:
         config = FeatureConfig.from_dict(value)
     except ValueError as error:
-        raise BundleError(f"features: {_cut(str(error))}") from error
+        raise BundleError(f"features: {_told(error)}") from error
     _require(config.n_bins <= MAX_BINS, f"features asks for more than {MAX_BINS} bands")
     low, high = FRAMES_PER_S
     good = low <= config.frame_rate <= high
@@ -177,7 +194,7 @@ def _check_no_music(value: object) -> None:
     try:
         NoMusic.from_dict(cast("dict[str, Any]", value))
     except ValueError as error:
-        raise BundleError(f"no_music: {_cut(str(error))}") from error
+        raise BundleError(f"no_music: {_told(error)}") from error
 
 
 def _check_training(value: object) -> None:

@@ -11,11 +11,20 @@ from typing import Any
 
 from genrescope.errors import BundleError
 from genrescope.features.config import FeatureConfig
-from genrescope.files import atomic_write
+from genrescope.files import atomic_write, exclusive_lock
 from genrescope.model import schema
 from genrescope.model.bundle import Bundle
 from genrescope.model.card import model_card
 from genrescope.model.novelty import NoMusic
+
+
+def check_texts(*, name: str, licence: str) -> None:
+    """Refuse a name or licence that no bundle may have.
+
+    Raises:
+        BundleError: empty, too long, or with control characters.
+    """
+    schema.check_fields({"name": name, "licence": licence})
 
 
 def check_free(folder: str | os.PathLike[str]) -> None:
@@ -67,7 +76,7 @@ def write_bundle(
         The bundle, read back.
 
     Raises:
-        BundleError: a value that no bundle may hold.
+        BundleError: a value that no bundle may hold, or another process is writing to the folder.
     """
     files = {schema.MODEL: onnx_bytes}
     if catalogue is not None:
@@ -95,9 +104,12 @@ def write_bundle(
     files["bundle.json"] = text.encode() + b"\n"
     schema.parse(files["bundle.json"])
     bundle.path.mkdir(parents=True, exist_ok=True)
-    for key, raw in files.items():
-        with atomic_write(bundle.path / key) as part:
-            part.write_bytes(raw)
-    if catalogue is None:
-        (bundle.path / schema.CATALOGUE).unlink(missing_ok=True)
-    return Bundle.load(folder)
+    with exclusive_lock(bundle.path) as alone:
+        if not alone:
+            raise BundleError(f"{folder}: another process is writing to it; name another folder")
+        for key, raw in files.items():
+            with atomic_write(bundle.path / key) as part:
+                part.write_bytes(raw)
+        if catalogue is None:
+            (bundle.path / schema.CATALOGUE).unlink(missing_ok=True)
+        return Bundle.load(folder)

@@ -21,7 +21,7 @@ from genrescope.lab.evaluation.overlap import Overlap, find_overlap
 from genrescope.lab.evaluation.scoring import Evaluation, Item, items_of, score_items
 from genrescope.lab.provenance import today
 from genrescope.lab.robustness import degradations
-from genrescope.lab.robustness.robustness import Degraded, run_suite
+from genrescope.lab.robustness.robustness import Degraded, measure_robustness
 from genrescope.lab.training.run import Run, check_distinct
 from genrescope.model.bundle import Bundle
 from genrescope.model.classifier import Classifier
@@ -223,7 +223,7 @@ def evaluate_robustness(
             f"{trial.split.protocol}: windows of recordings cannot be disturbed; name a split of "
             "whole ones."
         )
-    suite = run_suite(
+    robustness = measure_robustness(
         [item.track for item in trial.items],
         bundle.labels,
         Classifier.load(bundle).classify,
@@ -231,7 +231,7 @@ def evaluate_robustness(
         seed=seed,
         progress=progress,
     )
-    return RobustnessReport(suite.rows, {**music.failed, **suite.failed}, trial)
+    return RobustnessReport(robustness.rows, {**music.failed, **robustness.failed}, trial)
 
 
 def _trial_of_bundle(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from genrescope.data.fold import track_of
+from genrescope.data.joined import join
 from genrescope.data.registry import dataset_of, datasets_among, known_tracks
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
@@ -22,7 +23,9 @@ from genrescope.errors import GenrescopeError
 from genrescope.lab.export.conformal import fit_threshold
 from genrescope.lab.export.evidence import (
     Evidence,
+    check_store,
     clips_of,
+    degradation_rows,
     gather,
     held_out,
     mean_probabilities,
@@ -35,11 +38,11 @@ from genrescope.lab.inference import predict
 from genrescope.lab.metrics import fit_temperature
 from genrescope.lab.nets import Net
 from genrescope.lab.nets.ensemble import together
-from genrescope.lab.provenance import commit
+from genrescope.lab.provenance import commit, today
 from genrescope.lab.training.run import Run, ancestry, check_distinct, check_finished
 from genrescope.model.bundle import Bundle
 from genrescope.model.inference import NetOutput
-from genrescope.model.writing import check_free, write_bundle
+from genrescope.model.writing import check_free, check_texts, write_bundle
 
 PARITY = 1e-3
 EMBEDDING_SIZE = 64
@@ -77,7 +80,51 @@ class Whitened(Net):
         return logits, self.project(embedding), steps
 
 
-def ship(
+def export_runs(
+    runs: Sequence[Path],
+    data: Sequence[Path],
+    out: Path,
+    *,
+    name: str,
+    licence: str,
+    command: str = "",
+    evidence: Sequence[Path] = (),
+    degradations: Path | None = None,
+    last: bool = False,
+    window_s: float | None = None,
+) -> Bundle:
+    """Write the bundle of runs that are read from their folders; what `genrescope export` does.
+
+    Args:
+        runs, evidence: folders of runs.
+        data: the feature stores they were trained on, taken together.
+        degradations: file with what ``evaluate --degrade --json`` printed of the evidence's own
+            bundle, for the card.
+        out, name, licence, command, last, window_s: see `export_bundle`.
+
+    Raises:
+        GenrescopeError: see `export_bundle`; or a folder holds no run or no store, or the file no
+            degradations of the evidence.
+    """
+    shipped = [Run.load(path) for path in runs]
+    proof = [Run.load(path) for path in evidence]
+    rows = degradation_rows(degradations, proof or shipped) if degradations else ()
+    return export_bundle(
+        shipped,
+        join([FeatureStore.load(path) for path in data]),
+        out,
+        name=name,
+        licence=licence,
+        created=today(),
+        command=command,
+        evidence=proof,
+        degradations=rows,
+        last=last,
+        window_s=window_s,
+    )
+
+
+def export_bundle(
     runs: Sequence[Run],
     store: FeatureStore,
     out: Path,
@@ -107,23 +154,31 @@ def ship(
         degradations: how a bundle of the evidence fares, see
             `genrescope.lab.export.evidence.degradation_rows`.
         last: take the last epoch of every run, not the one its valid part chose.
-        window_s: of the windows that clips are judged by, side by side; as in training by default.
+        window_s: length of the windows, side by side, that the bundle cuts a clip into; that of
+            the excerpts in training by default.
+
+    Returns:
+        The bundle, read back.
 
     Raises:
         GenrescopeError: runs that are not finished or do not fit each other, evidence of another
             recipe or of more or fewer nets, a net that ONNX Runtime does not compute alike, or no
             held-out clip.
-        BundleError: ``out`` holds something else.
+        BundleError: ``out`` holds something else, or a name or licence that no bundle may have.
     """
     first = runs[0]
+    window_s = window_s or first.recipe.window_s
+    proof = evidence or runs
+    # Cheap ones first: what follows takes minutes.
+    check_texts(name=name, licence=licence)
+    check_free(out)
+    _check_spectrograms(runs)
     check_finished([*runs, *evidence])
     _check_alike(runs)
     _check_evidence(runs, evidence)
-    check_free(out)
-    # What held nothing out ships its last epoch, and is judged by the last of its evidence.
+    _check_data(runs, proof, store, window_s)
+    # What held nothing out ships its last epoch, and its evidence shows the last one too.
     last = last or not first.fold.valid
-    window_s = window_s or first.recipe.window_s
-    proof = evidence or runs
     judged = gather(proof, store, last=last, window_s=window_s)
     calibration = _calibrate(proof, judged, store, last=last, window_s=window_s)
     net = together([run.net(last=last) for run in runs])
@@ -158,6 +213,32 @@ def ship(
     )
 
 
+def _check_spectrograms(runs: Sequence[Run]) -> None:
+    for run in runs:
+        if run.features.kind == "waveform":
+            raise GenrescopeError(
+                f"{run.path}: learned from waveforms, and a bundle classifies spectrograms. Such a "
+                "run can be evaluated, not exported."
+            )
+
+
+def _check_data(
+    runs: Sequence[Run], proof: Sequence[Run], store: FeatureStore, window_s: float
+) -> None:
+    """Whether the store has what the runs learned and held out, by their front end."""
+    here = set(store.tracks)
+    needed = [(run, run.fold.train) for run in runs] + [(run, held_out(run)[1]) for run in proof]
+    for run, members in needed:
+        check_store(run, store)
+        run.window_frames(window_s)
+        missing = [member for member in members if track_of(member) not in here]
+        if missing:
+            raise GenrescopeError(
+                f"{run.path}: {len(missing)} of its tracks are not in {store.name}, such as "
+                f"{track_of(missing[0])}."
+            )
+
+
 def _check_alike(runs: Sequence[Run]) -> None:
     first = runs[0]
     check_distinct(runs)
@@ -180,15 +261,15 @@ def _check_evidence(runs: Sequence[Run], evidence: Sequence[Run]) -> None:
             )
     methods = [run.method for run in runs]
     shipped = sorted(methods.index(method) for method in methods)
-    judges: dict[tuple[str, str], list[int]] = {}
+    tested_by: dict[tuple[str, str], list[int]] = {}
     for run in evidence:
         protocol, method = run.config["split"]["protocol"], methods.index(run.method)
         for member in held_out(run)[1]:
-            judges.setdefault((protocol, member), []).append(method)
-    for (protocol, member), some in judges.items():
-        if sorted(some) != shipped:
+            tested_by.setdefault((protocol, member), []).append(method)
+    for (protocol, member), nets in tested_by.items():
+        if sorted(nets) != shipped:
             raise GenrescopeError(
-                f"evidence by {protocol}: {len(some)} judge {member}, and {len(runs)} ship. "
+                f"evidence by {protocol}: {len(nets)} judge {member}, and {len(runs)} ship. "
                 "Name for each fold as many runs of each recipe as ship."
             )
 
@@ -213,19 +294,21 @@ def _calibrate(
     a time, as by what ships.
     """
     protocol = proof[0].config["split"]["protocol"]
-    of_one = [run for run in proof if run.config["split"]["protocol"] == protocol]
-    clips = [one for one in judged if one.protocol == protocol]
-    if any(run.fold.test for run in of_one):
+    same_protocol = [run for run in proof if run.config["split"]["protocol"] == protocol]
+    found = [evidence for evidence in judged if evidence.protocol == protocol]
+    if any(run.fold.test for run in same_protocol):
         of_fold: dict[int, list[Run]] = {}
-        for run in of_one:
+        for run in same_protocol:
             of_fold.setdefault(run.config["split"]["fold"], []).append(run)
-        clips = [
-            one
-            for some in of_fold.values()
-            for one in gather(some, store, parts=("valid", "test"), last=last, window_s=window_s)
+        found = [
+            evidence
+            for runs in of_fold.values()
+            for evidence in gather(
+                runs, store, parts=("valid", "test"), last=last, window_s=window_s
+            )
         ]
-    labels = np.concatenate([one.labels for one in clips])
-    logits = [some for one in clips for some in one.logits]
+    labels = np.concatenate([evidence.labels for evidence in found])
+    logits = [of_clip for evidence in found for of_clip in evidence.logits]
     temperature = fit_temperature(logits, labels)
     probs = mean_probabilities(logits, temperature)
     thresholds = {
@@ -281,7 +364,7 @@ def _training(runs: Sequence[Run], tracks: list[str], command: str) -> dict[str,
     config = runs[0].config
     recipes = [run.recipe.to_dict() for run in runs]
     records = ancestry(run.config for run in runs)
-    commits = dict.fromkeys(one["commit"] for one in records if one["commit"])
+    commits = dict.fromkeys(record["commit"] for record in records if record["commit"])
     dataset = dataset_of(tracks)
     return {
         "data": f"{dataset.title}, {config['data']}" if dataset else config["data"],
@@ -291,10 +374,10 @@ def _training(runs: Sequence[Run], tracks: list[str], command: str) -> dict[str,
             name + (f" x {n}" if n > 1 else "")
             for name, n in Counter(run.recipe.net for run in runs).items()
         ),
-        "recipe": _one_or_all([r for i, r in enumerate(recipes) if r not in recipes[:i]]),
-        "seed": _one_or_all([run.config["seed"] for run in runs]),
+        "recipe": _single_or_all([r for i, r in enumerate(recipes) if r not in recipes[:i]]),
+        "seed": _single_or_all([run.config["seed"] for run in runs]),
         "tracks": tracks,
-        "command": "; ".join(one["command"] for one in records),
+        "command": "; ".join(record["command"] for record in records),
         "export": command,
         "date": max(run.config["date"] for run in runs),
         "versions": config["versions"],
@@ -313,6 +396,6 @@ def _notes(tracks: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _one_or_all(values: Sequence[Any]) -> Any:
-    """A list, but of one value the value."""
+def _single_or_all(values: Sequence[Any]) -> Any:
+    """The value where there is a single one, or the list of them."""
     return list(values) if len(values) > 1 else values[0]

@@ -1,4 +1,4 @@
-"""What runs of a recipe say of clips they did not learn: the figures on a bundle's card."""
+"""How runs of a recipe classify clips they did not learn: the figures on a bundle's card."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from genrescope.model.prediction import DOUBTS
 
 @dataclass(frozen=True)
 class Evidence:
-    """Held-out clips and what runs of the same recipe say of them.
+    """Held-out clips, and the logits of runs of the same recipe for them.
 
     Attributes:
         protocol: of the split they were held out by.
@@ -49,6 +49,16 @@ class Evidence:
     date: str
 
 
+def check_store(run: Run, store: FeatureStore) -> None:
+    """Refuse a store that was made by another front end than a run's.
+
+    Raises:
+        GenrescopeError: the store is such.
+    """
+    remedy = f"Name the store that it was trained on, see {run.path}."
+    check_front_end(store, run.features, remedy=remedy)
+
+
 def clips_of(
     run: Run, store: FeatureStore, members: Sequence[str]
 ) -> Iterator[NDArray[np.float32]]:
@@ -62,8 +72,7 @@ def clips_of(
     Raises:
         GenrescopeError: the store was made by another front end than the run's.
     """
-    remedy = f"Name the store that it was trained on, see {run.path}."
-    check_front_end(store, run.features, remedy=remedy)
+    check_store(run, store)
     starts = run.config["starts"]
 
     def clip(member: str) -> NDArray[np.float32]:
@@ -105,7 +114,7 @@ def gather(
     last: bool = False,
     window_s: float | None = None,
 ) -> list[Evidence]:
-    """What runs say of the clips they did not learn.
+    """The logits of runs for the clips they did not learn.
 
     Folds of one protocol are joined; runs over the same clips are averaged, as the nets of an
     ensemble are.
@@ -114,8 +123,9 @@ def gather(
         runs: trainings with a held-out part.
         store: the features they were trained on.
         parts: of each run the first of these that holds clips.
-        last: judge the last epoch, not the one that the valid part chose.
-        window_s: of the windows to judge by; as in training by default.
+        last: take the last epoch of each run, not the one that its valid part chose.
+        window_s: length of the windows that a clip is cut into; that of the excerpts in training
+            by default.
 
     Raises:
         GenrescopeError: a run that held nothing out.
@@ -140,8 +150,10 @@ def gather(
             part,
             tuple(there),
             np.array([classes[m] for m in there]),
-            [np.mean(np.stack(some), axis=0) for some in there.values()],
-            tuple(one["command"] for one in ancestry(r.config for r in sources[protocol, part])),
+            [np.mean(np.stack(of_nets), axis=0) for of_nets in there.values()],
+            tuple(
+                record["command"] for record in ancestry(r.config for r in sources[protocol, part])
+            ),
             max(run.config["date"] for run in sources[protocol, part]),
         )
         for (protocol, part), there in joined.items()
@@ -163,16 +175,16 @@ def metric_rows(
     """
     rows = []
     by_id = {track.track_id: track for track in facts}
-    for one in evidence:
-        probs = mean_probabilities(one.logits, temperature)
-        names, labels, clips = by_track([track_of(m) for m in one.members], one.labels, probs)
+    for held in evidence:
+        probs = mean_probabilities(held.logits, temperature)
+        names, labels, clips = by_track([track_of(m) for m in held.members], held.labels, probs)
         folds = artist_folds([by_id[name] for name in names])
         by_others, limits = clips, None
         if len(set(folds)) > 1:
             fold_of = dict(zip(names, folds, strict=True))
-            by_others = _probs_by_others(one, [fold_of[track_of(m)] for m in one.members])
+            by_others = _probs_by_others(held, [fold_of[track_of(m)] for m in held.members])
             limits = thresholds_of_others(labels, clips, folds)
-        for protocol, here in _row_sets(one.protocol, names):
+        for protocol, here in _row_sets(held.protocol, names):
             scores, sets = score(labels[here], clips[here]), {}
             if limits is not None:
                 found = measure(labels[here], clips[here], limits[here])
@@ -182,8 +194,8 @@ def metric_rows(
             rows.append(
                 {
                     "protocol": protocol,
-                    **({"leaky": True} if SPLITS[one.protocol].leaky else {}),
-                    "part": one.part,
+                    **({"leaky": True} if SPLITS[held.protocol].leaky else {}),
+                    "part": held.part,
                     "level": "track",
                     "n": scores.n,
                     "accuracy": scores.accuracy.value,
@@ -197,8 +209,8 @@ def metric_rows(
                     "f1": scores.f1.value,
                     "calibration_error": calibration_error(labels[here], by_others[here]),
                     **sets,
-                    "command": "; ".join(one.commands),
-                    "date": one.date,
+                    "command": "; ".join(held.commands),
+                    "date": held.date,
                 }
             )
     return rows
@@ -267,13 +279,12 @@ def _share(value: Any) -> float:
     return number
 
 
-def _probs_by_others(one: Evidence, folds: Sequence[int]) -> NDArray[np.float64]:
+def _probs_by_others(evidence: Evidence, folds: Sequence[int]) -> NDArray[np.float64]:
     """Probabilities of tracks, each by the temperature that the other folds ask for."""
-    probs = np.empty((len(one.members), one.logits[0].shape[1]))
+    logits, labels = evidence.logits, evidence.labels
+    probs = np.empty((len(logits), logits[0].shape[1]))
     for fold in set(folds):
         inside = np.array(folds) == fold
-        others = [some for some, held in zip(one.logits, inside, strict=True) if not held]
-        temperature = fit_temperature(others, one.labels[~inside])
-        mine = [some for some, held in zip(one.logits, inside, strict=True) if held]
-        probs[inside] = mean_probabilities(mine, temperature)
-    return by_track([track_of(m) for m in one.members], one.labels, probs)[2]
+        temperature = fit_temperature([logits[i] for i in np.flatnonzero(~inside)], labels[~inside])
+        probs[inside] = mean_probabilities([logits[i] for i in np.flatnonzero(inside)], temperature)
+    return by_track([track_of(member) for member in evidence.members], labels, probs)[2]

@@ -62,8 +62,8 @@ class Degraded:
 
 
 @dataclass(frozen=True)
-class Suite:
-    """What `run_suite` found.
+class Robustness:
+    """What `measure_robustness` found.
 
     Attributes:
         rows: the clean clips first.
@@ -74,7 +74,7 @@ class Suite:
     failed: Mapping[str, str]
 
 
-def run_suite(
+def measure_robustness(
     tracks: Sequence[Track],
     labels: Sequence[str],
     classify: Callable[[bytes], Answer],
@@ -82,7 +82,7 @@ def run_suite(
     names: Iterable[str] = tuple(DEGRADATIONS),
     seed: int = 0,
     progress: Callable[[int, int, str], None] | None = None,
-) -> Suite:
+) -> Robustness:
     """Degrade recordings and ask a classifier about each: the whole path, from a file's bytes.
 
     A file that does not decode, or is silent, is left out and named.
@@ -127,7 +127,7 @@ def run_suite(
     truth = np.array([order[track.genre] for track in heard])
     clean = _row(CLEAN, truth, answers[CLEAN], labels, 0.0)
     rest = [_row(name, truth, answers[name], labels, clean.accuracy.value) for name in todo[1:]]
-    return Suite((clean, *rest), failed)
+    return Robustness((clean, *rest), failed)
 
 
 def _answers(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +17,10 @@ from genrescope.data.splits import everything, make_split
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import BundleError, GenrescopeError
-from genrescope.features.config import STORE_CONFIG
+from genrescope.features.config import STORE_CONFIG, WAVEFORM_CONFIG
+from genrescope.lab.export import bundle as bundle_module
 from genrescope.lab.export import novelty
-from genrescope.lab.export.bundle import DOUBTFUL, Whitened, _catalogue, ship
+from genrescope.lab.export.bundle import DOUBTFUL, Whitened, _catalogue, export_bundle, export_runs
 from genrescope.lab.export.conformal import measure
 from genrescope.lab.export.evidence import (
     Evidence,
@@ -39,6 +40,7 @@ from genrescope.lab.training.run import Run
 from genrescope.lab.training.train import begin
 from genrescope.model.classifier import Classifier
 from genrescope.model.clip import Clip
+from genrescope.model.novelty import NoMusic
 from genrescope.model.similar import Catalogue
 
 RECIPE = Recipe(
@@ -62,6 +64,16 @@ def few_counterexamples() -> Iterator[None]:
         for kind, (_, make) in COUNTEREXAMPLES.items():
             patch.setitem(COUNTEREXAMPLES, kind, (5, make))
         patch.setattr(novelty, "MELODIES", (5, novelty.MELODIES[1]))
+        fit = bundle_module.fit_no_music
+        fitted: dict[tuple[int, tuple[str, ...]], NoMusic] = {}
+
+        def fit_once(store: FeatureStore, tracks: Sequence[str]) -> NoMusic:
+            key = (id(store), tuple(tracks))
+            if key not in fitted:
+                fitted[key] = fit(store, tracks)
+            return fitted[key]
+
+        patch.setattr(bundle_module, "fit_no_music", fit_once)
         yield
     made_clips.cache_clear()
 
@@ -96,12 +108,13 @@ def runs(store: FeatureStore, tmp_path_factory: pytest.TempPathFactory) -> dict[
     return {name: Run.load(folder / name) for name in ("a", "b", "c", "d", "e", "all")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [("a",), ("a", "b")])
 def test_the_bundle_answers_as_the_nets_do(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path, names: tuple[str, ...]
 ) -> None:
     chosen = [runs[name] for name in names]
-    bundle = ship(chosen, store, tmp_path, **ABOUT)
+    bundle = export_bundle(chosen, store, tmp_path, **ABOUT)
     classifier = Classifier(bundle)
     data = gather(chosen, store)[0]
     probs = mean_probabilities(data.logits, bundle.temperature)
@@ -114,10 +127,11 @@ def test_the_bundle_answers_as_the_nets_do(
     assert bundle.no_music.figures["music"] <= 0.1
 
 
+@pytest.mark.slow
 def test_clips_are_judged_by_longer_windows_than_were_learned(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
-    bundle = ship([runs["a"]], store, tmp_path / "x", window_s=3.0, **ABOUT)
+    bundle = export_bundle([runs["a"]], store, tmp_path / "x", window_s=3.0, **ABOUT)
     assert (bundle.window_s, bundle.hop_s) == (3.0, 3.0)
     data = gather([runs["a"]], store, window_s=3.0)[0]
     assert {len(some) for some in data.logits} == {2}  # of 80 frames at 12.9 a second
@@ -131,7 +145,7 @@ def test_clips_are_judged_by_longer_windows_than_were_learned(
     surest = mean_probabilities(valid.logits, bundle.temperature).max(axis=1)
     assert bundle.thresholds["uncertain"] == pytest.approx(np.quantile(surest, DOUBTFUL))
     clip = Clip(store.get(data.members[0]), 6.0, ())
-    usual = ship([runs["a"]], store, tmp_path / "y", **ABOUT)
+    usual = export_bundle([runs["a"]], store, tmp_path / "y", **ABOUT)
     assert usual.window_s == RECIPE.window_s
     # Not the temperature: that of so short a training may stand at its bound for both.
     assert usual.thresholds["uncertain"] != bundle.thresholds["uncertain"]
@@ -141,27 +155,31 @@ def test_clips_are_judged_by_longer_windows_than_were_learned(
     assert [len(said.step_times) for said in (short, long)] == [3, 4]
     np.testing.assert_allclose(short.step_probs, short.probs, atol=1e-5)
     with pytest.raises(GenrescopeError, match=r"windows of 0.5 s are 6 frames here; compact needs"):
-        ship([runs["a"]], store, tmp_path / "z", window_s=0.5, **ABOUT)
+        export_bundle([runs["a"]], store, tmp_path / "z", window_s=0.5, **ABOUT)
     assert not (tmp_path / "z").exists()
 
 
+@pytest.mark.slow
 def test_a_run_on_everything_needs_evidence_from_others(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
     with pytest.raises(GenrescopeError, match="held nothing out"):
-        ship([runs["all"]], store, tmp_path / "none", **ABOUT)
-    bundle = ship([runs["all"]], store, tmp_path / "b", evidence=[runs["a"], runs["c"]], **ABOUT)
+        export_bundle([runs["all"]], store, tmp_path / "none", **ABOUT)
+    bundle = export_bundle(
+        [runs["all"]], store, tmp_path / "b", evidence=[runs["a"], runs["c"]], **ABOUT
+    )
     assert bundle.training["tracks"] == list(store.tracks)
     held_out = len(runs["a"].fold.test) + len(runs["c"].fold.test)
     assert [row["n"] for row in bundle.metrics] == [held_out]
     assert bundle.metrics[0]["part"] == "test"
 
 
+@pytest.mark.slow
 def test_sets_hold_the_true_genre_and_not_every_one(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
     evidence = [runs["d"], runs["e"]]
-    bundle = ship([runs["all"]], store, tmp_path, evidence=evidence, **ABOUT)
+    bundle = export_bundle([runs["all"]], store, tmp_path, evidence=evidence, **ABOUT)
     assert bundle.thresholds["set"] < 1
     judged = gather(evidence, store, last=True)[0]
     probs = mean_probabilities(judged.logits, bundle.temperature)
@@ -170,6 +188,7 @@ def test_sets_hold_the_true_genre_and_not_every_one(
     assert sets.size < 3
 
 
+@pytest.mark.slow
 def test_nets_of_two_kinds_ship_together(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
@@ -177,7 +196,7 @@ def test_nets_of_two_kinds_ship_together(
     recipe = replace(RECIPE, net="cnn", options={"width": 4}, epochs=1)
     begin(store, split, recipe, fold=0, seed=0, out=tmp_path / "run").run()
     chosen = [runs["a"], Run.load(tmp_path / "run")]
-    bundle = ship(chosen, store, tmp_path / "bundle", **ABOUT)
+    bundle = export_bundle(chosen, store, tmp_path / "bundle", **ABOUT)
     assert bundle.training["net"] == "compact + cnn"
     assert [one["net"] for one in bundle.training["recipe"]] == ["compact", "cnn"]
     data = gather(chosen, store)[0]
@@ -192,7 +211,7 @@ def test_a_store_of_another_front_end_is_refused(
 ) -> None:
     other = replace(store, config=replace(store.config, hop_length=512))
     with pytest.raises(GenrescopeError, match="Name the store that it was trained on"):
-        ship([runs["a"]], other, tmp_path, **ABOUT)
+        export_bundle([runs["a"]], other, tmp_path, **ABOUT)
 
 
 def _with_a_best_epoch_that_is_wrong(run: Run, folder: Path) -> Run:
@@ -205,13 +224,14 @@ def _with_a_best_epoch_that_is_wrong(run: Run, folder: Path) -> Run:
     return Run.load(folder)
 
 
+@pytest.mark.slow
 def test_what_ships_its_last_epoch_is_judged_by_the_last_of_its_evidence(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
     run = _with_a_best_epoch_that_is_wrong(runs["a"], tmp_path / "run")
-    everything = ship([runs["all"]], store, tmp_path / "all", evidence=[run], **ABOUT)
-    best = ship([run], store, tmp_path / "best", **ABOUT)
-    last = ship([run], store, tmp_path / "last", last=True, **ABOUT)
+    everything = export_bundle([runs["all"]], store, tmp_path / "all", evidence=[run], **ABOUT)
+    best = export_bundle([run], store, tmp_path / "best", **ABOUT)
+    last = export_bundle([run], store, tmp_path / "last", last=True, **ABOUT)
     assert everything.metrics == last.metrics != best.metrics
     assert everything.temperature == last.temperature
     assert last.files["model.onnx"] != best.files["model.onnx"]
@@ -228,12 +248,13 @@ def test_the_last_epoch_of_a_run_without_its_checkpoint_is_missed(
 def test_no_temperature_is_fitted_on_a_test_part(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
-    bundle = ship([runs["a"]], store, tmp_path, **ABOUT)
+    bundle = export_bundle([runs["a"]], store, tmp_path, **ABOUT)
     assert bundle.metrics[0]["part"] == "test"
     (valid,) = gather([runs["a"]], store, parts=("valid",))
     assert bundle.temperature == pytest.approx(fit_temperature(valid.logits, valid.labels))
 
 
+@pytest.mark.slow
 def test_a_clip_of_two_valid_parts_is_calibrated_on_by_one_fold_s_nets_at_a_time(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
@@ -246,7 +267,7 @@ def test_a_clip_of_two_valid_parts_is_calibrated_on_by_one_fold_s_nets_at_a_time
     evidence = [runs["a"], Run.load(tmp_path / "run")]
     valid = [gather([run], store, parts=("valid",), last=True)[0] for run in evidence]
     assert shared == valid[1].members
-    bundle = ship([runs["all"]], store, tmp_path / "b", evidence=evidence, **ABOUT)
+    bundle = export_bundle([runs["all"]], store, tmp_path / "b", evidence=evidence, **ABOUT)
     logits = [some for one in valid for some in one.logits]
     surest = mean_probabilities(logits, bundle.temperature).max(axis=1)
     assert bundle.thresholds["uncertain"] == pytest.approx(np.quantile(surest, DOUBTFUL))
@@ -262,9 +283,9 @@ def test_a_run_that_is_not_finished_neither_ships_nor_proves_nor_teaches(
     metrics.write_text("".join(metrics.read_text().splitlines(keepends=True)[:-1]))
     stopped = Run.load(tmp_path / "run")
     with pytest.raises(GenrescopeError, match=r"run: is at epoch 2 of 3; .* --resume"):
-        ship([stopped], store, tmp_path / "b", **ABOUT)
+        export_bundle([stopped], store, tmp_path / "b", **ABOUT)
     with pytest.raises(GenrescopeError, match="is at epoch 2 of 3"):
-        ship([runs["all"]], store, tmp_path / "b", evidence=[stopped], **ABOUT)
+        export_bundle([runs["all"]], store, tmp_path / "b", evidence=[stopped], **ABOUT)
     split = make_split("tracks", store.facts, n_folds=3)
     for parents in ({"teachers": [stopped]}, {"start": stopped}):
         with pytest.raises(GenrescopeError, match="is at epoch 2 of 3"):
@@ -273,7 +294,7 @@ def test_a_run_that_is_not_finished_neither_ships_nor_proves_nor_teaches(
     assert not (tmp_path / "pupil").exists()
     metrics.write_text("epoch,nonsense\n1,2\n")
     with pytest.raises(GenrescopeError, match=r"metrics\.csv: is damaged"):
-        ship([stopped], store, tmp_path / "b", **ABOUT)
+        export_bundle([stopped], store, tmp_path / "b", **ABOUT)
 
 
 HALL = Degraded("hall", 98, Interval(0.5, 0.4, 0.6), 0.1, "b", 0.25, 0.2, {"uncertain": 0.1})
@@ -329,29 +350,33 @@ def test_evidence_is_of_the_same_recipe_and_each_run_counts_once(
     other = replace(RECIPE, epochs=1)
     begin(store, split, other, fold=0, seed=0, out=tmp_path / "other").run()
     with pytest.raises(GenrescopeError, match=r"is no evidence for .*: they differ in recipe"):
-        ship([runs["all"]], store, tmp_path / "x", evidence=[Run.load(tmp_path / "other")], **ABOUT)
+        export_bundle(
+            [runs["all"]], store, tmp_path / "x", evidence=[Run.load(tmp_path / "other")], **ABOUT
+        )
     with pytest.raises(GenrescopeError, match="is named twice"):
-        ship([runs["a"], runs["a"]], store, tmp_path / "x", **ABOUT)
+        export_bundle([runs["a"], runs["a"]], store, tmp_path / "x", **ABOUT)
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow
 def test_evidence_judges_as_many_nets_as_ship(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
-    a, b, c, everything = runs["a"], runs["b"], runs["c"], runs["all"]
+    a, b, c, of_all = runs["a"], runs["b"], runs["c"], runs["all"]
     with pytest.raises(GenrescopeError, match=r"2 judge t\d+, and 1 ship"):
-        ship([everything], store, tmp_path / "x", evidence=[a, b, c], **ABOUT)
+        export_bundle([of_all], store, tmp_path / "x", evidence=[a, b, c], **ABOUT)
     begin(store, everything(store.facts), RECIPE, fold=0, seed=1, out=tmp_path / "all1").run()
-    both = [everything, Run.load(tmp_path / "all1")]
+    both = [of_all, Run.load(tmp_path / "all1")]
     with pytest.raises(GenrescopeError, match=r"1 judge t\d+, and 2 ship"):
-        ship(both, store, tmp_path / "x", evidence=[a, b, c], **ABOUT)
+        export_bundle(both, store, tmp_path / "x", evidence=[a, b, c], **ABOUT)
     with pytest.raises(GenrescopeError, match="is named twice"):
-        ship(both, store, tmp_path / "x", evidence=[a, a], **ABOUT)
-    bundle = ship(both, store, tmp_path / "x", evidence=[a, b], **ABOUT)
+        export_bundle(both, store, tmp_path / "x", evidence=[a, a], **ABOUT)
+    bundle = export_bundle(both, store, tmp_path / "x", evidence=[a, b], **ABOUT)
     assert bundle.training["command"].count("; ") == 1
-    assert bundle.training["recipe"] == everything.config["recipe"]
+    assert bundle.training["recipe"] == of_all.config["recipe"]
 
 
+@pytest.mark.slow
 def test_what_was_taught_is_shown_by_what_was_taught_alike(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
@@ -364,8 +389,8 @@ def test_what_was_taught_is_shown_by_what_was_taught_alike(
         ).run()  # fmt: skip
     ships, shows = (Run.load(tmp_path / name) for name in splits)
     with pytest.raises(GenrescopeError, match="differ in recipe, teachers"):
-        ship([ships], store, tmp_path / "x", evidence=[runs["a"]], **ABOUT)
-    bundle = ship([ships], store, tmp_path / "x", evidence=[shows], **ABOUT)
+        export_bundle([ships], store, tmp_path / "x", evidence=[runs["a"]], **ABOUT)
+    bundle = export_bundle([ships], store, tmp_path / "x", evidence=[shows], **ABOUT)
     assert bundle.training["command"] == f"{runs['all'].config['command']}; taught all"
     assert bundle.metrics[0]["command"] == f"{runs['a'].config['command']}; taught a"
 
@@ -376,7 +401,7 @@ def test_a_folder_of_something_else_is_left_alone(
     (tmp_path / "poem.txt").write_text("mine")
     for out in (tmp_path, tmp_path / "poem.txt"):
         with pytest.raises(BundleError, match=r"holds something else|is a file"):
-            ship([runs["a"]], store, out, **ABOUT)
+            export_bundle([runs["a"]], store, out, **ABOUT)
     assert [path.name for path in tmp_path.iterdir()] == ["poem.txt"]
 
 
@@ -386,7 +411,7 @@ def test_a_track_without_a_title_is_called_as_its_file(
     ids = [f"fado/live/{track.track_id}.mp3" for track in store.facts[:1]]
     facts = (replace(store.facts[0], track_id=ids[0], title=None), *store.facts[1:])
     untitled = replace(store, facts=facts)
-    bundle = ship([runs["a"]], store, tmp_path / "a", **ABOUT)
+    bundle = export_bundle([runs["a"]], store, tmp_path / "a", **ABOUT)
     assert Catalogue.load(bundle).title[0].startswith("title")
     net = Whitened(runs["a"].net(), np.eye(48, dtype=np.float32), size=4).eval()
     outputs = predict(net, clips_of(runs["a"], untitled, ids), windowing_of(runs["a"]))
@@ -436,10 +461,11 @@ def test_joint_folds_tell_of_gtzan_and_of_the_world_beyond() -> None:
     assert world_row["recalls"] == {"blues": 0.67, "rock": 1.0}
 
 
+@pytest.mark.slow
 def test_a_track_is_the_nearest_to_itself(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
-    bundle = ship([runs["all"]], store, tmp_path, evidence=[runs["a"]], **ABOUT)
+    bundle = export_bundle([runs["all"]], store, tmp_path, evidence=[runs["a"]], **ABOUT)
     catalogue, classifier = Catalogue.load(bundle), Classifier(bundle)
     assert len(catalogue) == len(store)
     for track in ("t0", "t7", "t20"):
@@ -467,4 +493,48 @@ def test_runs_of_other_inputs_do_not_ship_together(
     other = replace(RECIPE, window_s=1.5, epochs=1)
     begin(store, split, other, fold=0, seed=0, out=tmp_path / "other").run()
     with pytest.raises(GenrescopeError, match="other inputs"):
-        ship([runs["a"], Run.load(tmp_path / "other")], store, tmp_path / "b", **ABOUT)
+        export_bundle([runs["a"], Run.load(tmp_path / "other")], store, tmp_path / "b", **ABOUT)
+
+
+def test_what_cannot_be_exported_is_refused_before_anything_is_computed(
+    store: FeatureStore, runs: dict[str, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_late(*_: object, **__: object) -> None:
+        raise AssertionError("it computes")
+
+    monkeypatch.setattr(bundle_module, "gather", too_late)
+    raw = replace(runs["a"], config={**runs["a"].config, "features": WAVEFORM_CONFIG.to_dict()})
+    part = replace(store, facts=store.facts[:-9], _clips=store._clips[:-9])
+    last = store.facts[-1].track_id
+    refused = [
+        ([raw], store, ABOUT, r"learned from waveforms, and a bundle classifies spectrograms"),
+        ([runs["all"]], store, ABOUT, "held nothing out"),
+        ([runs["a"]], part, ABOUT, r"of its tracks are not in bands, such as t(\d+)"),
+        ([runs["a"]], store, {**ABOUT, "name": "two\x07"}, "control characters"),
+        ([runs["a"]], store, {**ABOUT, "licence": " "}, "licence ' ' is not a text"),
+    ]
+    assert last not in part.tracks
+    for chosen, music, about, message in refused:
+        with pytest.raises(GenrescopeError, match=message):
+            export_bundle(chosen, music, tmp_path / "x", **about)
+    assert not (tmp_path / "x").exists()
+
+
+def test_runs_are_exported_from_their_folders(
+    store: FeatureStore, runs: dict[str, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundle_module.FeatureStore, "load", lambda path: store)
+    degraded = _report(tmp_path)
+    bundle = export_runs(
+        [runs["all"].path],
+        [tmp_path / "store"],
+        tmp_path / "x",
+        name="bands",
+        licence="CC0-1.0",
+        command="export",
+        evidence=[runs["a"].path],
+        degradations=degraded,
+    )
+    assert bundle.training["export"] == "export"
+    assert [row["name"] for row in bundle.degradations] == ["hall"]
+    assert bundle.metrics[0]["command"] == "a"

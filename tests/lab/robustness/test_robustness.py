@@ -18,7 +18,7 @@ from genrescope.errors import AudioError, GenrescopeError
 from genrescope.lab import sounds
 from genrescope.lab.robustness import degradations as degrade
 from genrescope.lab.robustness.degradations import CLEAN, CODECS
-from genrescope.lab.robustness.robustness import run_suite
+from genrescope.lab.robustness.robustness import measure_robustness
 
 SR = 22_050
 Array = NDArray[Any]
@@ -57,7 +57,11 @@ def hears_height(data: bytes) -> Said:
 def test_the_suite_measures_drop_sink_and_flags(tracks: list[Track]) -> None:
     steps: list[tuple[int, int, str]] = []
     suite = partial(
-        run_suite, tracks, ["high", "low"], hears_height, names=["lowpass 4 kHz", "clipping"]
+        measure_robustness,
+        tracks,
+        ["high", "low"],
+        hears_height,
+        names=["lowpass 4 kHz", "clipping"],
     )
     clean, lowpass, clipped = suite(progress=lambda *step: steps.append(step)).rows
     assert (clean.name, clean.n, clean.accuracy.value, clean.drop) == (CLEAN, 12, 1.0, 0.0)
@@ -71,7 +75,7 @@ def test_the_suite_measures_drop_sink_and_flags(tracks: list[Track]) -> None:
 
 
 def test_a_sink_is_found(tracks: list[Track]) -> None:
-    deaf = run_suite(
+    deaf = measure_robustness(
         tracks, ["high", "low"], lambda data: Said(np.array([0.9, 0.1])), names=["hall"]
     ).rows
     assert [row.accuracy.value for row in deaf] == [0.5, 0.5]
@@ -85,7 +89,7 @@ def test_codecs_are_sent_as_they_are(tracks: list[Track], monkeypatch: pytest.Mo
         heads.append(data[:4])
         return Said(np.array([1.0, 0.0]))
 
-    run_suite(tracks[:1], ["high", "low"], keep, names=["opus 24 kb/s", "stereo"])
+    measure_robustness(tracks[:1], ["high", "low"], keep, names=["opus 24 kb/s", "stereo"])
     assert heads == [b"RIFF", b"OggS", b"RIFF"]
     monkeypatch.setitem(CODECS, "opus", ("ogg", "no_such_encoder", "flt", (48_000,), 24_000))
     with pytest.raises(GenrescopeError, match="no encoder"):
@@ -103,12 +107,12 @@ def test_what_cannot_be_heard_is_left_out_and_named(tracks: list[Track], tmp_pat
         return replace(hears_height(data), flags=() if peak > 0 else ("silent",))
 
     arguments = (["high", "low"], says_silent)
-    found = run_suite([odd[0], *tracks, odd[1]], *arguments, names=["clipping"])
+    found = measure_robustness([odd[0], *tracks, odd[1]], *arguments, names=["clipping"])
     assert set(found.failed) == {"broken", "silent"}
     assert found.failed["silent"] == "silent"
-    assert found.rows == run_suite(tracks, *arguments, names=["clipping"]).rows
+    assert found.rows == measure_robustness(tracks, *arguments, names=["clipping"]).rows
     with pytest.raises(GenrescopeError, match="no clip could be judged by"):
-        run_suite(odd, *arguments)
+        measure_robustness(odd, *arguments)
 
 
 def test_a_recording_that_fails_half_way_is_in_no_row(tracks: list[Track]) -> None:
@@ -121,15 +125,16 @@ def test_a_recording_that_fails_half_way_is_in_no_row(tracks: list[Track]) -> No
             raise AudioError("a file", "it is broken")
         return hears_height(data)
 
-    found = run_suite(tracks, ["high", "low"], fails_once, names=["clipping"])
+    found = measure_robustness(tracks, ["high", "low"], fails_once, names=["clipping"])
     assert found.failed == {"t0": "it is broken"}
     assert (
-        found.rows == run_suite(tracks[1:], ["high", "low"], hears_height, names=["clipping"]).rows
+        found.rows
+        == measure_robustness(tracks[1:], ["high", "low"], hears_height, names=["clipping"]).rows
     )
 
 
 def test_tracks_of_other_genres_are_refused(tracks: list[Track]) -> None:
     with pytest.raises(GenrescopeError, match="t0"):
-        run_suite(tracks, ["high"], hears_height)
+        measure_robustness(tracks, ["high"], hears_height)
     with pytest.raises(GenrescopeError, match="no tracks"):
-        run_suite([], ["high"], hears_height)
+        measure_robustness([], ["high"], hears_height)

@@ -41,6 +41,7 @@ def teachers(store: FeatureStore, tmp_path_factory: pytest.TempPathFactory) -> l
     return [Run.load(folder / str(seed)) for seed in (0, 1)]
 
 
+@pytest.mark.slow
 def test_the_teachers_answers_are_learned_and_not_the_genres(
     store: FeatureStore, teachers: list[Run], tmp_path: Path
 ) -> None:
@@ -86,6 +87,7 @@ def test_a_run_starts_from_the_weights_that_another_ended_with(
     assert any(not torch.equal(weights, ended[name]) for name, weights in differ.items())
 
 
+@pytest.mark.slow
 def test_a_taught_run_that_was_stopped_ends_as_the_whole_one(
     store: FeatureStore, teachers: list[Run], tmp_path: Path
 ) -> None:

@@ -47,6 +47,7 @@ def _training(store: FeatureStore, out: Path, recipe: Recipe = RECIPE, **kw: obj
     return begin(store, split, recipe, fold=0, seed=3, out=out, **kw)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_it_learns_bands_and_its_run_can_be_read_back(store: FeatureStore, tmp_path: Path) -> None:
     history = _training(store, tmp_path / "run").run()
     assert history[-1].valid_accuracy == 1.0
@@ -60,6 +61,7 @@ def test_it_learns_bands_and_its_run_can_be_read_back(store: FeatureStore, tmp_p
     assert len(lines) == 1 + RECIPE.epochs
 
 
+@pytest.mark.slow
 def test_a_stopped_and_resumed_run_ends_as_the_whole_one(
     store: FeatureStore, tmp_path: Path
 ) -> None:
@@ -115,6 +117,7 @@ def test_what_a_run_of_two_steps_learned_is_kept(store: FeatureStore, tmp_path: 
     assert not torch.equal(kept["head.weight"], before["head.weight"])
 
 
+@pytest.mark.slow
 def test_only_a_recipe_with_voices_gets_a_background(store: FeatureStore, tmp_path: Path) -> None:
     crowded = replace(RECIPE, epochs=1, augment=replace(RECIPE.augment, voices=1.0))
     training = _training(store, tmp_path / "crowded", crowded)

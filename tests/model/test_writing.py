@@ -1,0 +1,45 @@
+"""Writing a bundle: by one writer at a time, and with texts that any terminal can show."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from bundle_maker import make_bundle
+
+from genrescope.errors import BundleError
+from genrescope.files import exclusive_lock
+from genrescope.model.bundle import Bundle
+from genrescope.model.writing import check_texts
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there folders have no locks")
+def test_two_writers_do_not_write_one_bundle(tmp_path: Path) -> None:
+    made = make_bundle(tmp_path / "bundle")
+    before = {path.name: path.read_bytes() for path in made.path.iterdir()}
+    with exclusive_lock(made.path) as alone:
+        assert alone
+        with pytest.raises(BundleError, match="another process is writing to it"):
+            make_bundle(tmp_path / "bundle")
+    assert {path.name: path.read_bytes() for path in made.path.iterdir()} == before
+    make_bundle(tmp_path / "bundle")
+    assert Bundle.load(made.path).name == made.name
+
+
+@pytest.mark.parametrize(
+    ("name", "licence", "message"),
+    [
+        ("", "CC0-1.0", "name '' is not a short text"),
+        ("n" * 101, "CC0-1.0", "is not a short text"),
+        ("a\x1b[2Jb", "CC0-1.0", "control characters"),
+        ("fine", "", "licence '' is not a text"),
+    ],
+)
+def test_a_name_or_licence_that_no_bundle_may_have(name: str, licence: str, message: str) -> None:
+    with pytest.raises(BundleError, match=message):
+        check_texts(name=name, licence=licence)
+
+
+def test_usual_names_and_licences_pass() -> None:
+    check_texts(name="Musik für Elise", licence="Apache-2.0")
