@@ -13,10 +13,11 @@ import pytest
 import genrescope
 
 ROOT = Path(genrescope.__file__).parent
-GROUND = {"errors", "files", "system"}
+GROUND = {"errors", "files", "progress", "system"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "files": set(),
+    "progress": set(),
     "system": set(),
     "features": set(),
     "audio": GROUND,

@@ -120,7 +120,7 @@ def evaluate(
     for path in runs:
         check_is_run(path)  # before what takes its time to load
     from genrescope.cli import figures
-    from genrescope.cli.dataset import _clips_bar
+    from genrescope.cli.progress import clips_bar
     from genrescope.lab.evaluation.evaluate import (
         Report,
         RobustnessReport,
@@ -135,7 +135,7 @@ def evaluate(
     music = open_music(data)
     if degraded and music.store is not None:
         raise click.BadParameter("--degrade needs a bundle, and music that can be disturbed")
-    with _clips_bar(len(music.dataset.tracks), "listening") as progress:
+    with clips_bar("judging") as progress:
         report: Report | RobustnessReport
         if runs:
             report = evaluate_runs(

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from genrescope.cli import terminal
 from genrescope.cli.terminal import can_show, echo, fit, printable
+from genrescope.progress import Progress
 
 _REDRAW_S = 0.1
 _LOG_S = 10.0  # from one line to the next, where there is no terminal
@@ -102,6 +103,24 @@ def bar(
         yield Bar(what, total, first=first, unit=unit, log=log)
     finally:
         terminal.draw_last_line("")
+
+
+@contextmanager
+def clips_bar(what: str) -> Iterator[Progress]:
+    """A bar in clips, with the ID of the last; a line now and then where there is no terminal."""
+    with bar(what, log=True) as shown:
+        yield lambda done, total, clip: shown.update(done, total=total, note=clip)
+
+
+@contextmanager
+def bytes_bar() -> Iterator[Progress]:
+    """A bar in megabytes for one stage after the other, logged as `clips_bar` is."""
+
+    def report(done: float, total: float | None, stage: str) -> None:
+        shown.update(done / 1e6, total=None if total is None else total / 1e6, what=stage)
+
+    with bar(unit="MB", log=True) as shown:
+        yield report
 
 
 def duration(seconds: float) -> str:

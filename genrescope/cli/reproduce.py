@@ -15,7 +15,7 @@ from genrescope.cli.progress import bar
 from genrescope.cli.terminal import echo
 
 if TYPE_CHECKING:
-    from genrescope.reproduction.experiment import Experiment, Progress, Report
+    from genrescope.reproduction.experiment import Experiment, Observer, Report
     from genrescope.reproduction.plan import Cell
 
 
@@ -101,8 +101,8 @@ def reproduce(
         return
     ended: Exception | None = None
     try:
-        with _shown(experiment) as progress:
-            experiment.run(budget_s=None if budget is None else budget * 60, progress=progress)
+        with _shown(experiment) as observer:
+            experiment.run(budget_s=None if budget is None else budget * 60, observer=observer)
     except KeyboardInterrupt:
         ended = Exit(130)
     except GenrescopeError as error:
@@ -126,17 +126,17 @@ def _print(report: Report) -> None:
 
 
 @contextmanager
-def _shown(experiment: Experiment) -> Iterator[Progress]:
+def _shown(experiment: Experiment) -> Iterator[Observer]:
     """A line for each cell that begins, and a bar that says how far it is."""
-    from genrescope.reproduction.experiment import Progress
+    from genrescope.reproduction.experiment import Observer
 
     total = len(experiment.cells)
     begun = total - len(experiment.left())
     echo(f"{total} cells, {begun} of them done", err=True)
     with bar(log=True) as shown:
 
-        class Shown(Progress):
-            def clip(self, kind: str, done: int, total: int) -> None:
+        class Shown(Observer):
+            def clip(self, done: float, total: float | None, kind: str) -> None:
                 shown.update(done, total=total, what=f"{kind} features")
 
             def begin(self, cell: Cell) -> None:
@@ -144,7 +144,7 @@ def _shown(experiment: Experiment) -> Iterator[Progress]:
                 begun += 1
                 echo(f"{begun}/{total} {cell.id}", err=True)
 
-            def share(self, share: float, text: str) -> None:
+            def share(self, share: float, total: float | None, text: str) -> None:
                 shown.update(100 * share, total=100.0, what=f"cell {begun}/{total}", note=text)
 
         yield Shown()

@@ -13,13 +13,14 @@ from click.exceptions import Exit
 from rich import progress
 from rich.console import Console
 
-from genrescope.cli.dataset import _clips_bar
 from genrescope.cli.figures import absence
+from genrescope.cli.progress import clips_bar
 from genrescope.cli.terminal import echo
 from genrescope.data.splits import SPLITS, protocol_title
 from genrescope.lab.training.prepare import Music
 from genrescope.lab.training.run import Epoch
 from genrescope.lab.training.train import Observer, Step, Training
+from genrescope.progress import Progress
 
 
 class TrainDisplay(Observer):
@@ -31,7 +32,7 @@ class TrainDisplay(Observer):
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
         self._bars = ExitStack()
-        self._show_feature: Callable[[int, int, str], None] | None = None
+        self._show_feature: Progress | None = None
         self._show_step: Callable[[Step], None] | None = None
         self._music: Music | None = None
         self._training: Training | None = None
@@ -56,10 +57,10 @@ class TrainDisplay(Observer):
             )
             raise Exit(130) from None
 
-    def on_feature(self, done: int, total: int, track: str) -> None:
+    def on_feature(self, done: float, total: float | None, track: str) -> None:
         """Move the bar of the clips."""
         if self._show_feature is None:
-            self._show_feature = self._bars.enter_context(_clips_bar(total, "features"))
+            self._show_feature = self._bars.enter_context(clips_bar("features"))
         self._show_feature(done, total, track)
 
     def on_music(self, music: Music) -> None:

@@ -15,7 +15,7 @@ import json
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from genrescope.audio.decode import stream
 from genrescope.data.download import disk_error
+from genrescope.data.folder import read_any
 from genrescope.data.store import (
     FEATURES_NAME,
     FORMAT,
@@ -44,13 +45,47 @@ from genrescope.errors import AudioError, DatasetError
 from genrescope.features.config import STORE_CONFIG, FeatureConfig
 from genrescope.features.spectrogram import compute_features
 from genrescope.files import atomic_write, exclusive_lock
+from genrescope.progress import Progress, no_progress
 from genrescope.system import n_cores
 
-Progress = Callable[[int, int, str], None]
-"""Called with the clips done, the clips in all and the ID of the last."""
 Row = dict[str, Any]
 _PLACE = ("offset", "n_frames", "stat")
 """What a row of the journal says of a clip besides the facts of its track."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """What `build_from_folder` made.
+
+    Attributes:
+        store: the features.
+        failed: files that are there and have no features -> why.
+        absent: what the data set should hold and is not there -> why.
+    """
+
+    store: FeatureStore
+    failed: dict[str, str]
+    absent: dict[str, str]
+
+
+def build_from_folder(
+    folder: str | Path,
+    out: str | Path,
+    *,
+    config: FeatureConfig | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Built:
+    """Compute the features of a folder of music, see `build_store` and `read_any`.
+
+    Raises:
+        DatasetError: as from those two.
+    """
+    dataset = read_any(folder)
+    store = build_store(dataset, out, config=config, workers=workers, progress=progress)
+    absent = {name: why for name, why in dataset.absent.items() if name not in dataset.failed}
+    failed = {name: why for name, why in store.absent.items() if name not in absent}
+    return Built(store, failed, absent)
 
 
 @dataclass(frozen=True)
@@ -91,7 +126,7 @@ def build_store(
     """
     out, config = Path(out), config or STORE_CONFIG
     workers = workers or n_cores()
-    report = progress or (lambda done, total, track_id: None)
+    report = progress or no_progress
     try:
         out.mkdir(parents=True, exist_ok=True)
         with exclusive_lock(out) as alone:

@@ -1,25 +1,45 @@
-"""Listen to every clip of a data set once and say what is wrong with it."""
+"""Decode every clip of a data set once, and say what is wrong with it and how it can be split."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from genrescope.audio.decode import stream
+from genrescope.data.folder import read_any
 from genrescope.data.splits import protocols_for, split_for
+from genrescope.data.store import FeatureStore, is_store
 from genrescope.data.track import SILENCE, Dataset, Track, decoded, mark_repeats
 from genrescope.errors import AudioError, DatasetError
+from genrescope.progress import Progress, no_progress
 from genrescope.system import n_cores
 
-Progress = Callable[[int, int, str], None]
-"""Called with the clips done, the clips in all and the ID of the last."""
+
+def check(
+    data: str | Path, *, workers: int | None = None, progress: Progress | None = None
+) -> Dataset:
+    """Check labelled music by its path; see `check_dataset`, and `describe` for what to tell of it.
+
+    Args:
+        data: a folder of music, or a feature store, of which nothing is decoded.
+        workers: threads, int > 0; all processors by default.
+        progress: called after each clip.
+
+    Raises:
+        DatasetError: it cannot be read at all.
+    """
+    if is_store(data):
+        return FeatureStore.load(data).dataset
+    return check_dataset(read_any(data), workers=workers, progress=progress)
 
 
 @dataclass(frozen=True)
-class _Heard:
+class _Checked:
+    """A track with what decoding it told, or why it cannot be used."""
+
     track: Track
     reason: str = ""
 
@@ -36,26 +56,29 @@ def check_dataset(
 
     Returns:
         The data set with checksums and durations; files that hold the same bytes are marked as
-        repeats, damaged ones with ``truncated``, and clips that do not decode are in `absent`.
+        repeats, damaged ones with ``truncated``, and clips that do not decode are in `absent` and
+        in `failed`.
     """
-    report = progress or (lambda done, total, track_id: None)
-    heard = []
+    report = progress or no_progress
+    clips: list[_Checked] = []
     with ThreadPoolExecutor(workers or n_cores()) as pool:
         try:
-            for i, clip in enumerate(pool.map(_hear, dataset.tracks), 1):
-                heard.append(clip)
+            for i, clip in enumerate(pool.map(_check_clip, dataset.tracks), 1):
+                clips.append(clip)
                 report(i, len(dataset.tracks), clip.track.track_id)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    good = [clip.track for clip in heard if not clip.reason]
-    absent = dataset.absent | {c.track.track_id: c.reason for c in heard if c.reason}
-    return Dataset(dataset.name, mark_repeats(good), absent)
+    good = [clip.track for clip in clips if not clip.reason]
+    bad = {clip.track.track_id: clip.reason for clip in clips if clip.reason}
+    return Dataset(
+        dataset.name, mark_repeats(good), dataset.absent | bad, dataset.failed | bad.keys()
+    )
 
 
-def _hear(track: Track) -> _Heard:
+def _check_clip(track: Track) -> _Checked:
     if track.path is None:
-        return _Heard(track, "no file")
+        return _Checked(track, "no file")
     try:
         sound = stream(track.path, sr=None)
         duration, silent = 0.0, True
@@ -63,12 +86,12 @@ def _hear(track: Track) -> _Heard:
             duration += block.duration
             silent = silent and not block.samples.any()
         if silent:
-            return _Heard(track, SILENCE)
-        return _Heard(decoded(track, track.path, duration=duration, flags=sound.flags))
+            return _Checked(track, SILENCE)
+        return _Checked(decoded(track, track.path, duration=duration, flags=sound.flags))
     except AudioError as error:
-        return _Heard(track, error.reason)
+        return _Checked(track, error.reason)
     except OSError as error:
-        return _Heard(track, error.strerror or str(error))
+        return _Checked(track, error.strerror or str(error))
 
 
 def _possible(protocol: str, dataset: Dataset) -> dict[str, Any]:
@@ -94,8 +117,24 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "tracks": len(dataset.tracks),
         "duration_s": sum(track.duration or 0.0 for track in dataset.tracks),
         "genres": dict(sorted(Counter(track.genre for track in dataset.tracks).items())),
+        "by_genre": _by_genre(dataset.tracks),
         "artists": len({track.artist for track in dataset.tracks if track.artist}),
         "faults": {t.track_id: list(t.faults) for t in dataset.tracks if t.faults},
         "absent": dataset.absent,
         "splits": splits,
     }
+
+
+def _by_genre(tracks: tuple[Track, ...]) -> dict[str, dict[str, Any]]:
+    """Figures of each genre's tracks, JSON-ready."""
+    found = {}
+    for genre in sorted({track.genre for track in tracks}):
+        members = [track for track in tracks if track.genre == genre]
+        found[genre] = {
+            "tracks": len(members),
+            "artists": len({track.artist for track in members if track.artist}),
+            "unknown_artist": sum(track.artist is None for track in members),
+            "uncertain": sum(not track.certain for track in members),
+            "duration_s": sum(track.duration or 0.0 for track in members),
+        }
+    return found

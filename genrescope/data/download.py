@@ -8,15 +8,12 @@ import http.client
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from io import FileIO, RawIOBase
 from pathlib import Path
 from typing import Literal
 
 from genrescope.errors import DatasetError
-
-Progress = Callable[[int, int | None], None]
-"""Called with the bytes done and the bytes in all, None where the server does not say."""
+from genrescope.progress import Progress, no_progress
 
 _BLOCK = 1 << 18  # bytes
 _TIMEOUT_S = 30.0
@@ -41,7 +38,7 @@ def download(
         target: where it shall be; an existing file with the right checksum is taken as it is.
         size: its length in bytes, where known.
         md5: its checksum in hex, where known.
-        progress: called after each block.
+        progress: called after each block with the bytes, and ``download``.
         tries: attempts in a row that may fail without a byte being gained.
         pause_s: wait before the second of them, doubled for each further one.
 
@@ -64,7 +61,7 @@ def download(
     while True:
         before = part.stat().st_size if part.exists() else 0
         try:
-            _receive(url, part, size, progress)
+            _receive(url, part, size, progress or no_progress)
             break
         except _LOST as error:
             if isinstance(error, urllib.error.HTTPError):
@@ -94,7 +91,7 @@ def download(
     return target
 
 
-def _receive(url: str, part: Path, size: int | None, progress: Progress | None) -> None:
+def _receive(url: str, part: Path, size: int | None, progress: Progress) -> None:
     """Append the rest of the file to ``part``; returns when the server has sent all of it."""
     done = part.stat().st_size if part.exists() else 0
     if size is not None and done >= size:
@@ -121,8 +118,7 @@ def _receive(url: str, part: Path, size: int | None, progress: Progress | None) 
             while block := answer.read(_BLOCK):
                 _write(file, block, part, total and total - done)
                 done += len(block)
-                if progress is not None:
-                    progress(done, total)
+                progress(done, total, "download")
     if total is not None and done < total:
         raise ConnectionError(f"it ended after {done:,} of {total:,} bytes")
 

@@ -105,11 +105,11 @@ def _check_together(
     tracks = [known[member] for member in side]
     for group in together(tracks):
         parts = {side[tracks[i].track_id]: tracks[i] for i in group}
-        for one, two in combinations(sorted(parts, key=PARTS.index), 2):
-            a, b = parts[one], parts[two]
+        for first, second in combinations(sorted(parts, key=PARTS.index), 2):
+            a, b = parts[first], parts[second]
             raise DatasetError(
-                f"{a.track_id} ({a.artist or 'unknown artist'}) in {one} and {b.track_id} "
-                f"({b.artist or 'unknown artist'}) in {two} share an artist or a recording."
+                f"{a.track_id} ({a.artist or 'unknown artist'}) in {first} and {b.track_id} "
+                f"({b.artist or 'unknown artist'}) in {second} share an artist or a recording."
             )
 
 

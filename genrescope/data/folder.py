@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 from genrescope.audio.decode import AUDIO_SUFFIXES
@@ -34,10 +35,13 @@ def read(folder: str | Path) -> Dataset:
         raise DatasetError(f"{folder}: {what}.")
     tracks = list[Track]()
     absent: dict[str, str] = {}
+    failed = set[str]()
     for genre in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")):
         files, unread = _audio(genre)
         tracks += [Track(_named(p, folder), printable(genre.name), path=p) for p in files]
-        absent |= {_named(Path(p), folder): why for p, why in unread.items()}
+        broken = _by_name(unread, folder)
+        absent |= broken
+        failed |= broken.keys()
         if not files and not unread:
             absent[f"{printable(genre.name)}/"] = "no audio file in this folder"
     loose = (p for p in sorted(folder.iterdir()) if p.suffix.lower() in AUDIO_SUFFIXES)
@@ -58,7 +62,7 @@ def read(folder: str | Path) -> Dataset:
     artists = folder / ARTISTS_NAME
     if artists.exists():
         tracks = _name_artists(tracks, artists)
-    return Dataset(str(folder), tuple(tracks), absent)
+    return Dataset(str(folder), tuple(tracks), absent, frozenset(failed))
 
 
 def read_any(folder: str | Path) -> Dataset:
@@ -68,9 +72,17 @@ def read_any(folder: str | Path) -> Dataset:
         DatasetError: as `read`.
     """
     folder = Path(folder)
-    names = {path.stem for path in _audio(folder)[0]} if folder.is_dir() else set[str]()
-    known = dataset_of(names)
-    return read(folder) if known is None else known.read(folder)
+    files, unread = _audio(folder) if folder.is_dir() else ([], {})
+    known = dataset_of(path.stem for path in files)
+    if known is None:
+        return read(folder)
+    dataset, broken = known.read(folder), _by_name(unread, folder)
+    return replace(dataset, absent=dataset.absent | broken, failed=dataset.failed | broken.keys())
+
+
+def _by_name(unread: dict[str, str], folder: Path) -> dict[str, str]:
+    """What could not be read, by its path inside the folder -> why."""
+    return {_named(Path(path), folder): why for path, why in unread.items()}
 
 
 def _named(path: Path, folder: Path) -> str:

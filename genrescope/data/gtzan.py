@@ -10,7 +10,7 @@ import gzip
 import shutil
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -21,6 +21,7 @@ from genrescope.audio.decode import AUDIO_SUFFIXES
 from genrescope.data.download import disk_error, download
 from genrescope.data.track import REPEAT, Dataset, Track
 from genrescope.errors import DatasetError
+from genrescope.progress import Progress, no_progress
 
 GENRES = (
     "blues",
@@ -43,9 +44,6 @@ ARCHIVE_MD5 = "5b3d6dddb579ab49814ab86dba69e7c7"
 
 SUFFIXES = (".au", ".wav", ".flac")  # the original's first
 _ROOTS = (".", "genres", "genres_original", "Data/genres_original", "audio")
-
-Progress = Callable[[str, int, int | None], None]
-"""Called with what is being done, the bytes done and the bytes in all (None where unknown)."""
 
 
 def _table(name: str) -> list[dict[str, str]]:
@@ -116,6 +114,7 @@ def fetch(
         folder: made where it does not exist; needs 2.6 GB while unpacking.
         url: address of the archive; the usual one by default.
         size, md5: of the archive; None leaves them unchecked.
+        progress: called with the bytes, and ``download`` or ``unpack``.
 
     Raises:
         DatasetError: no connection, wrong checksum, full disk, or a damaged archive.
@@ -123,20 +122,19 @@ def fetch(
     folder = Path(folder)
     genres = folder / "genres"
     if not genres.exists():
-        report = progress or (lambda what, done, total: None)
         archive = download(
             url or URL,
             folder / "genres.tar.gz",
             size=size,
             md5=md5,
-            progress=lambda done, total: report("download", done, total),
+            progress=progress,
         )
-        _unpack(archive, genres, lambda done, total: report("unpack", done, total))
+        _unpack(archive, genres, progress or no_progress)
         archive.unlink()
     return read(folder)
 
 
-def _unpack(archive: Path, genres: Path, progress: Callable[[int, int | None], None]) -> None:
+def _unpack(archive: Path, genres: Path, progress: Progress) -> None:
     """Unpack the clips of ``archive`` into ``genres``, which appears only when all are there."""
     partial = genres.with_name(genres.name + ".part")
     shutil.rmtree(partial, ignore_errors=True)
@@ -149,7 +147,7 @@ def _unpack(archive: Path, genres: Path, progress: Callable[[int, int | None], N
                 # Bytes alone: `extract` with a filter is not in Python 3.11.0 to 3.11.3.
                 with target.open("wb") as file:
                     shutil.copyfileobj(member, file)
-                progress(packed.tell(), total)
+                progress(packed.tell(), total, "unpack")
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DatasetError(
             f"{archive}: damaged archive ({error}); delete it and fetch again."

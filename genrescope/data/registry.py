@@ -17,6 +17,7 @@ from typing import Protocol
 
 from genrescope.data import gtzan
 from genrescope.data.track import Dataset, Track
+from genrescope.progress import Progress
 
 DEFAULT_PROTOCOL = "tracks"
 """Of a training on music that is no known dataset."""
@@ -30,7 +31,7 @@ class Fetch(Protocol):
     """
 
     def __call__(
-        self, folder: Path, *, url: str | None = None, progress: gtzan.Progress | None = None
+        self, folder: Path, *, url: str | None = None, progress: Progress | None = None
     ) -> Dataset:
         """Fetch into ``folder``, from the usual address or from ``url``."""
 

@@ -58,11 +58,14 @@ class Dataset:
         name: for messages, usually the folder.
         tracks: with their paths, in order of their IDs.
         absent: what is missing or cannot be used: track ID or path -> reason.
+        failed: those of `absent` that are on disk and should be used: files that do not decode,
+            folders that cannot be read, broken links.
     """
 
     name: str
     tracks: tuple[Track, ...]
     absent: dict[str, str] = field(default_factory=dict)
+    failed: frozenset[str] = frozenset()
 
 
 def fingerprint(tracks: Iterable[Track]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +14,16 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from genrescope.audio.decode import decode
 from genrescope.audio.waveform import Waveform
+from genrescope.data.folder import read_any
+from genrescope.data.splits import N_WINDOWS, WINDOW_S
+from genrescope.data.track import Track
+from genrescope.errors import AudioError, DatasetError
 from genrescope.features.config import FeatureConfig
 from genrescope.features.spectrogram import log_mel, stft_db
 from genrescope.features.windows import random_windows
+from genrescope.progress import Progress, no_progress
 
 INK = "#22223b"
 FAINT = "#8d8da3"
@@ -31,12 +39,79 @@ HUES = (
 SPECTRAL: dict[str, Any] = {"origin": "lower", "aspect": "auto", "cmap": "magma", "vmin": -80.0}
 
 
+_CLIP_S = 30.0  # of a clip that is drawn
+_TRIES = 20  # tracks of a genre that are decoded at most
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What `draw_folder` drew.
+
+    Attributes:
+        genres: the genres of which there is a clip.
+        failed: what the decoder said of files that were passed over.
+    """
+
+    genres: tuple[str, ...]
+    failed: tuple[str, ...]
+
+
+def draw_folder(
+    folder: Path, out: Path, *, seed: int = 0, progress: Progress | None = None
+) -> Drawn:
+    """Draw a clip of each genre of a folder of music into a file, see `draw_dataset`.
+
+    Args:
+        folder: of music.
+        out: the picture, whose name ends in one of `FORMATS`; its folder is made.
+        seed: of the windows' places.
+        progress: called after each genre.
+
+    Raises:
+        DatasetError: the folder cannot be read, or no clip decodes.
+    """
+    report = progress or no_progress
+    dataset = read_any(folder)
+    genres = sorted({track.genre for track in dataset.tracks})
+    clips: dict[str, Waveform] = {}
+    failed: list[str] = []
+    for i, genre in enumerate(genres, 1):
+        clip, errors = _clip_of([track for track in dataset.tracks if track.genre == genre])
+        failed += errors
+        if clip is not None:
+            clips[genre] = clip
+        report(i, len(genres), genre)
+    if not clips:
+        raise DatasetError(f"{folder}: no clip decodes.")
+    figure = draw_dataset(clips, seed=seed)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out, dpi=130)
+    return Drawn(tuple(clips), tuple(failed))
+
+
+def _clip_of(tracks: Sequence[Track]) -> tuple[Waveform | None, list[str]]:
+    """The first clip with room for all windows, else the longest; and what did not decode."""
+    longest: Waveform | None = None
+    errors = []
+    for track in tracks[:_TRIES]:
+        try:
+            clip = decode(track.path or "", duration=_CLIP_S)
+        except AudioError as error:
+            errors.append(str(error))
+            continue
+        if longest is None or clip.duration > longest.duration:
+            longest = clip
+        if longest.duration >= N_WINDOWS * WINDOW_S:
+            break
+    return longest, errors
+
+
 def draw_dataset(
     clips: Mapping[str, Waveform],
     *,
     config: FeatureConfig | None = None,
-    window_s: float = 3.0,
-    n_windows: int = 5,
+    window_s: float = WINDOW_S,
+    n_windows: int = N_WINDOWS,
     seed: int = 0,
 ) -> Figure:
     """The talk's slides as one picture.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,7 @@ from genrescope.data.store import FeatureStore
 from genrescope.data.track import SILENCE, Dataset, decoded, mark_repeats
 from genrescope.errors import AudioError, DatasetError, GenrescopeError
 from genrescope.features.config import CONFIGS, WAVEFORM_CONFIG, FeatureConfig
-
-Progress = Callable[[int, int, str], None]
-"""Called with the clips done, the clips in all and the ID of the last."""
+from genrescope.progress import Progress, no_progress
 
 
 def make_store(
@@ -52,6 +49,7 @@ def waveform_store(dataset: Dataset, *, progress: Progress | None = None) -> Fea
     Raises:
         DatasetError: no clip can be used.
     """
+    report = progress or no_progress
     facts, clips, absent = [], [], dict(dataset.absent)
     for i, track in enumerate(dataset.tracks, 1):
         try:
@@ -71,8 +69,7 @@ def waveform_store(dataset: Dataset, *, progress: Progress | None = None) -> Fea
         else:
             clips.append((samples / peak).astype(np.float16)[:, np.newaxis])
             facts.append(found)
-        if progress is not None:
-            progress(i, len(dataset.tracks), track.track_id)
+        report(i, len(dataset.tracks), track.track_id)
     if not facts:
         raise DatasetError(f"{dataset.name}: no clip can be used.")
     return FeatureStore(WAVEFORM_CONFIG, mark_repeats(facts), absent, dataset.name, tuple(clips))

@@ -28,6 +28,7 @@ from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run, read_config, window_frames
 from genrescope.lab.training.train import Step, begin
 from genrescope.model.inference import Windowing, softmax
+from genrescope.progress import Progress, no_progress
 from genrescope.reproduction.baselines import BASELINES
 from genrescope.reproduction.plan import Cell
 from genrescope.reproduction.results import is_done, recipe_of, write_result
@@ -35,8 +36,6 @@ from genrescope.reproduction.sparse_representation import temporal_modulations
 from genrescope.reproduction.summary import summarise_audio, summarise_bands, summarise_log_mel
 
 Array = NDArray[Any]
-Progress = Callable[[float, str], None]
-"""Called with the share of a cell that is done, and a few words."""
 
 WINDOW_S = 3.0
 TRAIN_WINDOWS = 5
@@ -120,7 +119,7 @@ def run_cells(
         cells: in this order.
         data: what they read.
         out: results go to ``out/cells``, runs of nets to ``out/runs``.
-        progress: called during a cell.
+        progress: called during a cell with the share that is done, 1, and where it is.
         start: called before a cell.
         stop: asked before a cell whether to leave the rest for another time.
     """
@@ -131,7 +130,7 @@ def run_cells(
             return
         if start is not None:
             start(cell)
-        write_result(out, cell, _result(cell, data, out, progress or (lambda *_: None)))
+        write_result(out, cell, _result(cell, data, out, progress or no_progress))
         for checkpoint in _runs_of(out, cell).glob(f"*/{CHECKPOINT}"):
             checkpoint.unlink()  # thrice the weights, and of no more use
 
@@ -164,12 +163,12 @@ def _figures(cell: Cell, data: Data, out: Path, progress: Progress) -> dict[str,
         if not judged:
             raise DatasetError("no track to judge by is here")
 
-        def report(share: float, text: str, number: int = number) -> None:
-            progress((number + share) / len(folds), text)
+        def report(share: float, total: float | None, text: str, number: int = number) -> None:
+            progress((number + share) / len(folds), 1.0, text)
 
         if cell.recipe is None:
             _judge_baseline(cell, data, split, fold, judged, answers)
-            report(1.0, f"fold {number + 1}")
+            report(1.0, 1.0, f"fold {number + 1}")
         else:
             of_fold = _judge_net(cell, store, split, number, judged, answers, out, report)
             of_net = of_net or of_fold  # its curves are the first fold's
@@ -267,7 +266,7 @@ def _judge_net(
 
     def report(step: Step) -> None:
         text = f"epoch {step.epoch + 1}/{epochs}, loss {step.loss:.2f}"
-        progress(step.step / step.n_steps, text)
+        progress(step.step / step.n_steps, 1.0, text)
 
     history = training.run(report)
     run = Run.load(folder)

@@ -33,16 +33,16 @@ from genrescope.reproduction.results import is_done, read_results, up_to_date
 _PLAN = "plan.json"
 
 
-class Progress:
+class Observer:
     """What a run tells while it goes on; a caller overrides what it wants to hear of."""
 
-    def clip(self, kind: str, done: int, total: int) -> None:
+    def clip(self, done: float, total: float | None, kind: str) -> None:
         """So many clips of an input (``waveform``, ``stft`` or ``mel``) are computed."""
 
     def begin(self, cell: Cell) -> None:
         """A cell begins."""
 
-    def share(self, share: float, text: str) -> None:
+    def share(self, share: float, total: float | None, text: str) -> None:
         """So much, 0 to 1, of the cell is done; the text says in few words where it is."""
 
 
@@ -125,18 +125,18 @@ class Experiment:
         """The leaky protocols among those of its cells, by name."""
         return tuple(sorted({c.protocol for c in self.cells if SPLITS[c.protocol].leaky}))
 
-    def run(self, *, budget_s: float | None = None, progress: Progress | None = None) -> None:
+    def run(self, *, budget_s: float | None = None, observer: Observer | None = None) -> None:
         """Run the cells that are left; each result is written as soon as it is there.
 
         Args:
             budget_s: begin no further cell after so many seconds.
-            progress: is told how it goes on.
+            observer: is told how it goes on.
 
         Raises:
             GenrescopeError: the folder holds figures of another plan or of other music, another
                 run is writing to it, or a cell fails.
         """
-        progress = progress or Progress()
+        observer = observer or Observer()
         with self._locked():
             self._keep_plan()
             if self.quick:
@@ -144,10 +144,10 @@ class Experiment:
             deadline = None if budget_s is None else time.monotonic() + budget_s
             run_cells(
                 self.cells,
-                self.material.data(self.out / "features", quick=self.quick, progress=progress.clip),
+                self.material.data(self.out / "features", quick=self.quick, progress=observer.clip),
                 self.out,
-                progress=progress.share,
-                start=progress.begin,
+                progress=observer.share,
+                start=observer.begin,
                 stop=lambda: deadline is not None and time.monotonic() > deadline,
             )
 

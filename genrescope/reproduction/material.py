@@ -15,10 +15,8 @@ from genrescope.data.track import Dataset, Track
 from genrescope.errors import DatasetError
 from genrescope.features.config import STORE_CONFIG, FeatureConfig
 from genrescope.lab.stores import make_store
+from genrescope.progress import Progress
 from genrescope.reproduction.cells import Data
-
-ClipProgress = Callable[[str, int, int], None]
-"""Called with an input, how many of its clips are computed, and how many there are."""
 
 KINDS = {"raw": "waveform", "stft": "stft", "mel": "mel"}
 """Input of a cell to the kind of features, as `genrescope.features.config` names it."""
@@ -54,13 +52,13 @@ class Material:
         """The front end of the features."""
         return STORE_CONFIG if self.store is None else self.store.config
 
-    def data(self, cache: Path, *, quick: bool, progress: ClipProgress) -> Data:
+    def data(self, cache: Path, *, quick: bool, progress: Progress) -> Data:
         """Where each cell gets its clips from; nothing is decoded before a cell needs it.
 
         Args:
             cache: folder for features that are computed.
             quick: the beginnings of a few tracks of each genre alone.
-            progress: called while features are computed.
+            progress: called with the clips of an input whose features are computed, and its kind.
         """
 
         def mel() -> FeatureStore:
@@ -157,8 +155,8 @@ def _longest(dataset: Dataset, per_genre: int) -> Dataset:
     return replace(dataset, tracks=tuple(t for t in dataset.tracks if t.track_id in chosen))
 
 
-def _computed(dataset: Dataset, kind: str, cache: Path, progress: ClipProgress) -> FeatureStore:
-    def report(done: int, total: int, track_id: str) -> None:
-        progress(kind, done, total)
+def _computed(dataset: Dataset, kind: str, cache: Path, progress: Progress) -> FeatureStore:
+    def report(done: float, total: float | None, track_id: str) -> None:
+        progress(done, total, kind)
 
     return make_store(dataset, kind, cache, progress=report)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 import soundfile as sf
 from click.testing import CliRunner, Result
 
-from genrescope.cli import app, dataset
+from genrescope.cli import app, progress
 from genrescope.data import gtzan
 from genrescope.data.store import FeatureStore
 from genrescope.features.config import STORE_CONFIG
@@ -63,6 +64,55 @@ def test_what_fails_is_named_once_without_driving_the_terminal(music: Path) -> N
     assert result.exit_code == 1
     assert result.stderr.count("red.mp3") == 1
     assert "\x1b" not in result.stderr
+
+
+@pytest.mark.parametrize("verb", ["check", "build"])
+@pytest.mark.parametrize("known", [False, True])
+def test_a_folder_that_cannot_be_read_is_a_failure(
+    music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, known: bool
+) -> None:
+    if known:
+        music = tmp_path / "gtzan"
+        for genre in ("blues", "jazz"):
+            (music / genre).mkdir(parents=True)
+            sf.write(music / genre / f"{genre}.00000.wav", tone(4.0, 300), SR)
+    locked = music / sorted(music.iterdir())[-1].name / "locked"
+    locked.mkdir()
+    scandir = os.scandir
+
+    def refuse(path: os.PathLike[str] | str = ".") -> object:
+        if str(path) == str(locked):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    where = ["--out", tmp_path / "store", "--sr", SR] if verb == "build" else []
+    result = run(verb, music, "--workers", 1, *where)
+    assert result.exit_code == 1
+    name = locked.relative_to(music).as_posix()
+    assert f"{name}: the folder cannot be read (Permission denied)" in result.stderr
+    assert (f"{2 if known else 12} clips" if where else "minutes") in result.stdout
+
+
+def test_what_was_never_there_is_no_failure(music: Path) -> None:
+    (music / "artwork").mkdir()
+    result = run("check", music)
+    assert result.exit_code == 0
+    assert "1 absent (no audio file in this folder): artwork/" in result.stderr
+
+
+def test_check_counts_what_is_uncertain(music: Path) -> None:
+    (music / "artists.csv").write_text("track,artist,certain\nfado/0,Ana,no\nfado/1,Ben,yes\n")
+    result = run("check", music, "--json")
+    by_genre = json.loads(result.stdout)["by_genre"]
+    assert by_genre["fado"] == {
+        "tracks": 6,
+        "artists": 2,
+        "unknown_artist": 4,
+        "uncertain": 1,
+        "duration_s": 24.0,
+    }
+    assert by_genre["polka"]["uncertain"] == 0
 
 
 def test_check_as_json_names_what_fails(music: Path) -> None:
@@ -180,7 +230,7 @@ def test_fetch_unpacks_gtzan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_progress_is_told_where_there_is_no_terminal(
     music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dataset, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(progress, "_LOG_S", 0.0)
     result = run("build", music, "--out", tmp_path / "store", "--workers", 1)
     assert "features: 1 of 12\n" in result.stderr
     assert "features: 12 of 12\n" in result.stderr

@@ -10,7 +10,7 @@ from lab_makers import music_folder
 
 from genrescope.errors import GenrescopeError
 from genrescope.files import exclusive_lock
-from genrescope.reproduction.experiment import Experiment, Progress
+from genrescope.reproduction.experiment import Experiment, Observer
 from genrescope.reproduction.plan import Cell
 
 
@@ -19,7 +19,7 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return music_folder(tmp_path_factory.mktemp("work") / "music", 4)
 
 
-class Told(Progress):
+class Told(Observer):
     """Keeps what it was told."""
 
     def __init__(self) -> None:
@@ -27,13 +27,13 @@ class Told(Progress):
         self.shares: list[float] = []
         self.kinds: set[str] = set()
 
-    def clip(self, kind: str, done: int, total: int) -> None:
+    def clip(self, done: float, total: float | None, kind: str) -> None:
         self.kinds.add(kind)
 
     def begin(self, cell: Cell) -> None:
         self.begun.append(cell.id)
 
-    def share(self, share: float, text: str) -> None:
+    def share(self, share: float, total: float | None, text: str) -> None:
         self.shares.append(share)
 
 
@@ -46,7 +46,7 @@ def test_it_is_chosen_run_and_reported(music: Path, tmp_path: Path) -> None:
     assert experiment.leaky() == ("windows",)
     assert not out.exists()  # nothing is written before it runs
     told = Told()
-    experiment.run(progress=told)
+    experiment.run(observer=told)
     assert told.begun == [cell.id for cell in experiment.cells]
     assert told.kinds == {"mel"}
     assert told.shares

@@ -47,14 +47,14 @@ def test_features_are_computed_when_a_cell_needs_them(tmp_path: Path) -> None:
     from genrescope.reproduction.plan import Cell
 
     material = open_material(music_folder(tmp_path / "music", 2))
-    told: list[tuple[str, int, int]] = []
+    told: list[tuple[float, float | None, str]] = []
     data = material.data(
         tmp_path / "cache", quick=True, progress=lambda *report: told.append(report)
     )
     assert told == []
     assert not (tmp_path / "cache").exists()
     store = data.store(Cell("tracks", "all", "mel", "svm"))
-    assert told[-1] == ("mel", len(store), len(store))
+    assert told[-1] == (len(store), len(store), "mel")
     assert store is data.store(Cell("windows", "all", "bands", "svm"))
     assert (tmp_path / "cache" / "all-mel").is_dir()
 

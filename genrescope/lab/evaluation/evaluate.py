@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,8 +26,7 @@ from genrescope.lab.training.run import Run, check_distinct
 from genrescope.model.bundle import Bundle
 from genrescope.model.classifier import Classifier
 from genrescope.model.similar import Catalogue
-
-Progress = Callable[[int, int, str], None]
+from genrescope.progress import Progress
 
 
 @dataclass(frozen=True)

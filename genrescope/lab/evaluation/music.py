@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from genrescope.lab.evaluation.models import (
     judge_features,
     store_features,
 )
+from genrescope.progress import Progress
 
 
 @dataclass
@@ -50,7 +51,7 @@ class Music:
         protocol: str | None,
         *,
         seed: int = 0,
-        progress: Callable[[int, int, str], None] | None = None,
+        progress: Progress | None = None,
     ) -> Split:
         """Split it; recordings are decoded first where the protocol needs lengths or checksums.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from genrescope.errors import AudioError, GenrescopeError
 from genrescope.lab.evaluation.models import Answer, Judge, Span
 from genrescope.lab.metrics import Scores, by_track, confusion_matrix, score
 from genrescope.model.prediction import SILENT
+from genrescope.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def score_items(
     labels: Sequence[str],
     *,
     seed: int = 0,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Have every clip answered for and score the answers.
 

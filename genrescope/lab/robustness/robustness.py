@@ -16,6 +16,7 @@ from genrescope.errors import AudioError, GenrescopeError
 from genrescope.lab.metrics import Interval, score
 from genrescope.lab.robustness.degradations import CLEAN, DEGRADATIONS, as_file
 from genrescope.model.prediction import SILENT
+from genrescope.progress import Progress
 
 Array = NDArray[Any]
 
@@ -81,7 +82,7 @@ def measure_robustness(
     *,
     names: Iterable[str] = tuple(DEGRADATIONS),
     seed: int = 0,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Robustness:
     """Degrade recordings and ask a classifier about each: the whole path, from a file's bytes.
 

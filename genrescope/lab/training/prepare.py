@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ from genrescope.lab.training.run import (
     record,
     window_frames,
 )
+from genrescope.progress import Progress
 
 
 class OtherRunError(GenrescopeError):
@@ -101,7 +102,7 @@ def open_music(
     kind: str,
     beside: Path,
     *,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> Music:
     """Feature stores as they are, and folders of music computed once and kept, all as one store.
 
@@ -123,9 +124,7 @@ def open_music(
     return Music(store, tuple(cache for part in parts for cache in part.caches), left_out)
 
 
-def _open_path(
-    data: Path, kind: str, beside: Path, progress: Callable[[int, int, str], None] | None
-) -> Music:
+def _open_path(data: Path, kind: str, beside: Path, progress: Progress | None) -> Music:
     if is_store(data):
         store = FeatureStore.load(data)
         if store.config.kind != kind:

@@ -76,7 +76,7 @@ class Step:
 class Observer:
     """What `train_run` tells while it works; each method does nothing until it is overridden."""
 
-    def on_feature(self, done: int, total: int, track: str) -> None:
+    def on_feature(self, done: float, total: float | None, track: str) -> None:
         """The features of a clip are computed: so many of so many, and its ID."""
 
     def on_music(self, music: Music) -> None:
