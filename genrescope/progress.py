@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 Progress = Callable[[float, float | None, str], None]
 """Called with how much is done, how much there is in all (None where that is unknown), and the ID
-of what was done last, or the name of the stage. What is counted each function says: clips, bytes."""
+of what was done last, or the name of the stage. Each function says what it counts."""
 
 
 def no_progress(done: float, total: float | None, what: str) -> None:
