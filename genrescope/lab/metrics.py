@@ -22,7 +22,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Interval:
-    """A score with its percentile-bootstrap interval (95 % unless said otherwise)."""
+    """A score with its percentile-bootstrap interval (95 % by default)."""
 
     value: float
     low: float
@@ -130,7 +130,7 @@ def score(
     Args:
         y_true: int (n,).
         probs: float (n, n_classes).
-        groups: (n,) what is drawn as one in the bootstrap, such as the track each
+        groups: (n,) what is drawn together in the bootstrap, such as the track each
             window comes from; each row by itself by default.
         n_boot: bootstrap rounds.
         seed: of the bootstrap.
@@ -167,21 +167,20 @@ def score(
     )
 
 
-def paired_difference(
-    one: Array, two: Array, *, groups: Sequence[str], n_boot: int = 2000, seed: int = 0
+def paired_bootstrap(
+    first: Array, second: Array, *, groups: Sequence[str], n_boot: int = 2000, seed: int = 0
 ) -> Interval:
-    """Mean of ``one`` less that of ``two``, with its 95 % percentile-bootstrap interval.
+    """Mean of ``first`` less that of ``second``, with its 95 % percentile-bootstrap interval.
 
     Both stand for the same clips, so what makes a clip hard for both does not widen the interval.
 
     Args:
-        one: float (n,), such as whether each clip was answered rightly.
-        two: likewise.
-        groups: (n,) what is drawn as one in the bootstrap.
+        first, second: float (n,), such as whether two models were right about each clip.
+        groups: (n,), clips of a group are drawn together, such as the windows of a track.
         n_boot: bootstrap rounds.
         seed: of the bootstrap.
     """
-    difference = np.asarray(one, np.float64) - np.asarray(two, np.float64)
+    difference = np.asarray(first, np.float64) - np.asarray(second, np.float64)
     _, member = np.unique(np.asarray(groups), return_inverse=True)
     n_groups = int(member.max()) + 1
     sums, sizes = np.bincount(member, difference), np.bincount(member)

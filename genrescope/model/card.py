@@ -228,11 +228,11 @@ def plain(value: Any) -> str:
     """A value in a table's cell."""
     if isinstance(value, dict):
         return ", ".join(
-            f"{key} {plain(some)}" for key, some in value.items() if some not in ({}, [], "")
+            f"{key} {plain(inner)}" for key, inner in value.items() if inner not in ({}, [], "")
         )
     if isinstance(value, list):
-        between = "; " if any(isinstance(some, dict) for some in value) else ", "
-        return between.join(plain(some) for some in value)
+        between = "; " if any(isinstance(item, dict) for item in value) else ", "
+        return between.join(plain(item) for item in value)
     if isinstance(value, float):
         return f"{value:.4g}"
     return str(value).replace("|", "\\|").replace("\n", " ")

@@ -104,16 +104,16 @@ class NoMusic:
             raise ValueError("is made for other descriptors than this Genrescope computes")
         for key, length in _VECTORS.items():
             row = values[key]
-            if not isinstance(row, list) or len(row) != length or not all(map(_good, row)):
+            if not isinstance(row, list) or len(row) != length or not all(map(is_number, row)):
                 raise ValueError(f"{key} is not a list of {length} numbers")
         if min(values["scale"]) <= 0:
             raise ValueError("scale must be above 0")
-        if not (_good(values["bias"]) and _good(values["threshold"])):
+        if not (is_number(values["bias"]) and is_number(values["threshold"])):
             raise ValueError("bias and threshold must be numbers")
-        if not _good(values["window_s"]) or not 0.5 <= values["window_s"] <= 60:
+        if not is_number(values["window_s"]) or not 0.5 <= values["window_s"] <= 60:
             raise ValueError("window_s must be from 0.5 to 60")
         figures = values["figures"]
-        if not isinstance(figures, Mapping) or not all(map(_good, figures.values())):
+        if not isinstance(figures, Mapping) or not all(map(is_number, figures.values())):
             raise ValueError("figures does not map names to numbers")
         return NoMusic(
             **{key: tuple(map(float, values[key])) for key in _VECTORS},
@@ -124,10 +124,11 @@ class NoMusic:
         )
 
 
-def _good(value: object) -> bool:
+def is_number(value: object, low: float = -1e9, high: float = 1e9) -> bool:
+    """Whether a value from a bundle is a number, neither bool nor NaN, from ``low`` to ``high``."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return -1e9 <= value <= 1e9
+    return low <= value <= high
 
 
 _N = len(NAMES)

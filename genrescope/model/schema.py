@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from genrescope.errors import BundleError
 from genrescope.features.config import FeatureConfig
-from genrescope.model.novelty import NoMusic
+from genrescope.model.novelty import NoMusic, is_number
 
 FORMAT_VERSION = 1
 MODEL = "model.onnx"
@@ -106,12 +106,6 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_number(value: object, low: float, high: float) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return low <= value <= high
-
-
 def _is_text(value: object, *, longest: int) -> bool:
     return isinstance(value, str) and value.strip() != "" and len(value) <= longest
 
@@ -179,11 +173,11 @@ def _check_features(value: object) -> None:
 
 
 def _check_temperature(value: object) -> None:
-    _require(_is_number(value, 0.01, 100), f"temperature {_shown(value)} is out of range")
+    _require(is_number(value, 0.01, 100), f"temperature {_shown(value)} is out of range")
 
 
 def _check_thresholds(value: object) -> None:
-    good = isinstance(value, dict) and all(_is_number(v, -1e9, 1e9) for v in value.values())
+    good = isinstance(value, dict) and all(is_number(v, -1e9, 1e9) for v in value.values())
     _require(good, "thresholds does not map names to numbers")
 
 
@@ -214,7 +208,7 @@ def _check_metrics(value: object) -> None:
             and all(_is_text(row.get(key), longest=200) for key in ("protocol", "part", "level"))
             and _is_whole(row.get("n"))
             and row["n"] > 0
-            and all(_is_number(row.get(key), 0, 1) for key in ("low", "accuracy", "high"))
+            and all(is_number(row.get(key), 0, 1) for key in ("low", "accuracy", "high"))
             and row["low"] <= row["high"]
         )
         _require(
@@ -233,11 +227,11 @@ def _check_degradations(value: object) -> None:
             and all(_is_text(row.get(key), longest=200) for key in ("name", "sink"))
             and _is_whole(row.get("n"))
             and row["n"] > 0
-            and all(_is_number(row.get(key), 0, 1) for key in ("low", "accuracy", "high"))
-            and _is_number(row.get("drop"), -1, 1)
-            and _is_number(row.get("sink_share"), 0, 1)
+            and all(is_number(row.get(key), 0, 1) for key in ("low", "accuracy", "high"))
+            and is_number(row.get("drop"), -1, 1)
+            and is_number(row.get("sink_share"), 0, 1)
             and isinstance(flagged := row.get("flagged", {}), dict)
-            and all(_is_number(share, 0, 1) for share in flagged.values())
+            and all(is_number(share, 0, 1) for share in flagged.values())
         )
         _require(
             good,
@@ -262,9 +256,9 @@ def _check_files(value: object) -> None:
 def _check_windows(payload: dict[str, Any]) -> None:
     window_s, hop_s = payload["window_s"], payload["hop_s"]
     frame_rate = FeatureConfig.from_dict(payload["features"]).frame_rate
-    good = _is_number(window_s, 0.01, 600) and round(window_s * frame_rate) >= 2
+    good = is_number(window_s, 0.01, 600) and round(window_s * frame_rate) >= 2
     _require(good, f"window_s = {_shown(window_s)} is out of range")
-    good = _is_number(hop_s, 0.001, window_s) and round(hop_s * frame_rate) >= 1
+    good = is_number(hop_s, 0.001, window_s) and round(hop_s * frame_rate) >= 1
     _require(good, f"hop_s = {_shown(hop_s)} is out of range")
 
 

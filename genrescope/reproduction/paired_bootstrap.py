@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.data.fold import track_of
-from genrescope.lab.metrics import Interval, paired_difference
+from genrescope.lab.metrics import Interval, paired_bootstrap
 from genrescope.reproduction.plan import PROTOCOLS
 from genrescope.reproduction.results import Result
 
@@ -54,7 +54,7 @@ def differences(results: Mapping[str, Result]) -> list[Difference]:
             if not one or not two or one.members != two.members:
                 continue
             tracks = [track_of(member) for member in one.members]
-            difference = paired_difference(one.hits, two.hits, groups=tracks)
+            difference = paired_bootstrap(one.hits, two.hits, groups=tracks)
             seeds = (one.n_seeds, two.n_seeds)
             found.append(Difference(protocol, ahead, behind, difference, len(one.members), seeds))
     return found

@@ -136,15 +136,15 @@ def test_arrays_that_do_not_fit_are_refused(y: np.ndarray, probs: np.ndarray, me
         metrics.score(y, probs)
 
 
-def test_a_paired_difference_is_surer_than_two_intervals() -> None:
+def test_a_paired_bootstrap_is_surer_than_two_intervals() -> None:
     rng = np.random.default_rng(0)
     tracks = [f"t{i // 2}" for i in range(400)]
     one = (rng.random(400) < 0.6).astype(float)
     two = one.copy()
     two[:40] = 0  # never better, sometimes worse
-    found = metrics.paired_difference(one, two, groups=tracks)
+    found = metrics.paired_bootstrap(one, two, groups=tracks)
     assert found.value == pytest.approx(one[:40].sum() / 400)
     assert 0 < found.low < found.value < found.high
     assert found.high - found.low < 0.06 < 2 * 1.96 * np.sqrt(0.24 / 400)
-    same = metrics.paired_difference(one, one, groups=tracks)
+    same = metrics.paired_bootstrap(one, one, groups=tracks)
     assert (same.value, same.low, same.high) == (0, 0, 0)

@@ -180,9 +180,9 @@ def fit_no_music(store: FeatureStore, tracks: Sequence[str], *, seed: int = 0) -
         coloured, cut = through_a_curve(chosen[8:10], rng), with_gap(chosen[10:12], rng)
         narrow = in_a_narrow_band(chosen[12:], rng)
         disturbed.append(texture(np.concatenate([noisy, coloured, cut, narrow])))
-    others = {kind: [texture(_windows(x, config)) for x in some] for kind, some in made.items()}
+    others = {kind: [texture(_windows(x, config)) for x in xs] for kind, xs in made.items()}
     melodies = others.pop("melody")
-    against = [x for some in others.values() for x in some]
+    against = [x for xs in others.values() for x in xs]
     fold_of = rng.permutation(len(clips)) % N_FOLDS
     fold_against = rng.permutation(len(against)) % N_FOLDS
     held: list[Array] = [np.zeros(0)] * len(clips)
@@ -199,7 +199,7 @@ def fit_no_music(store: FeatureStore, tracks: Sequence[str], *, seed: int = 0) -
             held_against[i] = model.scores(against[i])
     threshold = float(np.quantile(np.concatenate(held), 1 - FALSE_ALARMS))
     flagged = np.array([x.mean() > threshold for x in held_against])
-    kinds = np.repeat(list(others), [len(some) for some in others.values()])
+    kinds = np.repeat(list(others), [len(xs) for xs in others.values()])
     figures = {"music": float(np.mean([x.mean() > threshold for x in held]))}
     figures |= {kind: float(flagged[kinds == kind].mean()) for kind in others}
     model = _fit(clips, disturbed + melodies, against)
@@ -207,7 +207,7 @@ def fit_no_music(store: FeatureStore, tracks: Sequence[str], *, seed: int = 0) -
 
 
 def _windows(features: Array, config: FeatureConfig) -> Array:
-    """The windows of a clip, which is judged without its silences."""
+    """The windows of a clip, without its silences, as `Classifier` looks at them."""
     return NoMusic.windows(prepare(features, config).features, WINDOW_S * config.frame_rate)
 
 

@@ -35,7 +35,7 @@ def to_onnx(net: Net, *, n_bins: int, n_frames: int, n_steps: int = 1) -> bytes:
         net: any net of the registry, on any device.
         n_bins: bins of its input, fixed in the model.
         n_frames: frames to trace with; batch and frames stay free in the model.
-        n_steps: equal parts of a window that the model judges one by one as well.
+        n_steps: equal parts of a window that the model classifies one by one as well.
 
     Returns:
         Model with input "log_mel" float32 (batch, n_bins, n_frames) and outputs "logits"

@@ -85,6 +85,7 @@ def _pooled_steps(maps: Tensor, n_steps: int) -> Tensor:
     inside = [(step == i).to(maps.dtype) for i in range(n_steps)]
     # Maxima of what ReLU left: nothing lies below the 0 of a mask.
     pooled = [
-        torch.cat([(mean * one).sum(2) / one.sum(2), (peak * one).amax(2)], dim=1) for one in inside
+        torch.cat([(mean * mask).sum(2) / mask.sum(2), (peak * mask).amax(2)], dim=1)
+        for mask in inside
     ]
     return torch.stack(pooled, dim=1)

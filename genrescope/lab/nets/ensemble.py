@@ -26,9 +26,9 @@ class Ensemble(Net):
     def embed_steps(self, x: Tensor, n_steps: int) -> tuple[Tensor, Tensor]:
         nets = cast("list[Net]", list(self.nets))
         wholes, steps = zip(*(net.embed_steps(x, n_steps) for net in nets), strict=True)
-        most = max(some.shape[1] for some in steps)
+        most = max(of_net.shape[1] for of_net in steps)
         # A net that knows of the whole alone says the same of every step.
-        filled = [some.expand(-1, most, -1) for some in steps]
+        filled = [of_net.expand(-1, most, -1) for of_net in steps]
         return torch.cat(wholes, dim=1), torch.cat(filled, dim=2)
 
 

@@ -196,7 +196,7 @@ def encode(x: Array, sr: int, name: str) -> bytes:
     from av.codec.codec import UnknownCodecError
 
     container, encoder, layout, rates, bit_rate = CODECS[name]
-    rate = next((one for one in rates if one >= sr), rates[-1])
+    rate = next((higher for higher in rates if higher >= sr), rates[-1])
     if rate != sr:
         x = soxr.resample(np.asarray(x, np.float32), sr, rate)
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""How a classifier's answers stand what `degrade` does to recordings."""
+"""How a classifier's answers stand what `degradations` do to recordings."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def measure_robustness(
         progress: called with the files done, the files in all, and the degradation.
 
     Raises:
-        GenrescopeError: no tracks, none that can be judged by, or one of another genre.
+        GenrescopeError: no tracks, none that can be classified, or one of another genre.
     """
     order = {label: i for i, label in enumerate(labels)}
     odd = [track.track_id for track in tracks if track.genre not in order]
@@ -105,27 +105,27 @@ def measure_robustness(
         raise GenrescopeError(f"no genre of the model: {', '.join(odd[:3]) or 'no tracks at all'}.")
     todo = [CLEAN, *names]
     answers: dict[str, list[Answer]] = {name: [] for name in todo}
-    heard: list[Track] = []
+    kept: list[Track] = []
     failed: dict[str, str] = {}
     for i, track in enumerate(tracks):
-        said: list[Answer] = []
+        of_track: list[Answer] = []
         try:
             for name, answer in _answers(track, todo, classify, seed):
                 if name == CLEAN and SILENT in answer.flags:
                     failed[track.track_id] = SILENT
                     break
-                said.append(answer)
+                of_track.append(answer)
                 if progress is not None:
-                    progress(i * len(todo) + len(said), len(tracks) * len(todo), name)
+                    progress(i * len(todo) + len(of_track), len(tracks) * len(todo), name)
         except AudioError as error:
             failed[track.track_id] = error.reason
-        if len(said) == len(todo):  # all of them or none: the rows are of the same tracks
-            heard.append(track)
-            for name, answer in zip(todo, said, strict=True):
+        if len(of_track) == len(todo):  # all of them or none: the rows are of the same tracks
+            kept.append(track)
+            for name, answer in zip(todo, of_track, strict=True):
                 answers[name].append(answer)
-    if not heard:
-        raise GenrescopeError(f"no clip could be judged by: {next(iter(failed.values()))}.")
-    truth = np.array([order[track.genre] for track in heard])
+    if not kept:
+        raise GenrescopeError(f"no clip could be classified: {next(iter(failed.values()))}.")
+    truth = np.array([order[track.genre] for track in kept])
     clean = _row(CLEAN, truth, answers[CLEAN], labels, 0.0)
     rest = [_row(name, truth, answers[name], labels, clean.accuracy.value) for name in todo[1:]]
     return Robustness((clean, *rest), failed)

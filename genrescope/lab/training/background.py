@@ -71,7 +71,7 @@ def lay_under(power: Tensor, sound: Tensor, *, snr_db: Tensor, rng: Generator) -
 
     Args:
         power: natural logarithms of power, (batch, n_bins, n_frames).
-        sound: one of a `Background`'s two.
+        sound: ``voices`` or ``noise`` of a `Background`.
         snr_db: power of the music over that of the sound, of whole excerpts, (batch, 1, 1) dB.
         rng: draws the sound and its place.
 

@@ -1,4 +1,4 @@
-"""Clips as a net learns and is judged: standardised, cut into excerpts, with labels."""
+"""Clips as a net learns and is validated: standardised, cut into excerpts, with labels."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def test_what_cannot_be_heard_is_left_out_and_named(tracks: list[Track], tmp_pat
     assert set(found.failed) == {"broken", "silent"}
     assert found.failed["silent"] == "silent"
     assert found.rows == measure_robustness(tracks, *arguments, names=["clipping"]).rows
-    with pytest.raises(GenrescopeError, match="no clip could be judged by"):
+    with pytest.raises(GenrescopeError, match="no clip could be classified"):
         measure_robustness(odd, *arguments)
 
 
