@@ -8,7 +8,21 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from genrescope.data.track import Track
+
 SR = 8000
+
+TRACKS = [
+    Track("a1", "a", "X"),
+    Track("a2", "a", "Y", faults=("repeat:a3",)),
+    Track("a3", "a", "Z"),
+    Track("b1", "b", "The X"),
+    Track("b2", "b", "V & W"),
+    Track("b3", "b", "W"),
+    Track("w", "a", "U"),
+    Track("z", "b", "T"),
+]
+"""Artists who collaborate, a repeat, and two genres."""
 
 
 def write_tone(path: Path, *, seconds: float = 2.0, hz: float = 440.0, sr: int = SR) -> Path:
