@@ -69,6 +69,18 @@ class Collection:
 
         return find(self.catalogue, self.number, self.families, query_of(query))
 
+    def song(self, path: Path) -> Song:
+        """The song at a path (LibraryError)."""
+        from genrescope.errors import LibraryError
+        from genrescope.library.songs import by_path
+
+        song = by_path(self.catalogue, self.number, str(path))
+        if song is None:
+            raise LibraryError(
+                str(path), "the catalogue does not know it", "Scan its folder first."
+            )
+        return song
+
 
 @contextmanager
 def opened(catalogue_path: Path | None, bundle_path: Path | None) -> Iterator[Collection]:

@@ -1,4 +1,5 @@
-"""``genrescope library``: scan, judge, list, check, export, odd, learn, tags"""
+"""``genrescope library``: scan, judge, list, check, export, odd, similar, learn, tags,
+playlist"""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from genrescope.cli.collection import (
     opened,
     print_songs,
 )
+from genrescope.cli.library_playlist import playlist
 from genrescope.cli.library_tags import tags
 from genrescope.cli.options import PATH, Group
 from genrescope.cli.terminal import echo
@@ -37,6 +39,7 @@ def library() -> None:
 
 
 library.add_command(tags)
+library.add_command(playlist)
 
 
 @library.command()
@@ -199,6 +202,33 @@ def odd(as_json: bool, catalogue_path: Path | None, bundle_path: Path | None) ->
             f"genre outside of the model's {len(collection.families.labels)}",
             err=True,
         )
+
+
+@library.command()
+@click.argument("song", type=PATH, metavar="SONG")
+@click.option("--n", type=click.IntRange(1, 1000), default=20, help="How many songs.")
+@json_option
+@bundle_option
+def similar(
+    song: Path, n: int, as_json: bool, catalogue_path: Path | None, bundle_path: Path | None
+) -> None:
+    """List songs that sound like a song, at most two of an artist in twenty."""
+    import json
+
+    from genrescope.library.similar import similar_songs
+    from genrescope.library.vectors import load_vectors
+
+    with opened(catalogue_path, bundle_path) as collection:
+        vectors = load_vectors(collection.catalogue, collection.number, collection.families.labels)
+        found = similar_songs(
+            collection.catalogue, collection.number, vectors, collection.song(song), n=n
+        )
+    for item in found:
+        if as_json:
+            extra = {"nearness": round(item.nearness, 4), "reasons": list(item.reasons)}
+            print(json.dumps(item.song.to_dict() | extra), flush=True)
+        else:
+            echo(f"{item.nearness:.2f}  {item.song.path}  ({', '.join(item.reasons)})")
 
 
 @library.command()
