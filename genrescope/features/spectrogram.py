@@ -18,6 +18,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from genrescope.features.config import FeatureConfig
 from genrescope.features.mel import mel_filterbank
+from genrescope.features.outliers import (
+    Levels,
+    frames_at_edges,
+    frames_within,
+    n_inaudible,
+    replace,
+)
 
 Float32 = NDArray[np.float32]
 
@@ -72,12 +79,15 @@ def stft_db(samples: ArrayLike, config: FeatureConfig) -> Float32:
     """
     x = _mono(samples)
     power = np.empty((config.n_fft // 2 + 1, config.frames(len(x))), dtype=np.float32)
+    levels = Levels(config.sr)
     start = 0
-    for squares in _squares([x], config):
+    for squares in _squares(levels.watch([x]), config):
         end = start + len(squares)
         np.add(squares[:, ::2].T, squares[:, 1::2].T, out=power[:, start:end])
         start = end
     power *= np.float32(config.n_fft**2)
+    audible = np.zeros((n_inaudible(config), power.shape[1]), np.float32)
+    _leave_out(power, audible, levels, config)
     return _decibels(power, config.top_db)
 
 
@@ -111,16 +121,20 @@ def log_mel_stream(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Float3
         ValueError: as for `log_mel`.
     """
     bands = _bands(config)
-    chunks = []
-    for squares in _squares(blocks, config):
+    lowest = _audible_weights(config)
+    column = 2 * n_inaudible(config)
+    levels = Levels(config.sr)
+    chunks, audible = [], []
+    for squares in _squares(levels.watch(map(_mono, blocks)), config):
+        audible.append(lowest @ squares[:, column : column + lowest.shape[1]].T)
         mel = np.zeros((config.n_bins, len(squares)), dtype=np.float32)
-        for first, column, weights in bands:
+        for first, low, weights in bands:
             rows, columns = weights.shape
-            np.matmul(
-                weights, squares[:, column : column + columns].T, out=mel[first : first + rows]
-            )
+            np.matmul(weights, squares[:, low : low + columns].T, out=mel[first : first + rows])
         chunks.append(mel)
-    return _decibels(np.concatenate(chunks, axis=1), config.top_db)
+    power = np.concatenate(chunks, axis=1)
+    _leave_out(power, np.concatenate(audible, axis=1), levels, config)
+    return _decibels(power, config.top_db)
 
 
 _EXTRACTORS: dict[str, Callable[[Iterable[ArrayLike], FeatureConfig], Float32]] = {
@@ -155,6 +169,24 @@ def _mono(samples: ArrayLike) -> Float32:
     if x.ndim != 1:
         raise ValueError(f"samples must have one dimension, not shape {x.shape}")
     return x
+
+
+def _leave_out(power: Float32, audible: Float32, levels: Levels, config: FeatureConfig) -> None:
+    """Take from a clip's power, in place, what must not decide about it; see `outliers`.
+
+    Args:
+        power: (n_bins, n_frames).
+        audible: the first rows of it without the Fourier bins that nobody hears.
+        levels: of the whole clip.
+    """
+    n_frames = power.shape[1]
+    bad = frames_within(levels.outliers(), config, n_frames)
+    lowest = power[: len(audible)].sum(axis=0)[~bad].sum()
+    heard = audible.sum(axis=0)[~bad].sum()
+    if lowest - heard > heard + power[len(audible) :].sum(axis=0)[~bad].sum():
+        power[: len(audible)] = audible
+        bad |= frames_at_edges(config, n_frames, levels.n_samples)
+    replace(power, bad)
 
 
 def _decibels(power: Float32, top_db: float) -> Float32:
@@ -200,6 +232,19 @@ def _bands(config: FeatureConfig) -> tuple[tuple[int, int, Float32], ...]:
             blocks.append((first, 2 * int(low), weights))
         first = end
     return tuple(blocks)
+
+
+@lru_cache(maxsize=16)
+def _audible_weights(config: FeatureConfig) -> Float32:
+    """Weights of the first mel bands on interleaved squares, from the first audible bin on."""
+    first = n_inaudible(config)
+    bank = mel_filterbank(config)
+    rows = np.flatnonzero(bank[:, :first].any(axis=1))
+    rows = np.arange(rows[-1] + 1 if len(rows) else 0)
+    columns = np.flatnonzero(bank[rows].any(axis=0))
+    end = max(first, columns[-1] + 1 if len(columns) else 0)
+    weights = np.repeat(bank[rows, first:end], 2, axis=1) * np.float32(config.n_fft**2)
+    return np.asarray(weights, np.float32)
 
 
 def _squares(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Iterator[Float32]:

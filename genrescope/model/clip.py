@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.audio.decode import LOUDEST, Source, Stream, stream
+from genrescope.audio.reader import SR_RANGE_HZ
 from genrescope.audio.waveform import Waveform
 from genrescope.errors import AudioError, AudioTooLongError
 from genrescope.features.spectrogram import compute_features
@@ -64,19 +65,26 @@ def extract_features(
 
 
 class _Meter:
-    """Passes blocks on and keeps their length and peak."""
+    """Passes blocks on and keeps their length and peak, which a constant offset does not raise."""
 
     def __init__(self, blocks: Iterable[Waveform]) -> None:
         self._blocks = blocks
         self.n_samples = 0
-        self.peak = 0.0
+        self._low, self._high = np.inf, -np.inf
+
+    @property
+    def peak(self) -> float:
+        if self.n_samples == 1:
+            return abs(self._low)
+        return max(0.0, (self._high - self._low) / 2)
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         for block in self._blocks:
             samples = block.samples
             if len(samples):
                 self.n_samples += len(samples)
-                self.peak = max(self.peak, float(samples.max()), -float(samples.min()))
+                self._low = min(self._low, float(samples.min()))
+                self._high = max(self._high, float(samples.max()))
             yield samples
 
 
@@ -85,8 +93,13 @@ def _resampled(waveform: Waveform, sr: int, name: str, max_duration_s: float | N
         raise AudioError(
             name, "its samples are whole numbers", "Divide them, so that they lie in -1 to 1."
         )
-    if waveform.sr <= 0:
-        raise AudioError(name, f"its sample rate is {waveform.sr} Hz", "Give the true one.")
+    low_hz, high_hz = SR_RANGE_HZ
+    if not low_hz <= waveform.sr <= high_hz:  # nor is what is no number
+        raise AudioError(
+            name,
+            f"its sample rate is {waveform.sr} Hz; {low_hz} to {high_hz} are read",
+            "Give the true one.",
+        )
     samples = np.asarray(waveform.samples, np.float32)
     if samples.ndim != 1 or not len(samples):
         raise AudioError(name, "it holds no samples of one channel", "Mix it down to mono.")

@@ -88,6 +88,19 @@ def test_a_waveform_of_whole_numbers_or_without_a_rate_is_refused(bundle: Bundle
         extract_features(bundle, Waveform(np.full(SR, 0.1, np.float32), 0))
 
 
+@pytest.mark.parametrize("sr", [np.nan, np.inf, -np.inf, 1e-3, -22_050, 1e9])
+def test_a_rate_that_no_sound_has_is_refused(bundle: Bundle, sr: float) -> None:
+    with pytest.raises(AudioError, match="sample rate is"):
+        extract_features(bundle, Waveform(np.full(SR, 0.1, np.float32), sr))  # type: ignore[arg-type]
+
+
+def test_a_constant_is_silent_and_music_on_it_is_not(bundle: Bundle) -> None:
+    tone = 0.01 * np.sin(np.arange(3 * SR))
+    assert "silent" in extract_features(bundle, Waveform(np.full(SR, 0.5, np.float32), SR)).flags
+    sound = Waveform((0.5 + tone).astype(np.float32), SR)
+    assert "silent" not in extract_features(bundle, sound).flags
+
+
 def test_less_than_a_sample_is_refused(bundle: Bundle) -> None:
     with pytest.raises(AudioError, match="shorter than one sample"):
         extract_features(bundle, Waveform(np.full(1, 0.1, np.float32), 96_000))

@@ -109,6 +109,33 @@ def silence(x: Array, sr: int, rng: Rng, *, before: float = 0.0, after: float = 
     return _plain(np.pad(x, (round(before * sr), round(after * sr))))
 
 
+def pop(x: Array, sr: int, rng: Rng, *, db: float, seconds: float = 0.007) -> Array:
+    """One click of a plug or switch, so far over the music's peak that this is turned down."""
+    n = min(round(seconds * sr), len(x))
+    click = rng.standard_normal(n) * np.exp(-6 * np.arange(n) / n)
+    return _struck(x, click, rng, db=db)
+
+
+def thump(x: Array, sr: int, rng: Rng, *, db: float, seconds: float = 0.05) -> Array:
+    """A knock on the microphone or its stand, so far over the music's peak."""
+    n = min(round(seconds * sr), len(x))
+    knock = np.sin(2 * np.pi * rng.uniform(50, 120) * np.arange(n) / sr) * np.hanning(n + 2)[1:-1]
+    return _struck(x, knock, rng, db=db)
+
+
+def _struck(x: Array, event: Array, rng: Rng, *, db: float) -> Array:
+    out = np.array(x, float)
+    start = int(rng.integers(0, len(x) - len(event) + 1))
+    peak = float(np.abs(x).max()) * 10 ** (db / 20)
+    out[start : start + len(event)] += peak * event / max(float(np.abs(event).max()), 1e-9)
+    return _within(out)
+
+
+def offset(x: Array, sr: int, rng: Rng, *, db: float) -> Array:
+    """On a constant so far over the music, as cheap recorders leave it."""
+    return _within(x + np.std(x, dtype=float) * 10 ** (db / 20))
+
+
 def codec(x: Array, sr: int, rng: Rng, *, name: str) -> Array:
     """Encoded and decoded again, as long as before; a codec may shift it by some milliseconds."""
     back = decode(encode(x, sr, name), sr=sr, name=name).samples
@@ -174,6 +201,9 @@ DEGRADATIONS: dict[str, Degradation] = {
     "dropout 1 s": partial(dropout, seconds=1.0),
     "silence 5 s before": partial(silence, before=5.0),
     "silence 10 s after": partial(silence, after=10.0),
+    **{f"pop {db} dB over the peak": partial(pop, db=db) for db in (20, 30, 40)},
+    **{f"thump {db} dB over the peak": partial(thump, db=db) for db in (20, 30, 40)},
+    **{f"offset {db} dB over the music": partial(offset, db=db) for db in (10, 20, 30)},
 }
 
 RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)

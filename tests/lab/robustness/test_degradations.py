@@ -168,3 +168,24 @@ def test_clips_of_a_tenth_of_a_second_and_other_rates_do(name: str) -> None:
     for sr, n in ((44_100, 4_410), (8_000, 800)):
         x = sounds.coloured_noise(n, sr, slope=1, rng=np.random.default_rng(0))
         assert len(apply(name, x, sr=sr)) == n
+
+
+@pytest.mark.parametrize("kind", ["pop", "thump"])
+@pytest.mark.parametrize("level", [20, 30, 40])
+def test_pops_and_thumps_are_short_and_as_loud_as_they_say(
+    kind: str, level: int, music: Array
+) -> None:
+    out = apply(f"{kind} {level} dB over the peak", music).astype(float)
+    loud = np.flatnonzero(np.abs(out) > 2 * np.abs(out).max() * 10 ** (-level / 20))
+    assert (loud[-1] - loud[0]) / SR < {"pop": 0.007, "thump": 0.05}[kind]
+    quiet = np.delete(np.arange(len(out)), np.arange(loud[0] - 1_200, loud[-1] + 1_200))
+    scale = np.dot(out[quiet], music[quiet]) / np.dot(music[quiet], music[quiet])
+    over_db = 20 * np.log10(np.abs(out).max() / scale / np.abs(music).max())
+    assert over_db == pytest.approx(level, abs=1.0)
+
+
+@pytest.mark.parametrize("level", [10, 20, 30])
+def test_offsets_are_constant_and_as_large_as_they_say(level: int, music: Array) -> None:
+    out = apply(f"offset {level} dB over the music", music).astype(float)
+    assert 20 * np.log10(out.mean() / out.std()) == pytest.approx(level, abs=0.5)
+    assert np.corrcoef(out, music)[0, 1] > 0.999
