@@ -53,8 +53,8 @@ def drums(seed: int) -> Samples:
     """Hits of all kinds, some of them much louder than others, over nearly nothing."""
     rng = np.random.default_rng(seed)
     x = 1e-3 * rng.standard_normal(8 * SR)
-    for start in rng.integers(0, 7 * SR, int(rng.integers(6, 40))):
-        n = round(rng.uniform(0.03, 0.4) * SR)
+    for start in rng.integers(0, 7 * SR, int(rng.integers(12, 40))):
+        n = round(rng.uniform(0.05, 0.4) * SR)
         hit = rng.standard_normal(n) * np.exp(-rng.uniform(4, 9) * np.arange(n) / n)
         x[start : start + n] += rng.uniform(0.2, 1.0) * hit
     return x.astype(np.float32)
