@@ -13,12 +13,14 @@ import pytest
 import genrescope
 
 ROOT = Path(genrescope.__file__).parent
-GROUND = {"errors", "files", "progress", "system"}
+GROUND = {"errors", "files", "progress", "system", "confinement", "sandbox"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "files": set(),
     "progress": set(),
     "system": set(),
+    "confinement": set(),
+    "sandbox": {"errors", "confinement"},
     "features": set(),
     "audio": GROUND,
     "mastering": GROUND | {"audio"},

@@ -151,7 +151,7 @@ def open_input(
     if isinstance(source, str | os.PathLike):
         # A path may hold bytes that are no text; the name is for people and must print.
         name = name or os.fsencode(source).decode("utf-8", "replace")
-        with _open_path(Path(source), name) as file:
+        with open_path(Path(source), name) as file:
             yield _filled(Input(_seekable(file, name), name, should_stop))
     elif isinstance(source, bytes | bytearray | memoryview):
         yield _filled(Input(io.BytesIO(source), name or "recording", should_stop))
@@ -166,7 +166,12 @@ def open_input(
 _DESCRIPTOR = re.compile(r"/dev/(stdin|fd/\d+)|/proc/(self|\d+)/fd/\d+")
 
 
-def _open_path(path: Path, name: str) -> BinaryIO:
+def open_path(path: Path, name: str) -> BinaryIO:
+    """Open a file to read a recording from; ``name`` is what errors call it.
+
+    Raises:
+        AudioError: it is missing, a folder, not a regular file, or may not be read.
+    """
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):

@@ -1,4 +1,4 @@
-"""The answer for a file: its prediction, or what went wrong in words."""
+"""One answer for one file: its prediction, or what went wrong in words."""
 
 from __future__ import annotations
 
@@ -7,28 +7,30 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeAlias
 
-from genrescope.system import n_cores
-
 if TYPE_CHECKING:
     from genrescope.cli.walk import Found
-    from genrescope.model.classifier import Classifier
     from genrescope.model.prediction import Prediction
 
     Answer: TypeAlias = Prediction | str
 
 MOST_WORKERS = 32
-"""How many files are decoded at once; twice as many and one more are under way."""
+"""Of files that are decoded at once."""
 _LONGEST_S = 24 * 3600.0  # a few MB can decode to weeks, whose spectrogram fills any memory
 
 
-def in_order(classifier: Classifier, found: Iterable[Found]) -> Iterator[tuple[Found, Answer]]:
-    """Each file with its prediction or what went wrong, a few files ahead at a time."""
-    workers = min(n_cores(), MOST_WORKERS)
+def in_order(
+    classify: Callable[..., Prediction], found: Iterable[Found], workers: int
+) -> Iterator[tuple[Found, Answer]]:
+    """Each file with its prediction or what went wrong, a few files ahead at a time.
+
+    Args:
+        classify: takes a path and ``max_duration_s``; called in ``workers`` threads.
+    """
     pool = ThreadPoolExecutor(workers, thread_name_prefix="classify")
     ahead: deque[tuple[Found, Future[Answer]]] = deque()
     try:
         for file in found:
-            ahead.append((file, pool.submit(answer, classifier.classify, file)))
+            ahead.append((file, pool.submit(answer, classify, file)))
             if len(ahead) > 2 * workers:
                 first, future = ahead.popleft()
                 yield first, future.result()
@@ -38,17 +40,17 @@ def in_order(classifier: Classifier, found: Iterable[Found]) -> Iterator[tuple[F
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def answer(classify: Callable[..., Prediction], file: Found) -> Answer:
+def answer(classify: Callable[..., Prediction], one: Found) -> Answer:
     """The prediction for one file, or in words why there is none."""
     from genrescope.errors import AudioError, GenrescopeError
 
     try:
-        if file.error is not None:
-            raise file.error
-        return classify(file.path, max_duration_s=_LONGEST_S)
+        if one.error is not None:
+            raise one.error
+        return classify(one.path, max_duration_s=_LONGEST_S)
     except AudioError as error:
         return str(error)
     except GenrescopeError:
         raise
     except Exception as error:  # one odd file must not end a job of thousands
-        return f"{file.path}: it could not be classified ({type(error).__name__}: {error})."
+        return f"{one.path}: it could not be classified ({type(error).__name__}: {error})."

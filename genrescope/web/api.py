@@ -13,8 +13,10 @@ from starlette.responses import JSONResponse, Response
 from genrescope import __version__
 from genrescope.web import listening, problems, schemas, uploads
 from genrescope.web.encoding import FORMS
+from genrescope.web.polishing import PolishedSound
 from genrescope.web.problems import ProblemError
 from genrescope.web.service import Service
+from genrescope.web.uploads import Upload
 
 Form = Literal["wav", "flac", "opus"]
 
@@ -74,8 +76,11 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
         responses={200: {"model": schemas.ClassifyAnswer}, **_WORK_FAULTS},
         openapi_extra=_body({"multipart/form-data": _FILE_SCHEMA}),
     )
-    async def classify(request: Request) -> Response:
-        content = await service.work(service.listening, request, service.engine.classify)
+    async def classify(request: Request, spectrogram: bool = True) -> Response:
+        def work(upload: Upload, deadline: float) -> bytes:
+            return service.engine.classify(upload, deadline=deadline, spectrogram=spectrogram)
+
+        content = await service.work(service.listening, request, work)
         return Response(content, media_type="application/json")
 
     @routes.post(
@@ -107,9 +112,10 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
         openapi_extra=_body({"multipart/form-data": _FILE_SCHEMA}),
     )
     async def polish(request: Request, format: Form = "wav") -> Response:
-        polished = await service.work(
-            service.polishing, request, lambda upload: service.engine.polish(upload, format)
-        )
+        def work(upload: Upload, deadline: float) -> PolishedSound:
+            return service.engine.polish(upload, format, deadline=deadline)
+
+        polished = await service.work(service.polishing, request, work)
         return service.download(
             polished.data,
             media_type=polished.media_type,
@@ -141,7 +147,11 @@ def _add_similar(routes: APIRouter, service: Service) -> None:
         kind, _ = parse_options_header(request.headers.get("content-type"))
         engine, n = service.engine, schemas.SimilarRequest.model_fields["n"].default
         if kind == b"multipart/form-data":
-            embedding = await service.work(service.listening, request, engine.embed)
+            embedding = await service.work(
+                service.listening,
+                request,
+                lambda upload, deadline: engine.embed(upload, deadline=deadline),
+            )
         else:
             asked = await _read_json(request, kind, service)
             embedding, n = np.asarray(asked.embedding, dtype=np.float32), asked.n

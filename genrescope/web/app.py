@@ -54,7 +54,7 @@ def create_app(
     """
     limits = limits or Limits()
     if engine is None:
-        engine = Engine.load(bundle, max_audio_s=limits.audio_s)
+        engine = Engine.load(bundle, limits=limits)
     service = Service(engine, limits)
 
     @asynccontextmanager

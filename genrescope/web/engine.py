@@ -1,41 +1,37 @@
-"""The classifier and its catalogue, behind what the API answers. Runs in worker threads."""
+"""The classifier and its catalogue, behind what the API answers.
+
+Runs in worker threads; what touches a stranger's bytes runs in processes of their own.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
+import logging
+import math
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrescope.audio.decode import decode_channels
-from genrescope.errors import AudioError
+from genrescope.confinement import FENCES
 from genrescope.features.config import FeatureConfig
-from genrescope.mastering.loudness import loudness
-from genrescope.mastering.polish import polish, to_wav
+from genrescope.mastering.polish import to_wav
 from genrescope.model.classifier import Classifier
+from genrescope.model.clip import Clip
+from genrescope.model.isolation import IsolatedFeatures
 from genrescope.model.prediction import SILENT
 from genrescope.model.similar import Catalogue
-from genrescope.web.encoding import FORMS
+from genrescope.web.limits import Limits
+from genrescope.web.polishing import PolishedSound, Polisher
 from genrescope.web.uploads import Upload
+
+log = logging.getLogger("genrescope.web")
 
 MAX_COLUMNS = 600
 """Columns of the spectrogram picture; more would not be seen."""
-
-
-@dataclass(frozen=True)
-class PolishedSound:
-    """A polished recording: the bytes of its file and what they are, loudness before and after
-    (LUFS), peak (dBFS)."""
-
-    data: bytes
-    media_type: str
-    lufs_before: float
-    lufs_after: float
-    peak_db: float
 
 
 class Engine:
@@ -44,40 +40,69 @@ class Engine:
     Args:
         classifier: answers for one bundle.
         catalogue: the tracks to suggest, of the same bundle.
-        max_audio_s: the most seconds of audio a recording may hold.
+        limits: how much is decoded at once, and for how long a recording may last.
     """
 
-    def __init__(self, classifier: Classifier, catalogue: Catalogue, *, max_audio_s: float) -> None:
+    def __init__(self, classifier: Classifier, catalogue: Catalogue, *, limits: Limits) -> None:
         self.classifier = classifier
         self.catalogue = catalogue
-        self.max_audio_s = max_audio_s
+        self._max_audio_s = limits.audio_s
+        self._decoders = IsolatedFeatures(
+            classifier.bundle, processes=limits.workers, memory_bytes=limits.decoding_bytes
+        )
+        self._polisher = Polisher(processes=limits.polishers, memory_bytes=limits.polishing_bytes)
 
     @classmethod
-    def load(cls, bundle: str | os.PathLike[str] | None = None, *, max_audio_s: float) -> Engine:
+    def load(cls, bundle: str | os.PathLike[str] | None, *, limits: Limits) -> Engine:
         """Raises BundleError when the bundle is missing or damaged."""
         # One thread a recording: several recordings at once use the cores better.
         classifier = Classifier.load(bundle, threads=1)
         catalogue = Catalogue.load(classifier.bundle)
-        return cls(classifier, catalogue, max_audio_s=max_audio_s)
+        return cls(classifier, catalogue, limits=limits)
 
-    def classify(self, upload: Upload) -> bytes:
+    def start(self) -> None:
+        """Start the processes that decode; returns at once."""
+        self._decoders.sandbox.start()
+        self._polisher.sandbox.start()
+
+    def close(self) -> None:
+        """End them, whatever they are doing."""
+        self._decoders.sandbox.close()
+        self._polisher.sandbox.close()
+
+    def fences(self) -> tuple[str, ...]:
+        """What decoding is kept from on this system, see `genrescope.confinement`; waits."""
+        return self._decoders.sandbox.fences()
+
+    def classify(
+        self, upload: Upload, *, deadline: float = math.inf, spectrogram: bool = True
+    ) -> bytes:
         """The JSON of a prediction, with the embedding and a picture of the spectrogram.
+
+        Args:
+            deadline: when to give up, by `time.monotonic`.
+            spectrogram: False leaves the picture out.
 
         Raises:
             AudioError: for a recording that cannot be used; AudioTooLongError past the limit.
+            JobTimeoutError: it is not decoded by the deadline.
         """
-        clip = self.classifier.features(
-            upload.data, name=upload.name, max_duration_s=self.max_audio_s
-        )
+        clip = self._clip(upload, deadline)
         prediction = self.classifier.classify_features(clip)
         answer = prediction.to_dict()
         answer["embedding"] = [round(float(v), 6) for v in prediction.embedding]
-        config = self.classifier.bundle.features
-        log_mel = clip.log_mel
-        if SILENT in prediction.flags:  # relative to its own maximum, silence would look loud
-            log_mel = np.full_like(log_mel, -config.top_db)
-        answer["spectrogram"] = picture(log_mel, config, duration_s=clip.duration_s)
+        if spectrogram:
+            config = self.classifier.bundle.features
+            log_mel = clip.log_mel
+            if SILENT in prediction.flags:  # relative to its own maximum, silence would look loud
+                log_mel = np.full_like(log_mel, -config.top_db)
+            answer["spectrogram"] = picture(log_mel, config, duration_s=clip.duration_s)
         return json.dumps(answer, allow_nan=False).encode()
+
+    def _clip(self, upload: Upload, deadline: float) -> Clip:
+        return self._decoders.features(
+            upload.data, name=upload.name, max_duration_s=self._max_audio_s, deadline=deadline
+        )
 
     def similar(self, embedding: NDArray[np.float32], n: int) -> list[dict[str, Any]]:
         """The ``n`` nearest tracks of the catalogue, nearest first.
@@ -87,36 +112,34 @@ class Engine:
         """
         return [asdict(match) for match in self.catalogue.nearest(embedding, n=n)]
 
-    def embed(self, upload: Upload) -> NDArray[np.float32]:
+    def embed(self, upload: Upload, *, deadline: float = math.inf) -> NDArray[np.float32]:
         """The embedding of a recording. Raises like ``classify``."""
-        clip = self.classifier.features(
-            upload.data, name=upload.name, max_duration_s=self.max_audio_s
-        )
-        return self.classifier.classify_features(clip).embedding
+        return self.classifier.classify_features(self._clip(upload, deadline)).embedding
 
-    def polish(self, upload: Upload, form: str = "wav") -> PolishedSound:
-        """The more beautiful version of a recording, as one of `FORMS`; raises as ``classify``."""
-        channels, sr = decode_channels(
-            upload.data, max_duration_s=self.max_audio_s, name=upload.name
-        )
-        # As it plays: one channel comes from both loudspeakers.
-        played = channels[:, :2].T if channels.shape[1] > 1 else np.repeat(channels.T, 2, axis=0)
-        before = loudness(played, sr)
-        try:
-            done = polish(channels, sr)
-        except ValueError as error:
-            raise AudioError(upload.name, str(error), "Send another recording.") from error
-        media_type, encode = FORMS[form]
-        data = encode(done.samples, done.sr)
-        return PolishedSound(data, media_type, before, done.lufs, done.peak_db)
+    def polish(
+        self, upload: Upload, form: str = "wav", *, deadline: float = math.inf
+    ) -> PolishedSound:
+        """The more beautiful version of a recording, in a form of `genrescope.web.encoding.FORMS`.
 
-    def warm_up(self) -> None:
-        """Does everything once, so that the first visitor does not wait for libraries to load."""
+        Raises like ``classify``.
+        """
+        return self._polisher.polish(
+            upload.data, form, name=upload.name, max_duration_s=self._max_audio_s, deadline=deadline
+        )
+
+    def warm_up(self, deadline: float = math.inf) -> None:
+        """Does everything once, so that the first visitor does not wait for libraries to load.
+
+        Logs what decoding is not kept from on this system.
+        """
         rng = np.random.default_rng(0)
         noise = rng.normal(0, 0.1, (2 * 22_050, 1)).astype(np.float32)
         upload = Upload("warm-up", to_wav(noise, 22_050))
-        self.classify(upload)
-        self.polish(upload)
+        self.classify(upload, deadline=deadline)
+        self.polish(upload, deadline=deadline)
+        absent = [fence for fence in FENCES if fence not in self.fences()]
+        if absent:
+            log.warning("this system cannot keep the decoders from: %s", ", ".join(absent))
 
     @property
     def name(self) -> str:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from starlette.requests import ClientDisconnect
 
 from genrescope.audio.mixing import MAX_STEREO_SR
+from genrescope.sandbox import JobTimeoutError
 from genrescope.system import n_cores
 from genrescope.web import problems
 
@@ -71,6 +72,16 @@ class Limits:
             return self.held_bytes
         wav_bytes = int(self.audio_s * MAX_STEREO_SR * 2 * 2)
         return max(400 * 2**20, 2 * self.upload_bytes, 2 * wav_bytes)
+
+    @property
+    def decoding_bytes(self) -> int:
+        """What decoding one recording may take: its file, twice, and what decoders need."""
+        return 256 * 2**20 + 2 * self.upload_bytes + int(self.audio_s * 100_000)
+
+    @property
+    def polishing_bytes(self) -> int:
+        """What polishing one recording may take: 2 GB for a quarter of an hour."""
+        return 512 * 2**20 + 2 * self.upload_bytes + int(self.audio_s * 3_000_000)
 
     @property
     def polishers(self) -> int:
@@ -150,7 +161,10 @@ class Pool:
                 waited_for, timeout=self._work_s, return_when=asyncio.FIRST_COMPLETED
             )
             if answer.done():
-                return answer.result()
+                try:
+                    return answer.result()
+                except JobTimeoutError:
+                    raise problems.timed_out(self._work_s) from None
             if leaving is not None and leaving.done():
                 raise ClientDisconnect
             raise problems.timed_out(self._work_s)

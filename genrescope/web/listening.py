@@ -14,8 +14,8 @@ from starlette.types import Receive, Scope, Send
 from genrescope.errors import AudioError
 from genrescope.web import problems, uploads
 from genrescope.web.downloads import send_in_pieces
-from genrescope.web.engine import PolishedSound
 from genrescope.web.limits import Lease
+from genrescope.web.polishing import PolishedSound
 from genrescope.web.problems import ProblemError
 from genrescope.web.service import Service, left
 from genrescope.web.uploads import Upload
@@ -49,7 +49,7 @@ class Listening(Response):
         try:
             upload = await uploads.receive(request, limits=service.limits, lease=held.lease)
             answer = await service.listening.run(
-                lambda _: service.engine.classify(upload),
+                lambda deadline: service.engine.classify(upload, deadline=deadline),
                 gone=lambda: left(request),
                 ended=held.also(),
             )
@@ -80,7 +80,7 @@ class Listening(Response):
         service = self._service
         try:
             polished = await service.polishing.run(
-                lambda _: service.engine.polish(upload, self._form),
+                lambda deadline: service.engine.polish(upload, self._form, deadline=deadline),
                 gone=lambda: left(self._request),
                 ended=held.also(),
             )

@@ -140,10 +140,10 @@ def invalid(faults: object) -> ProblemError:
     for fault in faults if isinstance(faults, list | tuple) else ():
         where = ".".join(str(part) for part in fault.get("loc", ()))
         words.append(f"{where}: {fault.get('msg', '')}".strip(": "))
-    said = "; ".join(words[:3]) or "it could not be read"
+    reasons = "; ".join(words[:3]) or "it could not be read"
     return ProblemError(
         422,
         "invalid_request",
-        f"The request does not have the expected form ({said}).",
+        f"The request does not have the expected form ({reasons}).",
         remedy="See /api/v1/docs for what is expected.",
     )

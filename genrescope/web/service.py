@@ -44,8 +44,8 @@ class Service:
         )
         return pool
 
-    async def work(self, pool: Pool, request: Request, task: Callable[[Upload], T]) -> T:
-        """Receives the request's recording and hands it to a worker.
+    async def work(self, pool: Pool, request: Request, task: Callable[[Upload, float], T]) -> T:
+        """Receives the request's recording and hands it, and a deadline, to a worker.
 
         A full queue refuses before the upload, not after it. The recording counts against the
         memory for as long as a worker holds it, though the client may have its answer before.
@@ -58,7 +58,7 @@ class Service:
             lease.release()
             raise
         return await pool.run(
-            lambda _: task(upload), gone=lambda: left(request), ended=lease.release
+            lambda deadline: task(upload, deadline), gone=lambda: left(request), ended=lease.release
         )
 
     def lease(self) -> Lease:
@@ -77,11 +77,13 @@ class Service:
 
     def start(self) -> None:
         """Warms up beside the first requests. Needs a running event loop."""
-        self._warming = asyncio.ensure_future(self.polishing.run(lambda _: self.engine.warm_up()))
+        self.engine.start()
+        self._warming = asyncio.ensure_future(self.polishing.run(self.engine.warm_up))
         self._warming.add_done_callback(_log_failure)
 
     def close(self) -> None:
-        """Lets what runs finish."""
+        """Ends what still runs: whoever waited for it has been given up."""
+        self.engine.close()
         self.listening.close()
         self.polishing.close()
 

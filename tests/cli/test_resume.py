@@ -40,11 +40,12 @@ for folder in sys.path:
         break
 real = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(real)
-SoundFileError = real.SoundFileError
+def __getattr__(name):
+    return getattr(real, name)
 class SoundFile(real.SoundFile):
     def __init__(self, file, *rest, **options):
         if "crash" in os.path.basename(file.name):
-            os.kill(os.getpid(), signal.SIGSEGV)
+            signal.raise_signal(signal.SIGSEGV)
         if "stuck" in os.path.basename(file.name):
             time.sleep(3600)
         super().__init__(file, *rest, **options)
@@ -103,11 +104,11 @@ def test_a_file_that_crashes_the_decoder_is_named_and_the_others_go_on(
 def test_a_file_that_never_ends_is_given_up(
     tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guard, "PATIENCE_S", 3.0)
+    monkeypatch.setattr(guard, "PATIENCE_S", 6.0)
     music = [str(tone(tmp_path / f"{name}.wav")) for name in ("a", "stuck", "c")]
     answers = list(guard.answers(tiny_bundle, music))
     assert [isinstance(answer, str) for answer in answers] == [False, True, False]
-    assert "stuck.wav: it took all memory or more than 0.05 minutes" in str(answers[1])
+    assert "stuck.wav: it took more than" in str(answers[1])
 
 
 def test_what_decodes_to_weeks_is_refused(

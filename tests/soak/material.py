@@ -14,6 +14,7 @@ import soundfile
 from audio_makers import chord, encoded
 
 from genrescope.web.engine import Engine
+from genrescope.web.limits import Limits
 from genrescope.web.uploads import Upload
 
 MB = 2**20
@@ -47,8 +48,15 @@ class Ask:
 
 
 def asks(bundle: Path, *, short: bool = False) -> list[Ask]:
-    """Every kind of request; the truth comes from one thread, before there is any load."""
-    engine = Engine.load(bundle, max_audio_s=900)
+    """Every kind of request; the truth comes from one process, before there is any load."""
+    engine = Engine.load(bundle, limits=Limits(workers=1))
+    try:
+        return _asks(engine, short=short)
+    finally:
+        engine.close()
+
+
+def _asks(engine: Engine, *, short: bool) -> list[Ask]:
     upload_limit = 50 * MB
     return [
         *_recordings(engine, short=short),
@@ -94,7 +102,7 @@ def _recordings(engine: Engine, *, short: bool) -> list[Ask]:
 
 def _polishing(engine: Engine) -> list[Ask]:
     data = _music("mp3", 10)
-    right = engine.polish(Upload("a.mp3", data)).wav
+    right = engine.polish(Upload("a.mp3", data)).data
     return [Ask("polish 10 s", 1, "/api/v1/polish", _files(data, "a.mp3"), body=right)]
 
 

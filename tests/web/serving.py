@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 import socket
 import threading
@@ -64,11 +65,19 @@ class StubEngine:
     name: str = "stub"
     seen: list[Upload] = field(default_factory=list)
 
-    def classify(self, upload: Upload) -> bytes:
+    def classify(
+        self, upload: Upload, *, deadline: float = math.inf, spectrogram: bool = True
+    ) -> bytes:
         self.seen.append(upload)
         return self.answer(upload)
 
-    def warm_up(self) -> None:
+    def start(self) -> None:
+        pass
+
+    def warm_up(self, deadline: float) -> None:
+        pass
+
+    def close(self) -> None:
         pass
 
     def describe(self) -> dict[str, Any]:

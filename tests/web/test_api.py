@@ -148,7 +148,7 @@ def test_what_is_no_music_is_refused_by_name_with_a_remedy(client: httpx.Client)
 @pytest.mark.parametrize("verb", ["classify", "polish", "similar"])
 def test_a_recording_over_the_limit_of_minutes_is_refused(tiny_bundle: Path, verb: str) -> None:
     app = create_app(bundle=tiny_bundle, limits=Limits(audio_s=3))
-    with serve(app) as running, httpx.Client(base_url=running.url) as client:
+    with serve(app) as running, httpx.Client(base_url=running.url, timeout=60) as client:
         response = send(client, verb, wav(music(4)))
         assert (response.status_code, fault(response).code) == (413, "too_long")
         assert send(client, verb, wav(music(2))).status_code == 200

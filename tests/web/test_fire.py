@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import logging
+import math
 import re
 import socket
 import threading
@@ -23,9 +24,9 @@ from web.serving import BOUNDARY, Running, StubEngine, form, head, serve, talk
 
 from genrescope.web import pages, uploads
 from genrescope.web.app import create_app
-from genrescope.web.engine import PolishedSound
 from genrescope.web.limits import Budget, Limits
 from genrescope.web.middleware.headers import SECURITY_HEADERS
+from genrescope.web.polishing import PolishedSound
 from genrescope.web.problems import ProblemError
 from genrescope.web.uploads import Upload
 
@@ -135,7 +136,7 @@ def test_beyond_workers_and_queue_it_is_busy_and_says_when_to_come_back() -> Non
 class PolishingStub(StubEngine):
     """Answers with twenty megabytes."""
 
-    def polish(self, upload: Upload, form: str) -> PolishedSound:
+    def polish(self, upload: Upload, form: str, *, deadline: float = math.inf) -> PolishedSound:
         return PolishedSound(bytes(20 * MB), "audio/wav", -20.0, -14.0, -1.0)
 
 

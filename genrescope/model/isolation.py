@@ -1,0 +1,128 @@
+"""Features of strangers' recordings, decoded in processes of their own (`genrescope.sandbox`)."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from genrescope.audio.decode import decode
+from genrescope.audio.source import open_path
+from genrescope.errors import AudioError
+from genrescope.model.bundle import Bundle
+from genrescope.model.clip import Clip, extract_features
+from genrescope.model.prediction import SHORT, SILENT, TRUNCATED
+from genrescope.sandbox import Handler, Job, JobError, JobTimeoutError, Reply, Sandbox
+
+CONVERT = "Convert it to WAV or FLAC."
+
+
+class IsolatedFeatures:
+    """`extract_features` in a `Sandbox`; the net stays in this process.
+
+    Args:
+        bundle: whose front end hears.
+        processes: recordings decoded at once.
+        memory_bytes: what decoding one may take, its file and its features included.
+    """
+
+    def __init__(self, bundle: Bundle, *, processes: int, memory_bytes: int) -> None:
+        self._n_bins = bundle.features.n_bins
+        self.sandbox = Sandbox(
+            "genrescope.model.isolation:handler",
+            {"bundle": os.fspath(bundle.path)},
+            processes=processes,
+            memory_bytes=memory_bytes,
+        )
+
+    def features(
+        self,
+        source: str | bytes,
+        *,
+        name: str | None = None,
+        max_duration_s: float | None = None,
+        deadline: float = math.inf,
+    ) -> Clip:
+        """As `extract_features`, for a path or bytes.
+
+        Args:
+            deadline: when to give up, by `time.monotonic`.
+
+        Raises:
+            AudioError: it cannot be decoded, holds no sound, or ended the process that tried.
+            AudioTooLongError: it is longer than ``max_duration_s``.
+            JobTimeoutError: it was not done by the deadline.
+            GenrescopeError: no process can be started.
+        """
+        if isinstance(source, bytes):
+            return self._decoded(source, name or "recording", max_duration_s, deadline)
+        name = name or os.fsencode(source).decode("utf-8", "replace")
+        with open_path(Path(source), name) as file:
+            return self._decoded(file, name, max_duration_s, deadline)
+
+    def _decoded(
+        self, source: bytes | BinaryIO, name: str, longest_s: float | None, deadline: float
+    ) -> Clip:
+        options = {"name": name, "max_duration_s": longest_s}
+        try:
+            reply = self.sandbox.run(source, options, deadline=deadline)
+        except JobTimeoutError:
+            raise
+        except JobError as error:
+            raise AudioError(name, error.reason, CONVERT) from error
+        return self._checked(reply, name)
+
+    def _checked(self, reply: Reply, name: str) -> Clip:
+        """A clip of what comes from a process that a recording may have taken over."""
+        duration_s, flags = reply.facts.get("duration_s"), reply.facts.get("flags")
+        (log_mel,) = reply.arrays if len(reply.arrays) == 1 else (np.zeros(0, np.float32),)
+        sound = (
+            log_mel.dtype == np.float32
+            and log_mel.ndim == 2
+            and log_mel.shape[0] == self._n_bins
+            and log_mel.shape[1] > 0
+            and bool(np.isfinite(log_mel).all())
+            and isinstance(duration_s, float)
+            and 0 < duration_s < math.inf
+            and isinstance(flags, list)
+            and set(flags) <= {SHORT, SILENT, TRUNCATED}
+        )
+        if not sound:
+            raise AudioError(name, "it made the decoder answer nonsense", CONVERT)
+        assert isinstance(duration_s, float)
+        assert isinstance(flags, list)
+        return Clip(log_mel, duration_s, tuple(flags))
+
+
+def handler(bundle: str) -> Handler:
+    """What a process of the sandbox does: a job's file to the features of a clip."""
+    loaded = Bundle.load(bundle)
+    _warm_up(loaded)
+
+    def features(job: Job) -> Reply:
+        clip = extract_features(
+            loaded,
+            job.file,
+            name=job.options["name"],
+            max_duration_s=job.options["max_duration_s"],
+        )
+        facts = {"duration_s": float(clip.duration_s), "flags": list(clip.flags)}
+        return Reply(facts, (clip.log_mel,))
+
+    return features
+
+
+def _warm_up(bundle: Bundle) -> None:
+    """Decode by each library once, so that both are loaded."""
+    import soundfile
+
+    noise = np.random.default_rng(0).normal(0, 0.1, 44_100).astype(np.float32)
+    for kind, subtype in (("WAV", "PCM_16"), ("OGG", "VORBIS")):
+        file = io.BytesIO()
+        soundfile.write(file, noise, 44_100, format=kind, subtype=subtype)
+        extract_features(bundle, file)
+    decode(file, sr=None)

@@ -1,0 +1,140 @@
+"""What the tests of the sandbox have done in its processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from genrescope.errors import AudioTooLongError, GenrescopeError
+from genrescope.sandbox import Handler, Job, Reply
+
+
+def do(greeting: str = "hello") -> Handler:
+    def handler(job: Job) -> Reply:
+        return TASKS[job.options["task"]](job, greeting)
+
+    return handler
+
+
+def fails_to_start() -> Handler:
+    raise GenrescopeError("there is nothing to work with")
+
+
+def dies_at_the_start() -> Handler:
+    os._exit(3)
+
+
+def _echo(job: Job, greeting: str) -> Reply:
+    data = np.frombuffer(job.file.read(), np.uint8)
+    return Reply({"greeting": greeting}, (data, data.astype(np.float32).reshape(1, -1)))
+
+
+def _process(job: Job, greeting: str) -> Reply:
+    return Reply({"pid": os.getpid(), "environment": sorted(os.environ)})
+
+
+def _crash(job: Job, greeting: str) -> Reply:
+    signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGSEGV)
+    return Reply({})
+
+
+def _sleep(job: Job, greeting: str) -> Reply:
+    time.sleep(3_600)
+    return Reply({})
+
+
+def _spin(job: Job, greeting: str) -> Reply:
+    while True:
+        pass
+
+
+def _grow(job: Job, greeting: str) -> Reply:
+    kept = [bytearray(2**20) for _ in range(job.options["mb"])]
+    return Reply({"mb": len(kept)})
+
+
+def _refuse(job: Job, greeting: str) -> Reply:
+    raise AudioTooLongError("song", "it is too long", "Cut it.")
+
+
+def _fault(job: Job, greeting: str) -> Reply:
+    raise KeyError("missing")
+
+
+def _say(job: Job, greeting: str) -> Reply:
+    """Write bytes where replies are written, as one could that has taken the process over."""
+    pipes = [n for n in range(3, 30) if _is_pipe(n)]
+    os.write(pipes[0], job.file.read())
+    time.sleep(3_600 if job.options["stay"] else 0)
+    os._exit(0)
+
+
+def _is_pipe(descriptor: int) -> bool:
+    try:
+        return stat.S_ISFIFO(os.fstat(descriptor).st_mode)
+    except OSError:
+        return False
+
+
+def _object(job: Job, greeting: str) -> Reply:
+    return Reply({}, (np.array(["text"]),))
+
+
+def _open_a_file(job: Job, greeting: str) -> Reply:
+    return Reply({"text": Path(job.options["path"]).read_text()})
+
+
+def _write_a_file(job: Job, greeting: str) -> Reply:
+    Path(job.options["path"]).write_text("written")
+    return Reply({})
+
+
+def _connect(job: Job, greeting: str) -> Reply:
+    socket.create_connection(("127.0.0.1", job.options["port"]), timeout=5).close()
+    return Reply({})
+
+
+def _run_a_program(job: Job, greeting: str) -> Reply:
+    subprocess.run([sys.executable, "-c", ""], check=True)
+    return Reply({})
+
+
+def _stop_the_parent(job: Job, greeting: str) -> Reply:
+    os.kill(os.getppid(), signal.SIGTERM)
+    return Reply({})
+
+
+def _import(job: Job, greeting: str) -> Reply:
+    import wave
+
+    return Reply({"module": wave.__name__})
+
+
+TASKS: dict[str, Callable[[Job, str], Reply]] = {
+    "echo": _echo,
+    "process": _process,
+    "crash": _crash,
+    "sleep": _sleep,
+    "spin": _spin,
+    "grow": _grow,
+    "refuse": _refuse,
+    "fault": _fault,
+    "say": _say,
+    "object": _object,
+    "open": _open_a_file,
+    "write": _write_a_file,
+    "connect": _connect,
+    "program": _run_a_program,
+    "stop": _stop_the_parent,
+    "import": _import,
+}
