@@ -116,9 +116,9 @@ class TrainDisplay(Observer):
         genre = training.only_answer()
         if genre is not None:
             text = (
-                f"WARNING: this net names {genre} for every clip. It has learned from "
-                f"{training.n_steps} steps; a recipe with more epochs or excerpts takes more, and "
-                f"a lower ema than {recipe.ema:g} keeps weights nearer to the last ones."
+                f"WARNING: this net names {genre} for every clip. A recipe with more epochs or "
+                f"excerpts learns in more steps than these {training.n_steps}, and a lower ema "
+                f"than {recipe.ema:g} keeps weights nearer to the last ones."
             )
             echo(text, err=True, fg="red", bold=True)
 

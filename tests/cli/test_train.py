@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from lab_makers import music_folder
 
@@ -136,6 +137,22 @@ def test_the_valid_part_can_be_learned_as_well(work: Path, tmp_path: Path) -> No
     mixed = run(*common, "--out", tmp_path / "b", "--resume")
     assert mixed.exit_code == 1
     assert "another set of clips" in mixed.stderr
+
+
+def test_a_net_that_tells_no_genres_apart_is_warned_of(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = ["--data", work / "store", "--recipe", work / "recipe.toml", "--epochs", 1]
+    end_epoch = Training._end_epoch
+
+    def sure_of_polka(self: Training, *arguments: float) -> None:
+        self.average.head.bias.data = torch.tensor([0.0, 1e6, 0.0])
+        end_epoch(self, *arguments)
+
+    monkeypatch.setattr(Training, "_end_epoch", sure_of_polka)
+    result = run(*common, "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert "WARNING: this net names polka for every clip" in result.stderr
 
 
 def test_runs_teach_another(work: Path, tmp_path: Path) -> None:

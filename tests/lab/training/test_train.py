@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from lab_makers import SMALL_CNN as RECIPE
+from lab_makers import music_folder
 
 from genrescope.data.splits import everything, make_split
 from genrescope.data.store import FeatureStore
@@ -23,9 +24,10 @@ from genrescope.files import exclusive_lock
 from genrescope.lab.nets.resnet import ResNet18
 from genrescope.lab.training.background import background
 from genrescope.lab.training.examples import draw_shares, examples
+from genrescope.lab.training.prepare import Music
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run
-from genrescope.lab.training.train import Training, begin
+from genrescope.lab.training.train import Observer, Step, Training, begin, train_run
 
 
 @pytest.fixture(scope="module")
@@ -240,28 +242,6 @@ def test_a_folder_of_another_run_is_refused(store: FeatureStore, tmp_path: Path)
         Run.load(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("epoch = 3", "no epoch"),
-        ("epochs = 'many'", "epochs must be int"),
-        ("[augment]\nnois = 0.1", r"augment\.nois"),
-        ("lr = inf", "lr must be >= 0, not inf"),
-        ("lr = nan", "lr must be >= 0, not nan"),
-        ("[augment]\nstretch = inf", r"augment\.stretch must be a number, not inf"),
-        ("[augment]\nloudest_noise = nan", r"augment\.loudest_noise must be a number, not nan"),
-        ("[augment]\nmixup_alpha = 0", r"augment\.mixup_alpha must be above 0"),
-        ("[augment]\nmixup = 0.9\ncutmix = 0.2", "mixup and cutmix: a probability is at most 1"),
-        ("net = ", "Invalid value"),
-    ],
-)
-def test_a_wrong_recipe_says_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "recipe.toml"
-    path.write_text(text)
-    with pytest.raises(GenrescopeError, match=message):
-        Recipe.load(path)
-
-
 def test_genres_are_balanced_and_doubtful_clips_drawn_less() -> None:
     labels = np.array([0] * 8 + [1] * 2)
     certain = np.array([False] * 4 + [True] * 6)
@@ -302,15 +282,6 @@ def test_a_training_draws_clips_by_their_shares(store: FeatureStore, tmp_path: P
     which = torch.cdist(seen, beginnings).argmin(1)
     assert learned[which].all()
     training.run()
-
-
-def test_the_earlier_name_of_a_field_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "recipe.toml"
-    path.write_text("judge_every = 7")
-    assert Recipe.load(path).validate_every == 7
-    path.write_text("judge_every = 7\nvalidate_every = 5")
-    with pytest.raises(GenrescopeError, match="judge_every is the earlier name of validate_every"):
-        Recipe.load(path)
 
 
 def test_a_run_of_an_earlier_version_is_gone_on_with(store: FeatureStore, tmp_path: Path) -> None:
@@ -354,10 +325,6 @@ def test_a_net_that_names_one_genre_for_everything_is_found(
     assert training.only_answer() == "b"
 
 
-def test_a_recipe_goes_through_a_dict_unchanged() -> None:
-    assert Recipe.from_dict(RECIPE.to_dict()) == RECIPE
-
-
 def test_unknown_nets_and_folds_are_refused(store: FeatureStore, tmp_path: Path) -> None:
     with pytest.raises(GenrescopeError, match="no net"):
         _training(store, tmp_path / "a", replace(RECIPE, net="perceptron"))
@@ -395,3 +362,50 @@ def test_a_resnet_starts_from_image_weights(store: FeatureStore, tmp_path: Path)
         ours = training.net.state_dict()
         for key in ("conv1.weight", "layer4.1.conv2.weight"):
             torch.testing.assert_close(ours[prefix + key], images.state_dict()[key])
+
+
+class _Recorder(Observer):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def on_feature(self, done: float, total: float | None, track: str) -> None:
+        self.told.append("feature")
+
+    def on_music(self, music: Music) -> None:
+        self.told.append(f"music in {[cache.name for cache in music.caches]}")
+
+    def on_begin(self, training: Training) -> None:
+        self.told.append(f"begin {training.split.protocol}")
+
+    def on_step(self, step: Step) -> None:
+        self.told.append("step")
+
+
+@pytest.mark.slow
+def test_a_folder_of_music_becomes_a_run_by_one_call(tmp_path: Path) -> None:
+    music = music_folder(tmp_path / "music")
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('net = "cnn"\nexcerpts = 2\nbatch_size = 8\noptions = { width = 4 }\n')
+    recorder = _Recorder()
+    training = train_run(
+        [music],
+        tmp_path / "run",
+        recipe=recipe,
+        epochs=1,
+        split="artists",
+        split_seed=3,
+        seed=5,
+        command="by hand",
+        observer=recorder,
+    )
+    assert list(dict.fromkeys(recorder.told)) == [
+        "feature", "music in ['music-mel']", "begin artists", "step",
+    ]  # fmt: skip
+    assert recorder.told.count("step") == training.n_steps == training.step
+    run = Run.load(tmp_path / "run")
+    assert run.config["split"] == {"protocol": "artists", "seed": 3, "fold": 0}
+    assert (run.config["seed"], run.config["command"]) == (5, "by hand")
+    assert run.recipe.epochs == 1
+    assert training.finished
