@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import genrescope
 from genrescope.data import folder
 from genrescope.data.fold import PARTS
 from genrescope.data.registry import (
@@ -119,3 +120,14 @@ def test_no_track_is_in_two_datasets() -> None:
     for one, other in combinations(DATASETS.values(), 2):
         assert not one.tracks.keys() & other.tracks.keys()
     assert len(known_tracks()) == sum(len(dataset.tracks) for dataset in DATASETS.values())
+
+
+def test_the_rest_of_the_code_asks_the_registry() -> None:
+    root = Path(genrescope.__file__).parent
+    modules = [path.stem for path in (root / "data").glob("*.py") if path.stem in DATASETS]
+    assert modules
+    for path in root.rglob("*.py"):
+        if path.parent != root / "data":
+            text = path.read_text(encoding="utf-8")
+            for name in modules:
+                assert not re.search(rf"genrescope\.data(\.| import .*\b){name}\b", text), path
