@@ -159,9 +159,17 @@ def test_a_recording_is_kept_when_the_server_fails(browser: Browser, page_server
         trouble.get_by_role("link", name="Save the recording").click()
     assert download.value.suggested_filename == "recording.webm"
     assert Path(download.value.path()).stat().st_size > 1_000
+    # And it is among the tries, from where it can be sent again, after a reload as well.
+    page.reload()
+    row = page.locator(".try")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text("The server did not answer")
+    row.get_by_role("button", name="Play Recording at").click()
+    page.wait_for_function("!document.querySelector('#audio-try').paused")
     page.unroute_all()
-    trouble.get_by_role("button", name="Try again").click()
+    row.get_by_role("button", name="Try again").click()
     expect(page.locator("#result")).to_be_visible(timeout=RESULT_MS)
+    expect(row).to_have_count(1)
     page.context.close()
 
 

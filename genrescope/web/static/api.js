@@ -26,7 +26,9 @@ export function explain(error, { name = "", limits = {} } = {}) {
     size: megabytes(limits.upload_bytes ?? 0),
     minutes: Math.round((limits.audio_s ?? 0) / 60),
   };
-  return has(`fault.${error.code}`) ? t(`fault.${error.code}`, values) : spoken || t("fault.internal");
+  return has(`fault.${error.code}`)
+    ? t(`fault.${error.code}`, values)
+    : spoken || t("fault.internal");
 }
 
 const UNREACHABLE = { code: "unreachable" };
@@ -163,10 +165,13 @@ async function send(path, recording, options) {
 }
 
 const readable = (blob) =>
-  blob.slice(0, 1).arrayBuffer().then(
-    () => true,
-    () => false,
-  );
+  blob
+    .slice(0, 1)
+    .arrayBuffer()
+    .then(
+      () => true,
+      () => false,
+    );
 
 /** The smallest form of a polished recording that this browser plays. */
 const form = (() => {

@@ -6,24 +6,27 @@ import { acceptFiles } from "./files.js";
 import { fit } from "./fit.js";
 import * as keep from "./keep.js";
 import * as live from "./live.js";
-import { Player } from "./player.js";
 import { MAX_S, MIN_S, openMicrophone, Recording } from "./recorder.js";
+import { Replay } from "./replay.js";
 import { showVerdict } from "./result.js";
 import { describePicture, frequencyAxis, paint, timeAxis, timeline } from "./scope.js";
 import { answerOf, offerShare, prepareShare } from "./share.js";
 import { audible } from "./silence.js";
-import { prepareSound } from "./sound.js";
 import { Stage } from "./stage.js";
 import { choose as chooseTracks, clearTracks, N_ASKED, showTracks } from "./suggestions.js";
-import { clock, count, lufs, megabytes, t } from "./text.js";
+import { clock, count, megabytes, t } from "./text.js";
 import { csv, Tries } from "./tries.js";
 import { accuracy, honesty, isSilent, microphoneTrouble, spoken, tabTitle } from "./words.js";
 
 const WORKING = ["idle", "asking", "recording", "listening"];
 
 const stage = new Stage($("stage"), $("level"));
-const player = new Player({ onPlay: () => tries.pause(), onUnplayable: sayUnplayable });
-const tries = new Tries({ onOpen: (attempt) => open(attempt), onPlay: () => player.pause() });
+const replay = new Replay({ explain, onPlay: () => tries.pause() });
+const tries = new Tries({
+  onOpen: open,
+  onRetry: (attempt) => listenTo(attempt.sound, attempt),
+  onPlay: () => replay.pause(),
+});
 let state = "idle";
 let recording = null;
 let guessing = null;
@@ -49,7 +52,8 @@ function enter(next) {
   const leads = { recording: t("lead.recording", { most: MAX_S }), listening: t("lead.listening") };
   $("lead").textContent = leads[next] ?? t("listen.lead");
   const titles = { recording: "title.recording", listening: "title.listening" };
-  document.title = next === "result" && shown ? tabTitle(shown.attempt.answer) : t(titles[next] ?? "title.idle");
+  document.title =
+    next === "result" && shown ? tabTitle(shown.attempt.answer) : t(titles[next] ?? "title.idle");
   showButton();
   if (next === "idle") $("hint").textContent = t("hint.idle");
 }
@@ -64,7 +68,11 @@ function hint(words) {
 function showButton() {
   const waiting = state === "asking" || state === "listening";
   const early = state === "recording" && recording.elapsed < MIN_S;
-  const label = { asking: "record.asking", listening: "record.listening", recording: "record.stop" }[state];
+  const label = {
+    asking: "record.asking",
+    listening: "record.listening",
+    recording: "record.stop",
+  }[state];
   const sign = waiting ? "wait" : state === "recording" ? "stop" : "mic";
   $("record-label").textContent = t(label ?? "record.start");
   $("record-icon").setAttribute("href", `#icon-${sign}`);
@@ -73,7 +81,7 @@ function showButton() {
 }
 
 function quiet() {
-  player.pause();
+  replay.pause();
   tries.pause();
 }
 
@@ -195,7 +203,10 @@ const plainName = (name) => name.replace(/\p{C}/gu, "");
 function refusal({ blob, name }) {
   const most = facts.limits.upload_bytes;
   if (blob.size > most) {
-    return [t("large.title"), t("large.text", { name, size: megabytes(blob.size), most: megabytes(most) })];
+    return [
+      t("large.title"),
+      t("large.text", { name, size: megabytes(blob.size), most: megabytes(most) }),
+    ];
   }
   return blob.size ? null : [t("empty.title"), t("empty.text", { name })];
 }
@@ -209,17 +220,25 @@ async function tryOut(button) {
   const asked = (pending = new AbortController());
   try {
     const blob = await api.sample(button.dataset.sample);
-    if (!asked.signal.aborted) listenTo({ blob, name: `${button.dataset.sample}.ogg`, recorded: false });
+    if (!asked.signal.aborted)
+      listenTo({ blob, name: `${button.dataset.sample}.ogg`, recorded: false });
   } catch {
-    if (!asked.signal.aborted) trouble(t("trouble.title"), t("fault.unreachable"), { retry: () => tryOut(button) });
+    if (!asked.signal.aborted)
+      trouble(t("trouble.title"), t("fault.unreachable"), { retry: () => tryOut(button) });
   }
 }
 
 // The answer
 
+/** What an error says to a person; `name` is the recording's. */
+function explain(error, name) {
+  return api.explain(error, { name, limits: facts.limits });
+}
+
 const bundleName = () => ($("bundle-way").hidden ? "" : $("bundle").value);
 
-async function listenTo(sound) {
+/** Sends a sound and shows the answer; `failed` is the try of this very sound that failed before. */
+async function listenTo(sound, failed = null) {
   pending?.abort();
   last = sound;
   enter("listening");
@@ -233,20 +252,28 @@ async function listenTo(sound) {
       onBusy: () => hint(t("hint.busy")),
     });
     pending = null;
-    const attempt = tries.add({ name: nameOf(sound), sound, answer: audible(answer), polished: null, matches: null });
+    const attempt = failed ?? tries.add({ name: nameOf(sound), sound });
+    Object.assign(attempt, { answer: audible(answer), polished: null, matches: null, error: null });
     show(attempt, { leaving: asked, polished });
   } catch (error) {
     if (error.name === "AbortError") return;
     pending = null;
-    const again = api.mayPass(error) ? () => listenTo(sound) : null;
-    const words = api.explain(error, { name: sound.name, limits: facts.limits });
-    trouble(t("trouble.title"), words, { retry: again, sound: sound.recorded ? sound : null });
+    const again = api.mayPass(error) ? () => listenTo(sound, failed) : null;
+    const words = explain(error, sound.name);
+    const kept = sound.recorded ? sound : null;
+    if (kept) failed ??= tries.add({ name: nameOf(sound), sound, answer: null });
+    if (failed) failed.error = words;
+    tries.show();
+    remember();
+    trouble(t("trouble.title"), words, { retry: again, sound: kept });
   }
 }
 
 const nameOf = (sound) =>
   sound.recorded
-    ? t("visit.recording", { time: new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }) })
+    ? t("visit.recording", {
+        time: new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }),
+      })
     : sound.name;
 
 function showProgress(share) {
@@ -270,11 +297,10 @@ async function listenToAll(sounds) {
     try {
       const options = { bundle: bundleName(), signal: asked.signal, onProgress: showProgress };
       const answer = await api.classify(sound, options);
-      tries.add({ name: sound.name, sound, answer: audible(answer), polished: null, matches: null });
+      tries.add({ name: sound.name, sound, answer: audible(answer) });
     } catch (error) {
       if (error.name === "AbortError") break;
-      const words = api.explain(error, { name: sound.name, limits: facts.limits });
-      tries.add({ name: sound.name, sound: null, answer: null, error: words });
+      tries.add({ name: sound.name, sound: null, answer: null, error: explain(error, sound.name) });
     }
   }
   if (asked.signal.aborted && state !== "idle") return; // another sound was chosen
@@ -290,7 +316,7 @@ async function listenToAll(sounds) {
 function hide() {
   shown?.leaving.abort();
   shown = null;
-  player.clear();
+  replay.clear();
 }
 
 /** Shows a try of before. */
@@ -306,7 +332,8 @@ function show(attempt, { leaving, polished = null, quietly = false }) {
   shown = { attempt, leaving };
   const { answer, sound } = attempt;
   tries.current = attempt.id ?? null;
-  if (!attempt.shared && location.hash) history.replaceState(null, "", location.pathname + location.search);
+  if (!attempt.shared && location.hash)
+    history.replaceState(null, "", location.pathname + location.search);
   tries.show();
   enter("result");
   const silent = isSilent(answer);
@@ -325,7 +352,7 @@ function show(attempt, { leaving, polished = null, quietly = false }) {
     frequencyAxis($("scope-hz"), answer.spectrogram);
   }
   timeAxis($("scope-seconds"), duration);
-  const seek = (seconds) => player.playFrom(seconds);
+  const seek = (seconds) => replay.playFrom(seconds);
   timeline($("timeline"), $("legend"), { segments: answer.timeline, duration, seek });
   classList.remove("reveal");
   if (!quietly) {
@@ -335,83 +362,13 @@ function show(attempt, { leaving, polished = null, quietly = false }) {
     scrollTo({ top: 0 });
     announce(spoken(answer));
   }
-  $("polish-note").textContent = "";
   $("similar").hidden = silent || !(answer.embedding || attempt.matches);
-  if (sound) showOriginal(attempt, leaving.signal);
-  else $("sound-note").textContent = t(attempt.shared ? "sound.shared" : "sound.gone");
-  if (!silent) {
-    if (sound) showPolished(attempt, leaving.signal, polished);
-    suggest(attempt, leaving.signal);
-  }
+  replay.show(attempt, { signal: leaving.signal, polished });
+  if (!silent) suggest(attempt, leaving.signal);
   remember();
 }
 
 const remember = () => keep.save(tries.all, tries.current);
-
-async function showOriginal({ sound, answer }, signal) {
-  $("sound-note").textContent = sound.recorded ? t("sound.recorded") : sound.name;
-  player.offer("original", sound);
-  const seconds = answer.duration_s;
-  const ready = await prepareSound(sound.blob, { seconds, rewrap: sound.recorded });
-  if (!signal.aborted) player.load("original", ready, { seconds, save: sound });
-}
-
-const AT_ONCE_S = 60; // longer sounds are polished when asked for
-
-function showPolished(attempt, signal, polished) {
-  if (attempt.polished) return loadPolished(attempt, attempt.polished, signal);
-  if (polished) return beautify(attempt, signal, { work: () => polished });
-  if (attempt.answer.duration_s <= AT_ONCE_S) return beautify(attempt, signal);
-  return offerPolish(attempt, signal);
-}
-
-function offerPolish(attempt, signal) {
-  offer($("polish-note"), t("polish.offer"), t("polish.make"), (button) =>
-    beautify(attempt, signal, { asked: document.activeElement === button }),
-  );
-}
-
-async function beautify(attempt, signal, { work = null, asked = false } = {}) {
-  const note = $("polish-note");
-  note.textContent = t("polish.work");
-  $("versions").setAttribute("aria-busy", "true");
-  const onReceive = (share) => {
-    note.textContent = t("polish.receive", { p: Math.floor(share * 10) * 10 });
-  };
-  try {
-    const polished = await (work ? work() : api.polish(attempt.sound, { signal, onReceive }));
-    if (signal.aborted) return;
-    attempt.polished = polished;
-    await loadPolished(attempt, polished, signal);
-    // Who pressed “Make it” has lost that button; the next one stands here.
-    if (asked && document.activeElement === document.body) $("play").focus({ preventScroll: true });
-  } catch (error) {
-    if (error.name === "AbortError" || signal.aborted) return;
-    if (error.code === "long") return offerPolish(attempt, signal);
-    const words = api.explain(error, { name: attempt.name, limits: facts.limits });
-    note.textContent = words;
-    if (api.mayPass(error)) offer(note, words, t("retry"), () => beautify(attempt, signal, { asked: true }));
-  } finally {
-    if (!signal.aborted) $("versions").removeAttribute("aria-busy");
-  }
-}
-
-async function loadPolished({ sound, answer }, { blob, before, after }, signal) {
-  const seconds = answer.duration_s;
-  const ready = await prepareSound(blob, { seconds });
-  if (signal.aborted) return;
-  const name = sound.recorded ? t("save.recording") : sound.name.replace(/\.[^.]*$/, "");
-  const suffix = api.SUFFIX[blob.type] ?? "wav";
-  player.load("polished", ready, { seconds, save: { blob, name: `${name} (${t("save.suffix")}).${suffix}` } });
-  const louder = before && after && Math.abs(after - before) >= 0.5;
-  const loudness = louder ? ` ${t("polish.loudness", { before: lufs(before), after: lufs(after) })}` : "";
-  $("polish-note").textContent = t("polish.done") + loudness;
-}
-
-function sayUnplayable(version) {
-  const key = version === "original" ? "sound.unplayable" : "polish.unplayable";
-  $(version === "original" ? "sound-note" : "polish-note").textContent = t(key);
-}
 
 async function suggest(attempt, signal) {
   if (attempt.matches) return showTracks(attempt.matches);
@@ -425,9 +382,10 @@ async function suggest(attempt, signal) {
     remember();
   } catch (error) {
     if (error.name === "AbortError" || signal.aborted) return;
-    const words = api.explain(error);
+    const words = explain(error);
     clearTracks(words);
-    if (api.mayPass(error)) offer($("similar-note"), words, t("retry"), () => suggest(attempt, signal));
+    if (api.mayPass(error))
+      offer($("similar-note"), words, t("retry"), () => suggest(attempt, signal));
   }
 }
 
@@ -467,7 +425,9 @@ async function learnFacts() {
 function showBundles(bundles) {
   $("bundle-way").hidden = bundles.length < 2;
   $("bundle").replaceChildren(
-    ...bundles.map(({ name, labels }) => new Option(t("bundle.choice", { n: labels.length }), name)),
+    ...bundles.map(
+      ({ name, labels }) => new Option(t("bundle.choice", { n: labels.length }), name),
+    ),
   );
 }
 
@@ -492,8 +452,12 @@ $("record").addEventListener("click", pressed);
 $("cancel").addEventListener("click", cancel);
 $("back").addEventListener("click", back);
 for (const id of ["again", "again-end"]) $(id).addEventListener("click", start);
-for (const id of ["choose", "another", "another-end", "trouble-choose"]) $(id).addEventListener("click", choose);
-for (const button of document.querySelectorAll("[data-sample]")) button.addEventListener("click", () => tryOut(button));
+for (const id of ["choose", "another", "another-end", "trouble-choose"]) {
+  $(id).addEventListener("click", choose);
+}
+for (const button of document.querySelectorAll("[data-sample]")) {
+  button.addEventListener("click", () => tryOut(button));
+}
 $("file").addEventListener("change", () => take($("file").files));
 $("share").addEventListener("click", () => offerShare(shown.attempt.answer));
 $("csv").addEventListener("click", () => {
@@ -510,7 +474,7 @@ $("forget").addEventListener("click", () => {
 });
 $("scope-picture").addEventListener("click", (event) => {
   const box = $("scope-picture").getBoundingClientRect();
-  player.playFrom(((event.clientX - box.left) / box.width) * player.duration);
+  replay.playFrom(((event.clientX - box.left) / box.width) * replay.duration);
 });
 $("live").checked = live.remembered();
 $("live").addEventListener("change", () => live.remember($("live").checked));

@@ -14,7 +14,9 @@ const SANS = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Ar
 
 export function drawCard(canvas, answer) {
   const c = canvas.getContext("2d");
-  const [page, ink, faint, staff, red] = ["page", "ink", "faint", "staff", "record"].map((name) => colour(name));
+  const [page, ink, faint, staff, red] = ["page", "ink", "faint", "staff", "record"].map((name) =>
+    colour(name),
+  );
   const tint = (label) => colour(`hue-${hueNumber(label)}`);
   c.clearRect(0, 0, WIDTH, HEIGHT);
   c.fillStyle = page;

@@ -27,7 +27,10 @@ export function fit(element, text) {
 function shrink(element) {
   element.style.fontSize = "";
   const room = element.clientWidth;
-  const widest = Math.max(...[...element.querySelectorAll(".word")].map((word) => word.offsetWidth), 0);
+  const widest = Math.max(
+    ...[...element.querySelectorAll(".word")].map((word) => word.offsetWidth),
+    0,
+  );
   if (!room || widest <= room) return;
   const size = parseFloat(getComputedStyle(element).fontSize);
   element.style.fontSize = `${Math.max(SMALLEST_PX, Math.floor((size * room) / (widest + 1)))}px`;

@@ -26,6 +26,8 @@ function blobOf(url) {
   return new Blob([bytes], { type: head.slice(5).split(";")[0] });
 }
 
+let latest = 0; // of the calls, so that none overtakes the one after it
+
 /** Keeps the tries, and which of them is shown; where room is short, fewer sounds and pictures. */
 export async function save(tries, current) {
   const least = ({ answer, ...attempt }) => ({
@@ -38,9 +40,11 @@ export async function save(tries, current) {
     () => Promise.all(tries.map((each) => packed(each.id === current ? each : least(each), false))),
     () => Promise.all(tries.map((each) => packed(least(each), false))),
   ];
+  const turn = ++latest;
   for (const way of ways) {
     try {
-      sessionStorage.setItem(KEY, JSON.stringify({ tries: await way(), current }));
+      const kept = JSON.stringify({ tries: await way(), current });
+      if (turn === latest) sessionStorage.setItem(KEY, kept);
       return;
     } catch {
       // Too much for this browser; the next way needs less.
@@ -63,6 +67,7 @@ export function load() {
 }
 
 export function clear() {
+  latest++;
   try {
     sessionStorage.removeItem(KEY);
   } catch {

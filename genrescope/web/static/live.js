@@ -69,9 +69,24 @@ function show(answer) {
   const words = make("span", { className: "guess-name", text: name });
   const line = make("span", { className: "guess-line", "aria-hidden": "true" });
   const sure = known ? answer.confidence : 0;
-  const lead = make("span", { className: "guess-lead", text: t(sure >= 0.7 ? "guess.sure" : "guess.perhaps") });
-  const share = make("span", { className: "guess-share", "aria-hidden": "true", text: known ? roughly(sure) : "" });
-  const box = make("span", { className: `guess-box ${known ? hue(answer.genre) : ""}` }, lead, " ", words, line, share);
+  const lead = make("span", {
+    className: "guess-lead",
+    text: t(sure >= 0.7 ? "guess.sure" : "guess.perhaps"),
+  });
+  const share = make("span", {
+    className: "guess-share",
+    "aria-hidden": "true",
+    text: known ? roughly(sure) : "",
+  });
+  const box = make(
+    "span",
+    { className: `guess-box ${known ? hue(answer.genre) : ""}` },
+    lead,
+    " ",
+    words,
+    line,
+    share,
+  );
   box.style.setProperty("--sure", sure);
   const before = $("guess").textContent;
   if (before === box.textContent) return; // not to be spoken twice

@@ -3,7 +3,14 @@
 import { $, colour, prepare } from "./dom.js";
 import { clock, t } from "./text.js";
 
-const STEPS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 }; // s
+const STEPS = {
+  ArrowRight: 1,
+  ArrowUp: 1,
+  ArrowLeft: -1,
+  ArrowDown: -1,
+  PageUp: 10,
+  PageDown: -10,
+}; // s
 const VERSIONS = ["original", "polished"];
 
 export class Player {
@@ -142,7 +149,8 @@ export class Player {
 
   #unplayable(name) {
     this.voices[name].ready = false;
-    if (name === this.version && name === "original" && this.voices.polished.ready) this.choose("polished");
+    if (name === this.version && name === "original" && this.voices.polished.ready)
+      this.choose("polished");
     this.#showVersions();
     this.showPlaying();
     this.onUnplayable(name);
@@ -173,7 +181,10 @@ export class Player {
     const { time, duration } = this;
     $("seek").value = time;
     $("now").textContent = clock(time);
-    $("seek").setAttribute("aria-valuetext", t("sound.time", { now: clock(time), total: clock(duration) }));
+    $("seek").setAttribute(
+      "aria-valuetext",
+      t("sound.time", { now: clock(time), total: clock(duration) }),
+    );
     if (time > 0) $("playhead").hidden = false;
     $("playhead").style.left = `${Math.min(time / (duration || 1), 1) * 100}%`;
     this.draw();

@@ -6,8 +6,15 @@ import { clock, genreName, t, whole } from "./text.js";
 
 // Magma (N. Smith and S. van der Walt, CC0) at nine places, evenly spaced: as even to the eye.
 const MAGMA = [
-  [0, 0, 4], [28, 16, 68], [79, 18, 123], [129, 37, 129], [181, 54, 122],
-  [229, 80, 100], [251, 135, 97], [254, 194, 135], [252, 253, 191],
+  [0, 0, 4],
+  [28, 16, 68],
+  [79, 18, 123],
+  [129, 37, 129],
+  [181, 54, 122],
+  [229, 80, 100],
+  [251, 135, 97],
+  [254, 194, 135],
+  [252, 253, 191],
 ];
 
 const PALETTE = Array.from({ length: 256 }, (_, i) => {
@@ -89,7 +96,9 @@ export function pressed(boxes, x) {
   const reach = ({ left, width }) => Math.max(0, Math.abs(x - left - width / 2) - width / 2);
   const near = boxes
     .map((box, i) => ({ i, width: box.width, away: reach(box) }))
-    .filter(({ width, away }) => away === 0 || (width < FINGER / 2 && away <= FINGER / 2 - width / 2));
+    .filter(
+      ({ width, away }) => away === 0 || (width < FINGER / 2 && away <= FINGER / 2 - width / 2),
+    );
   // A stretch too narrow to hit goes before the wide one beside it, the nearest of them first.
   const narrow = near.filter(({ width }) => width < FINGER / 2);
   const best = (narrow.length ? narrow : near).sort((a, b) => a.away - b.away)[0];
@@ -117,7 +126,9 @@ export function timeline(strip, legend, { segments, duration, seek }) {
   strip.onclick = (event) => {
     const byKey = event.detail === 0; // Enter, or a screen reader
     const boxes = buttons.map((button) => button.getBoundingClientRect());
-    const i = byKey ? buttons.indexOf(event.target.closest("button")) : pressed(boxes, event.clientX);
+    const i = byKey
+      ? buttons.indexOf(event.target.closest("button"))
+      : pressed(boxes, event.clientX);
     if (i < 0) return;
     buttons[i].focus({ preventScroll: true });
     seek(Number(buttons[i].dataset.start));
@@ -127,7 +138,11 @@ export function timeline(strip, legend, { segments, duration, seek }) {
 
 function rest(start, end) {
   const words = t("timeline.rest", { from: clock(start), to: clock(end) });
-  return make("span", { className: "rest", title: words }, make("span", { className: "unseen", text: words }));
+  return make(
+    "span",
+    { className: "rest", title: words },
+    make("span", { className: "unseen", text: words }),
+  );
 }
 
 function stretch(start, end, label, probability) {

@@ -24,12 +24,14 @@ const decode = (text) =>
 /** The address of a result: its figures, and nothing of the sound or of what it was called. */
 export function linkTo(answer) {
   const labels = Object.keys(answer.probabilities);
-  const timeline = answer.timeline.slice(0, MAX_SEGMENTS).map(({ start, end, label, probability }) => [
-    Math.round(start * 10),
-    Math.round(end * 10),
-    labels.indexOf(label),
-    Math.round(probability * 100),
-  ]);
+  const timeline = answer.timeline
+    .slice(0, MAX_SEGMENTS)
+    .map(({ start, end, label, probability }) => [
+      Math.round(start * 10),
+      Math.round(end * 10),
+      labels.indexOf(label),
+      Math.round(probability * 100),
+    ]);
   const figures = {
     g: labels.indexOf(answer.genre),
     p: labels.map((label) => [label, Math.round(answer.probabilities[label] * 1e4)]),
@@ -45,7 +47,8 @@ export function linkTo(answer) {
 }
 
 const number = (value, low, high) => {
-  if (typeof value !== "number" || !(value >= low && value <= high)) throw new TypeError("no such figure");
+  if (typeof value !== "number" || !(value >= low && value <= high))
+    throw new TypeError("no such figure");
   return value;
 };
 
@@ -64,7 +67,10 @@ export function answerOf(hash) {
   if (!hash.startsWith(MARK)) return null;
   try {
     const { g, p, s, t: stretches, d, f, b } = JSON.parse(decode(hash.slice(MARK.length)));
-    const pairs = list(p, MAX_LABELS).map(([label, share]) => [text(label), number(share, 0, 1e4) / 1e4]);
+    const pairs = list(p, MAX_LABELS).map(([label, share]) => [
+      text(label),
+      number(share, 0, 1e4) / 1e4,
+    ]);
     const labels = pairs.map(([label]) => label);
     const named = (i) => labels[number(i, 0, labels.length - 1)];
     const duration = number(d, 0, 1e7) / 10;
@@ -110,7 +116,11 @@ export async function offerShare(answer) {
   const blob = await new Promise((resolve) => $("card").toBlob(resolve, "image/png"));
   if (shared) URL.revokeObjectURL(shared.url);
   const name = `${headline(answer).replace(/[^\p{L}\p{N}]+/gu, "-")} Genrescope.png`;
-  shared = { answer, url: URL.createObjectURL(blob), file: new File([blob], name, { type: "image/png" }) };
+  shared = {
+    answer,
+    url: URL.createObjectURL(blob),
+    file: new File([blob], name, { type: "image/png" }),
+  };
   $("share-save").href = shared.url;
   $("share-save").download = name;
   $("share-send").hidden = !navigator.canShare?.({ files: [shared.file] });
@@ -128,7 +138,11 @@ async function copy() {
 
 async function sendTo() {
   try {
-    await navigator.share({ files: [shared.file], url: $("share-url").value, title: headline(shared.answer) });
+    await navigator.share({
+      files: [shared.file],
+      url: $("share-url").value,
+      title: headline(shared.answer),
+    });
   } catch (error) {
     if (error.name !== "AbortError") $("share-said").textContent = t("share.failed");
   }

@@ -36,7 +36,9 @@ function peaksOf(decoded) {
 
 /** A 16-bit wav of an AudioBuffer. */
 function wav(decoded) {
-  const channels = Array.from({ length: decoded.numberOfChannels }, (_, i) => decoded.getChannelData(i));
+  const channels = Array.from({ length: decoded.numberOfChannels }, (_, i) =>
+    decoded.getChannelData(i),
+  );
   const frame = channels.length * 2;
   const view = new DataView(new ArrayBuffer(44 + decoded.length * frame));
   const word = (at, text) => [...text].forEach((c, i) => view.setUint8(at + i, c.charCodeAt(0)));

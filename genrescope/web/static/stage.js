@@ -152,7 +152,10 @@ export class Stage {
       c.lineWidth = major ? 2.5 : 1.75;
       c.beginPath();
       c.moveTo(middle.x + dial * Math.cos(angle), middle.y + dial * Math.sin(angle));
-      c.lineTo(middle.x + (dial + reach) * Math.cos(angle), middle.y + (dial + reach) * Math.sin(angle));
+      c.lineTo(
+        middle.x + (dial + reach) * Math.cos(angle),
+        middle.y + (dial + reach) * Math.sin(angle),
+      );
       c.stroke();
     }
     if (!this.recording) return;

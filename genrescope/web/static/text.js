@@ -18,7 +18,9 @@ const plural = new Intl.PluralRules(language);
 export const count = (key, n, values = {}) => t(`${key}.${plural.select(n)}`, { n, ...values });
 
 // British English: without a comma before the last, as on the rest of the page.
-const alternatives = new Intl.ListFormat(language === "en" ? "en-GB" : language, { type: "disjunction" });
+const alternatives = new Intl.ListFormat(language === "en" ? "en-GB" : language, {
+  type: "disjunction",
+});
 
 /** “Jazz, blues or rock”. */
 export const either = (names) => alternatives.format(names);
@@ -46,7 +48,10 @@ export const tenths = (p) => shares[1].format(p);
 
 export const whole = (p) => shares[0].format(p);
 
-const decimal = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const decimal = new Intl.NumberFormat(language, {
+  minimumFractionDigits: 1,
+  maximumFractionDigits: 1,
+});
 
 /** A loudness as musicians write it. */
 export const lufs = (value) => `${decimal.format(Number(value)).replace("-", "−")}\u00a0LUFS`;
@@ -59,7 +64,8 @@ export const clock = (seconds) => {
 const sizes = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
 
 /** A size, rounded up to a tenth, so that what is over a limit reads so. */
-export const megabytes = (bytes) => `${sizes.format(Math.ceil((bytes / 2 ** 20) * 10) / 10)}\u00a0MB`;
+export const megabytes = (bytes) =>
+  `${sizes.format(Math.ceil((bytes / 2 ** 20) * 10) / 10)}\u00a0MB`;
 
 /** A genre as people write it; one that the page has no word for is tidied. */
 export function genreName(label) {

@@ -1,6 +1,6 @@
 // The tries of this visit, side by side: each with its genre, picture and replay; two to compare.
 
-import { $, icon, make } from "./dom.js";
+import { $, icon, make, offer } from "./dom.js";
 import { hue } from "./hues.js";
 import { paint } from "./scope.js";
 import { clock, count, genreName, percent, t } from "./text.js";
@@ -9,13 +9,17 @@ import { headline, isMusic, isSilent, ranked } from "./words.js";
 const audio = () => $("audio-try");
 
 export class Tries {
-  /** `onOpen(attempt)` shows one in full; `onPlay()` is called when one of them starts to play. */
-  constructor({ onOpen, onPlay }) {
+  /**
+   * `onOpen(attempt)` shows one in full, `onRetry(attempt)` sends one again that failed;
+   * `onPlay()` is called when one of them starts to play.
+   */
+  constructor({ onOpen, onRetry, onPlay }) {
     this.all = [];
     this.current = null; // id
     this.compared = []; // ids, at most two
     this.playing = null; // id
     this.onOpen = onOpen;
+    this.onRetry = onRetry;
     audio().addEventListener("play", onPlay);
     for (const kind of ["play", "pause", "ended"]) {
       audio().addEventListener(kind, () => this.showPlaying());
@@ -55,24 +59,42 @@ export class Tries {
   row(attempt) {
     const { id, name, answer, error, sound } = attempt;
     const cell = (className, ...children) => make("td", { className }, ...children);
+    const replay = make(
+      "button",
+      { type: "button", className: "try-button", "data-id": id },
+      icon("play"),
+    );
+    replay.disabled = !sound;
+    replay.addEventListener("click", () => this.toggle(attempt));
     if (!answer) {
+      const words = make("td", { className: "try-error", colspan: 4 }, error);
+      if (sound) offer(words, error, t("retry"), () => this.onRetry(attempt));
       const row = make("tr", { className: "try try-failed" });
-      const words = make("td", { className: "try-error", colspan: 4, text: error });
-      row.append(cell("try-pick"), cell("try-picture"), words, cell("try-play"));
+      row.append(
+        cell("try-pick"),
+        cell("try-picture"),
+        words,
+        cell("try-play", ...(sound ? [replay] : [])),
+      );
       return row;
     }
-    const box = make("input", { type: "checkbox", "data-id": id, "aria-label": t("visit.pick", { name }) });
+    const box = make("input", {
+      type: "checkbox",
+      "data-id": id,
+      "aria-label": t("visit.pick", { name }),
+    });
     box.checked = this.compared.includes(id);
     box.addEventListener("change", () => this.pick(id, box.checked));
     const picture = make("canvas", { className: "try-canvas", "aria-hidden": "true" });
     if (answer.spectrogram) paint(picture, answer.spectrogram);
-    const open = make("button", { type: "button", className: "quiet try-open", text: headline(answer) });
+    const open = make("button", {
+      type: "button",
+      className: "quiet try-open",
+      text: headline(answer),
+    });
     open.addEventListener("click", () => this.onOpen(attempt));
     if (id === this.current) open.setAttribute("aria-current", "true");
     const sure = isMusic(answer) ? percent(answer.confidence) : "–";
-    const replay = make("button", { type: "button", className: "try-button", "data-id": id }, icon("play"));
-    replay.disabled = !sound;
-    replay.addEventListener("click", () => this.toggle(attempt));
     return make(
       "tr",
       { className: `try ${isMusic(answer) ? hue(answer.genre) : ""}` },
@@ -104,7 +126,9 @@ export class Tries {
       audio().src = this.url;
       this.playing = attempt.id;
     }
-    audio().play().catch(() => this.showPlaying());
+    audio()
+      .play()
+      .catch(() => this.showPlaying());
   }
 
   pause() {
@@ -125,7 +149,10 @@ export class Tries {
       const attempt = this.find(Number(button.dataset.id));
       const on = attempt?.id === this.playing && !audio().paused;
       button.querySelector("use").setAttribute("href", `#icon-${on ? "pause" : "play"}`);
-      button.setAttribute("aria-label", t(on ? "visit.pause" : "visit.play", { name: attempt?.name ?? "" }));
+      button.setAttribute(
+        "aria-label",
+        t(on ? "visit.pause" : "visit.play", { name: attempt?.name ?? "" }),
+      );
     }
   }
 
@@ -150,7 +177,9 @@ function versus(one, other) {
   );
   const labels = [...new Set(pair.flatMap(({ answer }) => ranked(answer).map(([label]) => label)))];
   const share = ({ answer }, label) => (isSilent(answer) ? 0 : (answer.probabilities[label] ?? 0));
-  labels.sort((a, b) => Math.max(...pair.map((p) => share(p, b))) - Math.max(...pair.map((p) => share(p, a))));
+  labels.sort(
+    (a, b) => Math.max(...pair.map((p) => share(p, b))) - Math.max(...pair.map((p) => share(p, a))),
+  );
   const rows = labels.map((label) =>
     make(
       "tr",
@@ -170,7 +199,11 @@ function versus(one, other) {
     make(
       "table",
       { className: "versus-table" },
-      make("thead", {}, make("tr", {}, make("th", { scope: "col", text: t("visit.genre") }), ...columns)),
+      make(
+        "thead",
+        {},
+        make("tr", {}, make("th", { scope: "col", text: t("visit.genre") }), ...columns),
+      ),
       make("tbody", {}, ...rows),
     ),
   ];
@@ -178,14 +211,18 @@ function versus(one, other) {
 
 /** The tries as a table for a spreadsheet (RFC 4180). */
 export function csv(tries) {
-  const labels = [...new Set(tries.flatMap(({ answer }) => Object.keys(answer?.probabilities ?? {})))];
+  const labels = [
+    ...new Set(tries.flatMap(({ answer }) => Object.keys(answer?.probabilities ?? {}))),
+  ];
   const rows = tries.map(({ name, answer, error }) => [
     name,
     answer?.genre ?? "",
     answer && !isSilent(answer) ? answer.confidence : "",
     answer ? answer.flags.join(" ") : "",
     answer?.duration_s ?? "",
-    ...labels.map((label) => (answer && !isSilent(answer) ? (answer.probabilities[label] ?? "") : "")),
+    ...labels.map((label) =>
+      answer && !isSilent(answer) ? (answer.probabilities[label] ?? "") : "",
+    ),
     error ?? "",
   ]);
   const head = ["file", "genre", "confidence", "flags", "duration_s", ...labels, "error"];

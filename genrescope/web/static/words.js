@@ -24,7 +24,12 @@ export function eyebrow(answer) {
 export function confidence(answer) {
   if (isSilent(answer)) return "";
   const [[first, p], [second, q] = [first, 0]] = ranked(answer);
-  const values = { genre: genreName(first), p: roughly(p), second: genreName(second), q: roughly(q) };
+  const values = {
+    genre: genreName(first),
+    p: roughly(p),
+    second: genreName(second),
+    q: roughly(q),
+  };
   if (!isMusic(answer)) return t("sure.nomusic", values);
   const next = first === second ? "" : ` ${t("sure.next", values)}`;
   const more = others(answer);
