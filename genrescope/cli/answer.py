@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from genrescope.cli.walk import Found
     from genrescope.model.prediction import Prediction
 
@@ -26,6 +27,8 @@ def in_order(
     Args:
         classify: takes a path and ``max_duration_s``; called in ``workers`` threads.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     pool = ThreadPoolExecutor(workers, thread_name_prefix="classify")
     ahead: deque[tuple[Found, Future[Answer]]] = deque()
     try:

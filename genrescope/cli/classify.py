@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -162,11 +162,24 @@ def _while_loading(bundle: Bundle, file: Found) -> Answer:
     from genrescope.model.classifier import Classifier
     from genrescope.model.clip import extract_features
 
-    with ThreadPoolExecutor(1) as pool:
-        loading = pool.submit(Classifier, bundle)
+    loaded: list[Classifier | Exception] = []
 
-        def classify(path: str, *, max_duration_s: float) -> Prediction:
-            clip = extract_features(bundle, path, max_duration_s=max_duration_s)
-            return loading.result().classify_features(clip)
+    def load() -> None:
+        try:
+            loaded.append(Classifier(bundle))
+        except Exception as error:  # it belongs to the thread that waits for it
+            loaded.append(error)
 
-        return answer(classify, file)
+    loading = threading.Thread(target=load)
+    loading.start()
+
+    def classify(path: str, *, max_duration_s: float) -> Prediction:
+        clip = extract_features(bundle, path, max_duration_s=max_duration_s)
+        loading.join()
+        if isinstance(loaded[0], Exception):
+            raise loaded[0]
+        return loaded[0].classify_features(clip)
+
+    result = answer(classify, file)
+    loading.join()
+    return result

@@ -246,7 +246,7 @@ def similar(
     metavar="FILE",
     help='TOML lines such as Techno = ["Minimal", "Acid"]; what "" = [...] lists is left out.',
 )
-@click.option("--name", default="own-genres", help="What to call the bundle.")
+@click.option("--name", default="own-genres", metavar="NAME", help="What to call the bundle.")
 @click.option("--seed", type=int, default=0, help="Seed of the split by artists.")
 @click.option("--out", type=PATH, required=True, metavar="BUNDLE", help="Folder of the new bundle.")
 @bundle_option

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -63,6 +62,8 @@ window_option = click.option(
 
 def typed() -> str:
     """The command as the user typed it, for the records of what it makes."""
+    import shlex
+
     return printable(shlex.join(["genrescope", *sys.argv[1:]]))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import sys
@@ -109,6 +108,8 @@ class Csv:
 
     def read(self, record: str) -> tuple[str, str]:
         """As `JsonLines.read`."""
+        import csv
+
         try:
             cells = next(csv.reader(io.StringIO(record, newline=""), strict=True), [])
         except csv.Error as error:
@@ -119,6 +120,8 @@ class Csv:
         return row["path"], "" if row["error"] else row.get("stamp", "")
 
     def _row(self, row: dict[str, object]) -> str:
+        import csv
+
         line = io.StringIO(newline="")
         safe = {name: _inert(cell, name) for name, cell in row.items()}
         # What is no line end to it, Python's writer would not put in quotes.

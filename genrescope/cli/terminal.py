@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 import unicodedata
 from pathlib import Path
@@ -71,7 +70,13 @@ def _is_space(character: str) -> bool:
 
 def columns_of_terminal() -> int | None:
     """How wide the terminal is that standard output goes to; None where it goes elsewhere."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return _columns() if sys.stdout.isatty() else None
+
+
+def _columns() -> int:
+    import shutil  # and with it every kind of archive: not for an answer into a pipe
+
+    return shutil.get_terminal_size().columns
 
 
 def cells(text: str) -> int:
@@ -86,7 +91,7 @@ def fit(text: str, width: int | None = None, *, keep_end: bool = True) -> str:
     Of one that is too long the end is kept, for paths differ there, or else the beginning.
     """
     if width is None:
-        width = shutil.get_terminal_size().columns - 1  # what fills a line would start another
+        width = _columns() - 1  # what fills a line would start another
     if cells(text) <= width:
         return text
     mark = "…" if can_show("…") else "..."
