@@ -206,7 +206,7 @@ def odd(as_json: bool, catalogue_path: Path | None, bundle_path: Path | None) ->
 
 @library.command()
 @click.argument("song", type=PATH, metavar="SONG")
-@click.option("--n", type=click.IntRange(1, 1000), default=20, help="How many songs.")
+@click.option("--n", type=click.IntRange(1, 1000), metavar="N", default=20, help="How many songs.")
 @json_option
 @bundle_option
 def similar(
@@ -247,7 +247,7 @@ def similar(
     help='TOML lines such as Techno = ["Minimal", "Acid"]; what "" = [...] lists is left out.',
 )
 @click.option("--name", default="own-genres", metavar="NAME", help="What to call the bundle.")
-@click.option("--seed", type=int, default=0, help="Seed of the split by artists.")
+@click.option("--seed", type=int, default=0, metavar="N", help="Seed of the split by artists.")
 @click.option("--out", type=PATH, required=True, metavar="BUNDLE", help="Folder of the new bundle.")
 @bundle_option
 def learn(

@@ -31,7 +31,9 @@ def playlist() -> None:
 def _list_options(function: F) -> F:
     """What every list takes."""
     options = [
-        click.option("--n", type=click.IntRange(1, 1000), default=30, help="How many songs."),
+        click.option(
+            "--n", type=click.IntRange(1, 1000), metavar="N", default=30, help="How many songs."
+        ),
         click.option("--seed", type=int, default=0, help="Another seed gives another list."),
         click.option("--only", default="", metavar="QUERY", help="What all songs must answer to."),
         click.option(
