@@ -107,3 +107,18 @@ def pretend(
             ),
         )
         touch(db)
+
+
+def tune(seed: int, seconds: float = 12.0) -> NDArray[np.float32]:
+    """Notes of a scale with overtones that fade, over soft noise: float32 (n,) at 22,050 Hz."""
+    rng = np.random.default_rng(seed)
+    y = 0.003 * rng.standard_normal(round(seconds * 22_050))
+    at = 0.0
+    while at < seconds - 0.6:
+        hz = 220 * 2 ** (rng.choice([0, 2, 3, 5, 7, 8, 10, 12]) / 12)
+        t = np.arange(round(0.6 * 22_050)) / 22_050
+        note = sum(np.sin(2 * np.pi * hz * k * t) * np.exp(-3 * k * t) / k for k in range(1, 7))
+        start = round(at * 22_050)
+        y[start : start + len(t)] += 0.2 * note
+        at += rng.choice([0.2, 0.3, 0.4])
+    return y.astype(np.float32)

@@ -1,5 +1,5 @@
-"""``genrescope library``: scan, judge, list, check, export, odd, similar, learn, tags,
-playlist"""
+"""``genrescope library``: scan, judge, list, check, export, odd, similar, duplicates,
+learn, tags, playlist"""
 
 from __future__ import annotations
 
@@ -229,6 +229,29 @@ def similar(
             print(json.dumps(item.song.to_dict() | extra), flush=True)
         else:
             echo(f"{item.nearness:.2f}  {item.song.path}  ({', '.join(item.reasons)})")
+
+
+@library.command()
+@click.option("--versions", is_flag=True, help="Suggest songs of one artist and title, too.")
+@bundle_option
+def duplicates(versions: bool, catalogue_path: Path | None, bundle_path: Path | None) -> None:
+    """List sounds that are there more than once: copies, and other encodings of the same.
+
+    Nothing is deleted, here or by any other verb.
+    """
+    from genrescope.library.duplicates import find_duplicates
+    from genrescope.library.vectors import load_vectors
+
+    with opened(catalogue_path, bundle_path) as collection:
+        labels = collection.families.labels
+        vectors = load_vectors(collection.catalogue, collection.number, labels)
+        groups = find_duplicates(
+            collection.catalogue, collection.number, vectors, versions=versions
+        )
+    for group in groups:
+        echo(group.kind, bold=True)
+        for song in group.songs:
+            echo(f"  {song.path}")
 
 
 @library.command()

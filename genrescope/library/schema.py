@@ -91,6 +91,12 @@ CREATE INDEX edit_open ON edit (state) WHERE state IN ('copying', 'ready');
 CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
 INSERT INTO state VALUES ('revision', 0);
 """,
+    """
+CREATE TABLE fingerprint (
+    audio BLOB PRIMARY KEY,
+    bits BLOB NOT NULL            -- uint32, little-endian
+) STRICT, WITHOUT ROWID;
+""",
 )
 """SQL that leads from each version (``PRAGMA user_version``) to the next; never changed again."""
 

@@ -12,7 +12,8 @@ from hypothesis.extra.numpy import arrays
 
 from genrescope.errors import LibraryError
 from genrescope.library.catalogue import Catalogue, bundle_hash, dequantise, quantise
-from genrescope.library.schema import MIGRATIONS
+from genrescope.library.check import check
+from genrescope.library.schema import APPLICATION_ID, MIGRATIONS
 from genrescope.model.bundle import Bundle
 
 
@@ -76,3 +77,19 @@ def test_an_embedding_keeps_its_direction(embedding: np.ndarray) -> None:
     assert len(raw) == 64
     error = np.abs(dequantise(raw, scale) - embedding).max()
     assert error <= np.abs(embedding).max() / 127 * 0.5001
+
+
+def test_a_catalogue_of_each_older_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    for version in range(1, len(MIGRATIONS)):
+        path = tmp_path / f"{version}.db"
+        db = sqlite3.connect(path)
+        db.executescript("".join(MIGRATIONS[:version]))
+        db.executescript(
+            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};"
+            "INSERT INTO folder (path) VALUES (x'41');"
+        )
+        db.close()
+        with Catalogue(path) as catalogue:
+            assert catalogue.db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+            assert catalogue.db.execute("SELECT path FROM folder").fetchall() == [(b"A",)]
+            assert check(catalogue) == []

@@ -1,0 +1,168 @@
+"""The same sound more than once: copies, other encodings, and what may be versions.
+
+Embeddings only propose what is compared; the audio hash or the fingerprint decides. Nothing is
+ever deleted.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrescope.errors import AudioError
+from genrescope.library.catalogue import Catalogue
+from genrescope.library.fingerprint import SAME, difference, fingerprint
+from genrescope.library.songs import Song, by_ids, songs
+from genrescope.library.vectors import Vectors, work_key
+
+LENGTHS_S = 2.0
+"""Lengths of the same sound differ by no more."""
+
+NEAR = 0.90
+"""Nearness from which two songs are compared at all."""
+
+COPIES, SOUND, VERSION = "copies", "same sound", "versions?"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Songs that are the same in some way.
+
+    Attributes:
+        kind: ``copies`` of one audio region; the ``same sound`` by its fingerprint; or
+            ``versions?``, which is a suggestion by artist and title alone.
+        songs: in the order of their paths.
+    """
+
+    kind: str
+    songs: tuple[Song, ...]
+
+
+def find_duplicates(
+    catalogue: Catalogue,
+    bundle: int,
+    vectors: Vectors,
+    *,
+    versions: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Group]:
+    """Groups of songs that are the same: copies first, then the same sound, then versions.
+
+    Args:
+        bundle: whose judgements propose what is compared, by its number in the catalogue.
+        vectors: of the same bundle.
+        versions: suggest songs of one artist and title as well.
+        progress: called with how many pairs were compared, and of how many.
+    """
+    copies = _copies(catalogue, bundle)
+    same = _same_sound(catalogue, bundle, vectors, progress)
+    groups = [Group(COPIES, group) for group in copies]
+    groups += [Group(SOUND, group) for group in same]
+    if versions:
+        known = [{song.id for song in group} for group in (*copies, *same)]
+        groups += [
+            Group(VERSION, group)
+            for group in _versions(catalogue, bundle)
+            if not any({song.id for song in group} <= ids for ids in known)
+        ]
+    return groups
+
+
+def candidates(vectors: Vectors) -> list[tuple[int, int]]:
+    """Pairs of rows, first below second, of about the same length and near to each other."""
+    order = np.argsort(vectors.duration_s, kind="stable")
+    lengths = vectors.duration_s[order]
+    ends = np.searchsorted(lengths, lengths + LENGTHS_S, side="right")
+    pairs: list[tuple[int, int]] = []
+    for i, end in enumerate(ends.tolist()):
+        if end > i + 1 and lengths[i] > 0:
+            others = order[i + 1 : end]
+            near = vectors.vector[others] @ vectors.vector[order[i]]
+            pairs += [_sorted(int(order[i]), int(j)) for j in others[near >= NEAR]]
+    return pairs
+
+
+def _sorted(one: int, other: int) -> tuple[int, int]:
+    return (one, other) if one < other else (other, one)
+
+
+def _copies(catalogue: Catalogue, bundle: int) -> list[tuple[Song, ...]]:
+    where = (
+        "file.links > 0 AND file.audio IN "
+        "(SELECT audio FROM file WHERE links > 0 GROUP BY audio HAVING count(DISTINCT inode) > 1)"
+    )
+    groups: dict[bytes, list[Song]] = defaultdict(list)
+    for song in songs(catalogue, bundle, where):
+        if song.audio is not None:
+            groups[song.audio].append(song)
+    return [tuple(group) for group in groups.values()]
+
+
+def _same_sound(
+    catalogue: Catalogue,
+    bundle: int,
+    vectors: Vectors,
+    progress: Callable[[int, int], None] | None,
+) -> list[tuple[Song, ...]]:
+    pairs = candidates(vectors)
+    places = sorted({place for pair in pairs for place in pair})
+    ids = vectors.id[places].tolist()
+    song_of = dict(zip(places, by_ids(catalogue, bundle, ids), strict=True))
+    prints: dict[int, NDArray[np.uint32]] = {}
+    same: list[tuple[int, int]] = []
+    for done, (one, other) in enumerate(sorted(pairs), 1):
+        for place in (one, other):
+            if place not in prints:
+                prints[place] = _print(catalogue, song_of[place])
+        if difference(prints[one], prints[other]) < SAME:
+            same.append((one, other))
+        if progress is not None:
+            progress(done, len(pairs))
+    return [
+        tuple(sorted((song_of[place] for place in group), key=lambda song: song.path))
+        for group in _joined(same)
+    ]
+
+
+def _print(catalogue: Catalogue, song: Song) -> NDArray[np.uint32]:
+    """A song's fingerprint, from the catalogue where it was asked for before."""
+    row = catalogue.db.execute(
+        "SELECT bits FROM fingerprint WHERE audio = ?", (song.audio,)
+    ).fetchone()
+    if row is not None:
+        return np.frombuffer(row[0], "<u4").astype(np.uint32)
+    try:
+        bits = fingerprint(song.path)
+    except AudioError:  # it was moved, or is broken: like nothing
+        return np.zeros(0, np.uint32)
+    with catalogue.transaction() as db:
+        db.execute(
+            "INSERT OR IGNORE INTO fingerprint (audio, bits) VALUES (?, ?)",
+            (song.audio, bits.astype("<u4").tobytes()),
+        )
+    return bits
+
+
+def _joined(pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """Groups of what is connected by pairs."""
+    group_of: dict[int, set[int]] = {}
+    for one, other in pairs:
+        merged = group_of.get(one, {one}) | group_of.get(other, {other})
+        for place in merged:
+            group_of[place] = merged
+    unique = {id(group): group for group in group_of.values()}
+    return sorted(sorted(group) for group in unique.values())
+
+
+def _versions(catalogue: Catalogue, bundle: int) -> list[tuple[Song, ...]]:
+    groups: dict[str, list[Song]] = defaultdict(list)
+    named = "file.artist IS NOT NULL AND file.title IS NOT NULL AND file.links > 0"
+    for song in songs(catalogue, bundle, named):
+        key = work_key(song.artist or "", song.title)
+        if key is not None:
+            groups[key].append(song)
+    return [tuple(group) for group in groups.values() if len(group) > 1]

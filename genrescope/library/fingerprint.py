@@ -1,0 +1,69 @@
+"""A fingerprint of sound that survives codecs, levels and shifts, and tells recordings apart.
+
+Signs of how the energy differences of neighbouring bands change from frame to frame: Haitsma and
+Kalker 2002, "A Highly Robust Audio Fingerprinting System", at twice its step.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrescope.audio.decode import decode
+
+SR = 5_512
+HOP_S = 128 / SR
+SAME = 0.30
+"""Share of different bits below which two recordings are the same sound; chance is .5, and the
+source's own threshold .35."""
+
+_FRAME, _HOP, _BANDS = 2_048, 128, 33
+_LOW_HZ, _HIGH_HZ = 300.0, 2_000.0
+_LENGTH_S = 60.0
+_SHIFT_S = 3.0
+_SHORTEST_S = 3.0  # of what two recordings have in common
+_WINDOW = np.hanning(_FRAME + 1)[:-1].astype(np.float32)
+
+
+def fingerprint(path: str | os.PathLike[str]) -> NDArray[np.uint32]:
+    """The fingerprint of a recording's first minute.
+
+    Returns:
+        uint32 (n,), one for each `HOP_S`; empty for less than half a second.
+
+    Raises:
+        AudioError: it cannot be decoded.
+    """
+    return of_samples(decode(path, sr=SR, duration=_LENGTH_S).samples)
+
+
+def of_samples(samples: NDArray[np.float32]) -> NDArray[np.uint32]:
+    """The fingerprint of samples (n_samples,) at `SR`."""
+    if len(samples) < _FRAME + _HOP:
+        return np.zeros(0, np.uint32)
+    frames = np.lib.stride_tricks.sliding_window_view(samples, _FRAME)[::_HOP]
+    power = np.abs(np.fft.rfft(frames * _WINDOW, axis=1)) ** 2
+    edges = np.geomspace(_LOW_HZ, _HIGH_HZ, _BANDS + 1) * _FRAME / SR
+    bounds = np.rint(edges).astype(np.int64)
+    energy = np.add.reduceat(power[:, : bounds[-1]], bounds[:-1], axis=1)
+    change = np.diff(energy[:, :-1] - energy[:, 1:], axis=0)
+    bits = np.packbits(change > 0, axis=1)
+    return np.ascontiguousarray(bits).view(">u4").ravel().astype(np.uint32)
+
+
+def difference(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> float:
+    """Share of different bits where two fingerprints fit best, up to three seconds shifted.
+
+    1 where they have less than three seconds in common.
+    """
+    most, least = round(_SHIFT_S / HOP_S), round(_SHORTEST_S / HOP_S)
+    best = 1.0
+    for shift in range(-most, most + 1):
+        first, second = one[max(0, shift) :], other[max(0, -shift) :]
+        n = min(len(first), len(second))
+        if n >= least:
+            unlike = np.bitwise_count(first[:n] ^ second[:n]).sum()
+            best = min(best, float(unlike) / (32 * n))
+    return best

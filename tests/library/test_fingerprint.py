@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from audio_makers import encoded
+from library_makers import tune
+
+from genrescope.library.fingerprint import SAME, difference, fingerprint, of_samples
+
+SR = 22_050
+
+
+def _print(path: Path, kind: str, samples: np.ndarray) -> np.ndarray:
+    path.write_bytes(encoded(kind, samples, SR))
+    return fingerprint(path)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_codecs_levels_and_shifts_leave_it_the_same(seed: int, tmp_path: Path) -> None:
+    played = tune(seed)
+    original = _print(tmp_path / "a.flac", "flac", played)
+    late = np.concatenate([0.001 * np.random.default_rng(9).standard_normal(SR), played])
+    changed = {
+        "mp3": _print(tmp_path / "a.mp3", "mp3", played),
+        "opus": _print(tmp_path / "a.opus", "opus", played),
+        "louder": _print(tmp_path / "b.flac", "flac", np.clip(2 * played, -1, 1)),
+        "softer": _print(tmp_path / "c.flac", "flac", played / 2),
+        "later": _print(tmp_path / "d.flac", "flac", late.astype(np.float32)),
+        "earlier": _print(tmp_path / "e.flac", "flac", played[SR:]),
+    }
+    for name, other in changed.items():
+        assert difference(original, other) < SAME, name
+        assert difference(other, original) < SAME, name
+
+
+def test_other_tunes_of_the_same_instrument_are_others(tmp_path: Path) -> None:
+    prints = [_print(tmp_path / f"{seed}.flac", "flac", tune(seed)) for seed in range(8)]
+    apart = [difference(a, b) for i, a in enumerate(prints) for b in prints[:i]]
+    assert min(apart) > SAME + 0.05
+
+
+def test_what_is_too_short_is_like_nothing() -> None:
+    assert len(of_samples(np.zeros(100, np.float32))) == 0
+    short = of_samples(np.random.default_rng(0).standard_normal(5_512).astype(np.float32))
+    assert difference(short, short) == 1.0
