@@ -20,6 +20,7 @@ from genrescope.errors import GenrescopeError
 
 VERBS: dict[str, str] = {
     "classify": "genrescope.cli.classify:classify",
+    "explain": "genrescope.cli.explain:explain",
     "serve": "genrescope.cli.serve:serve",
     "library": "genrescope.cli.library:library",
     "info": "genrescope.cli.info:info",

@@ -32,10 +32,7 @@ def mel_filterbank(config: FeatureConfig) -> NDArray[np.float32]:
     Raises:
         ValueError: the configuration has no mel bands.
     """
-    if config.n_mels is None:
-        raise ValueError(f"kind {config.kind} has no mel bands (n_mels is None)")
-    mels = np.linspace(_hz_to_mel(config.fmin), _hz_to_mel(config.top_hz), config.n_mels + 2)
-    edges = _mel_to_hz(mels)[:, np.newaxis]
+    edges = _corners(config)[:, np.newaxis]
     hz = np.fft.rfftfreq(config.n_fft, 1.0 / config.sr)
     rising = (hz - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - hz) / (edges[2:] - edges[1:-1])
@@ -43,3 +40,25 @@ def mel_filterbank(config: FeatureConfig) -> NDArray[np.float32]:
     bank = weights.astype(np.float32)
     bank.setflags(write=False)
     return bank
+
+
+def mel_edges(config: FeatureConfig) -> NDArray[np.float64]:
+    """Where each mel band ends and the next begins, half way between their centres.
+
+    Returns:
+        float64 (n_mels + 1,), rising, Hz; the first and last are those of the whole spectrum.
+
+    Raises:
+        ValueError: the configuration has no mel bands.
+    """
+    centres = _corners(config)[1:-1]
+    between = (centres[1:] + centres[:-1]) / 2
+    return np.concatenate([[config.fmin], between, [config.top_hz]])
+
+
+def _corners(config: FeatureConfig) -> NDArray[np.float64]:
+    """Lower edge of the first filter, centres of all, upper edge of the last, (n_mels + 2,), Hz."""
+    if config.n_mels is None:
+        raise ValueError(f"kind {config.kind} has no mel bands (n_mels is None)")
+    mels = np.linspace(_hz_to_mel(config.fmin), _hz_to_mel(config.top_hz), config.n_mels + 2)
+    return _mel_to_hz(mels)

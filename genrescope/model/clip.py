@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from genrescope.audio.decode import LOUDEST, Source, Stream, stream
+from genrescope.audio.decode import LOUDEST, Source, Stream, decode, stream
 from genrescope.audio.reader import SR_RANGE_HZ
 from genrescope.audio.waveform import Waveform
 from genrescope.errors import AudioError, AudioTooLongError
@@ -62,6 +62,23 @@ def extract_features(
     if meter.peak < SILENCE_PEAK:
         flags.append(SILENT)
     return Clip(log_mel, duration_s, tuple(flags))
+
+
+def as_waveform(
+    source: Source | Waveform,
+    sr: int,
+    *,
+    name: str | None = None,
+    max_duration_s: float | None = None,
+) -> Waveform:
+    """A recording as samples at a rate, held in memory; what `extract_features` makes of it is
+    the same as of the recording itself.
+
+    Arguments and errors are those of `Classifier.classify`.
+    """
+    if isinstance(source, Waveform):
+        return _resampled(source, sr, name or "recording", max_duration_s)
+    return decode(source, sr=sr, max_duration_s=max_duration_s, name=name)
 
 
 class _Meter:

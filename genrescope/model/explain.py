@@ -1,0 +1,368 @@
+"""Why a net names a genre: which parts of the spectrogram decide, and how true that is.
+
+Occlusion: each cell of a grid over bands and time is replaced by its bands' own means, so that no
+hole is itself a cue, and the fall of the genre's log odds is the cell's weight (Zeiler and Fergus
+2014, "Visualizing and Understanding Convolutional Networks"). How true it is, deletion and
+insertion tell (Petsiuk, Das and Saenko 2018, "RISE"): cells are taken away, or put into a clip of
+bands' means, in the order of their weights, and the mean probability of the genre on the way stands
+beside that of random orders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrescope.audio.waveform import Waveform
+from genrescope.errors import AudioError
+from genrescope.features.config import FeatureConfig
+from genrescope.features.masking import mask_sound
+from genrescope.features.mel import mel_edges
+from genrescope.features.windows import take
+from genrescope.model.bundle import Bundle
+from genrescope.model.clip import Clip
+from genrescope.model.inference import Net, PreparedClip, prepare, softmax
+from genrescope.model.prediction import SILENT, Prediction
+
+N_BANDS, N_TIMES = 8, 10
+"""Cells of the grid over mel bands, and over time."""
+
+N_STEPS = 10
+"""Steps of the deletion and insertion curves."""
+
+N_RANDOM = 3
+"""Random orders that the curves are compared with."""
+
+DECIDED, INDIFFERENT, AGAINST = "what decided", "what did not matter", "what spoke against"
+"""Names of the three sounds."""
+
+Array = NDArray[Any]
+Progress = Callable[[int, int], None]
+"""Called with the steps that are done, and the steps in all."""
+
+_REGIONS_HZ = (
+    (200.0, "bass"),
+    (500.0, "low mids"),
+    (2000.0, "mids"),
+    (5000.0, "upper mids"),
+    (np.inf, "treble"),
+)
+"""What people call parts of the spectrum: upper edge in Hz, and name."""
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """How true an explanation is: mean probabilities of the genre along a curve, 0 to 1.
+
+    Attributes:
+        deletion_auc: as cells are taken away, most important first; low is good.
+        insertion_auc: as cells are put in, most important first; high is good.
+        random_deletion_auc, random_insertion_auc: the same in random order.
+    """
+
+    deletion_auc: float
+    insertion_auc: float
+    random_deletion_auc: float
+    random_insertion_auc: float
+
+    @property
+    def decisive(self) -> bool:
+        """Whether the order of the cells tells more than chance, by both curves."""
+        return (
+            self.deletion_auc < self.random_deletion_auc
+            and self.insertion_auc > self.random_insertion_auc
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Which parts of a recording speak for a genre.
+
+    Attributes:
+        prediction: what the classifier says of the recording.
+        genre: the genre that is explained.
+        cells: float64 (n_bands, n_times), lowest band first: by how much the log odds of the
+            genre fall where a cell is hidden, in nats; below 0 it speaks against.
+        bands_hz: float64 (n_bands + 1,), edges of the cells in Hz.
+        times: float64 (n_times + 1,), edges of the cells in s.
+        fidelity: how true it is.
+        features: float32 (n_bins, n_frames), dB, of the recording.
+    """
+
+    prediction: Prediction
+    genre: str
+    cells: NDArray[np.float64]
+    bands_hz: NDArray[np.float64]
+    times: NDArray[np.float64]
+    fidelity: Fidelity
+    features: NDArray[np.float32]
+    _waveform: Waveform
+    _frames: NDArray[np.int64]
+    _config: FeatureConfig
+
+    @cached_property
+    def words(self) -> str:
+        """The explanation in one sentence without a full stop."""
+        if not self.fidelity.decisive or self.cells.max() <= 0:
+            return "no single part decided"
+        support = np.maximum(self.cells, 0)
+        bands = _leading(support.sum(axis=1))
+        times = _leading(support[bands].sum(axis=0))
+        regions = _regions(self.bands_hz[bands[0]], self.bands_hz[bands[-1] + 1])
+        start, end = self.times[times[0]], self.times[times[-1] + 1]
+        whole = len(times) == len(self.times) - 1
+        when = "throughout" if whole else f"from {start:.0f} to {end:.0f} s"
+        return f"mostly the {regions} ({_range_hz(self.bands_hz, bands)}), {when}"
+
+    def mask(self) -> NDArray[np.float64]:
+        """What decided, as a mask over the features of the recording.
+
+        Returns:
+            float64 (n_bins, n_frames), -1 (speaks against) to 1 (decided); 0 where it is silent.
+        """
+        strongest = np.abs(self.cells).max()
+        cells = self.cells / strongest if strongest else self.cells
+        mask = np.zeros(self.features.shape)
+        mask[:, self._frames] = _smooth(cells, len(mask), len(self._frames))
+        return mask
+
+    def sounds(self) -> dict[str, Waveform]:
+        """The recording's own sound in three parts: `DECIDED`, `INDIFFERENT`, `AGAINST`.
+
+        Each is the recording with the rest turned down, at the front end's rate, as long as the
+        recording and in its own phase. They are not yet equally loud.
+        """
+        mask = self.mask()
+        parts = {
+            DECIDED: np.maximum(mask, 0),
+            INDIFFERENT: 1 - np.abs(mask),
+            AGAINST: np.maximum(-mask, 0),
+        }
+        sr = self._waveform.sr
+        return {
+            name: Waveform(mask_sound(self._waveform.samples, part, self._config), sr)
+            for name, part in parts.items()
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The explanation as JSON-ready values."""
+        return {
+            "genre": self.genre,
+            "probability": round(self._probability, 6),
+            "words": self.words,
+            "bands_hz": np.round(self.bands_hz, 1).tolist(),
+            "times": np.round(self.times, 3).tolist(),
+            "cells": np.round(self.cells, 4).tolist(),
+            "moments": [
+                {
+                    "start": round(float(start), 3),
+                    "end": round(float(end), 3),
+                    "probability": round(float(probability), 6),
+                }
+                for (start, end), probability in zip(
+                    self.prediction.step_times, self._of_genre(self.prediction.step_probs),
+                    strict=True,
+                )
+            ],
+            "decisive": self.fidelity.decisive,
+            **{name: round(value, 4) for name, value in vars(self.fidelity).items()},
+            "bundle": self.prediction.bundle,
+        }  # fmt: skip
+
+    def _of_genre(self, probs: Array) -> Array:
+        return probs[..., self.prediction.labels.index(self.genre)]
+
+    @property
+    def _probability(self) -> float:
+        return float(self._of_genre(self.prediction.clip_probs))
+
+
+def explain(
+    bundle: Bundle,
+    net: Net,
+    waveform: Waveform,
+    clip: Clip,
+    prediction: Prediction,
+    *,
+    genre: str | None = None,
+    name: str = "recording",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Explanation:
+    """Explain a prediction; see `Classifier.explain`, which gathers what this takes.
+
+    Args:
+        bundle, net: what answered.
+        waveform: the recording at the front end's rate.
+        clip: its features.
+        prediction: the answer.
+        genre: what to explain; the genre named by default.
+        name: of the recording, in errors.
+        seed: of the random orders.
+        progress: called after each batch of cells.
+
+    Raises:
+        AudioError: the recording is silent.
+        ValueError: the bundle knows no such genre.
+    """
+    if SILENT in prediction.flags:
+        raise AudioError(name, "it is silent", "There is nothing to explain.")
+    chosen = genre or prediction.genre
+    if chosen not in bundle.labels:
+        raise ValueError(f"there is no genre {chosen!r}; there are {', '.join(bundle.labels)}")
+    prepared = prepare(clip.log_mel, bundle.features)
+    hidden = _Occluder(bundle, net, prepared, bundle.labels.index(chosen))
+    n_steps = N_TIMES + 2 * (1 + N_RANDOM)
+
+    def report(done: int) -> None:
+        if progress is not None:
+            progress(done, n_steps)
+
+    cells = hidden.weights(report)
+    fidelity = hidden.fidelity(cells, np.random.default_rng(seed), lambda n: report(N_TIMES + n))
+    rate = bundle.features.frame_rate
+    last = prepared.frames[-1] + 1
+    edges = np.append(prepared.frames, last)[hidden.time_edges] / rate
+    return Explanation(
+        prediction=prediction,
+        genre=chosen,
+        cells=cells,
+        bands_hz=mel_edges(bundle.features)[hidden.band_edges],
+        times=np.minimum(edges, clip.duration_s),
+        fidelity=fidelity,
+        features=clip.log_mel,
+        _waveform=waveform,
+        _frames=prepared.frames,
+        _config=bundle.features,
+    )
+
+
+class _Occluder:
+    """A clip of which cells can be hidden, and what the net then says of a genre."""
+
+    def __init__(self, bundle: Bundle, net: Net, prepared: PreparedClip, label: int) -> None:
+        self._net, self._label, self._temperature = net, label, bundle.temperature
+        x = prepared.standardised()
+        starts, length = bundle.windowing.places(x.shape[1])
+        self._windows = take(x, starts, window_length=length)
+        means = x.mean(axis=1, dtype=np.float64).astype(np.float32)
+        self._filled = np.broadcast_to(means[:, None], self._windows.shape[1:])
+        self.band_edges = np.linspace(0, x.shape[0], N_BANDS + 1).round().astype(np.int64)
+        self.time_edges = np.linspace(0, x.shape[1], N_TIMES + 1).round().astype(np.int64)
+        band = np.repeat(np.arange(N_BANDS), np.diff(self.band_edges))
+        time = np.repeat(np.arange(N_TIMES), np.diff(self.time_edges))
+        # Which cell each place of each window lies in; a short clip is repeated to fill one.
+        frames = np.arange(x.shape[1])[np.newaxis]
+        time_of_window = time[take(frames, starts, window_length=length)[:, 0]]
+        self._cell = band[np.newaxis, :, None] * N_TIMES + time_of_window[:, None, :]
+
+    def weights(self, report: Callable[[int], None]) -> NDArray[np.float64]:
+        """Fall of the genre's log odds where each cell is hidden, (N_BANDS, N_TIMES)."""
+        whole = self._probs(self._windows)
+        mean = whole.mean()
+        weights = np.zeros(N_BANDS * N_TIMES)
+        for time in range(N_TIMES):
+            cells = [band * N_TIMES + time for band in range(N_BANDS)]
+            # Only windows that hold the cells can answer otherwise.
+            touched = np.flatnonzero((self._cell % N_TIMES == time).any(axis=(1, 2)))
+            hidden = np.concatenate([self._hide([cell], touched) for cell in cells])
+            probs = self._probs(hidden).reshape(N_BANDS, len(touched))
+            means = mean + (probs - whole[touched]).sum(axis=1) / len(whole)
+            weights[cells] = _log_odds(mean) - _log_odds(means)
+            report(time + 1)
+        return weights.reshape(N_BANDS, N_TIMES)
+
+    def fidelity(
+        self, cells: NDArray[np.float64], rng: np.random.Generator, report: Callable[[int], None]
+    ) -> Fidelity:
+        """Deletion and insertion in the order of the weights, and in random orders."""
+        order = np.argsort(-cells.ravel(), kind="stable")
+        orders = [order, *(rng.permutation(cells.size) for _ in range(N_RANDOM))]
+        areas = []
+        for i, ranked in enumerate(orders):
+            deletion = self._area(ranked, keep_first=False)
+            report(2 * i + 1)
+            areas.append((deletion, self._area(ranked, keep_first=True)))
+            report(2 * i + 2)
+        random = np.mean(areas[1:], axis=0)
+        return Fidelity(areas[0][0], areas[0][1], float(random[0]), float(random[1]))
+
+    def _area(self, order: NDArray[np.int64], *, keep_first: bool) -> float:
+        """Mean probability of the genre while the first cells alone are kept, or hidden."""
+        every = np.arange(len(self._windows))
+        means = []
+        for n in np.linspace(0, len(order), N_STEPS + 1).round().astype(np.int64):
+            gone = order[n:] if keep_first else order[:n]
+            means.append(self._probs(self._hide(gone, every)).mean())
+        area: float = np.trapezoid(means, dx=1 / N_STEPS)
+        return float(area)
+
+    def _hide(self, cells: Any, windows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Some of the windows with some cells at their bands' means."""
+        gone = np.isin(self._cell[windows], cells)
+        return np.where(gone, self._filled, self._windows[windows])
+
+    def _probs(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probability of the genre in each window."""
+        at_once = max(1, _BATCH_FRAMES // windows.shape[2])
+        logits = [
+            self._net(np.ascontiguousarray(windows[i : i + at_once], np.float32)).logits
+            for i in range(0, len(windows), at_once)
+        ]
+        return softmax(np.concatenate(logits), self._temperature)[:, self._label]
+
+
+_BATCH_FRAMES = 1300
+
+
+def _log_odds(probs: Any) -> Any:
+    probs = np.clip(probs, 1e-6, 1 - 1e-6)
+    return np.log(probs / (1 - probs))
+
+
+def _smooth(cells: NDArray[np.float64], n_bins: int, n_frames: int) -> NDArray[np.float64]:
+    """The grid between the centres of its cells, (n_bins, n_frames), by linear interpolation."""
+    for axis, length in enumerate((n_bins, n_frames)):
+        n_cells = cells.shape[axis]
+        at = np.clip((np.arange(length) + 0.5) * n_cells / length - 0.5, 0, n_cells - 1)
+        before = np.floor(at).astype(np.int64)
+        after = np.minimum(before + 1, n_cells - 1)
+        shape = (length, 1) if axis == 0 else (1, length)
+        share = (at - before).reshape(shape)
+        cells = cells.take(before, axis) * (1 - share) + cells.take(after, axis) * share
+    return cells
+
+
+def _leading(weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The strongest index and its neighbours that reach half of it, int64, rising."""
+    enough = weights >= weights.max() / 2
+    first = last = int(weights.argmax())
+    while first > 0 and enough[first - 1]:
+        first -= 1
+    while last + 1 < len(weights) and enough[last + 1]:
+        last += 1
+    return np.arange(first, last + 1)
+
+
+def _regions(low_hz: float, high_hz: float) -> str:
+    """What people call a range of the spectrum."""
+    below = 0.0
+    names = []
+    for edge, name in _REGIONS_HZ:
+        overlap = min(high_hz, edge) - max(low_hz, below)
+        if overlap > 0.2 * (min(edge, 11_025.0) - below) or overlap >= 0.5 * (high_hz - low_hz):
+            names.append(name)
+        below = edge
+    if len(names) == len(_REGIONS_HZ):
+        return "whole spectrum"
+    return " and ".join(dict.fromkeys((names[0], names[-1]))) if names else "mids"
+
+
+def _range_hz(edges: NDArray[np.float64], bands: NDArray[np.int64]) -> str:
+    low, high = edges[bands[0]], edges[bands[-1] + 1]
+    return f"{round(low, -1):.0f} to {round(high, -1):.0f} Hz"
