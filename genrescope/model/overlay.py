@@ -39,4 +39,5 @@ def _colours(features: NDArray[np.floating], mask: NDArray[np.floating]) -> NDAr
     mixed = grey[..., None] * (1 - strength) + colour * strength * (
         0.35 + 0.65 * grey[..., None] / 255
     )
-    return mixed.round().astype(np.uint8)
+    pixels: NDArray[np.uint8] = mixed.round().astype(np.uint8)
+    return pixels
