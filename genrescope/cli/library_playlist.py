@@ -34,7 +34,9 @@ def _list_options(function: F) -> F:
         click.option(
             "--n", type=click.IntRange(1, 1000), metavar="N", default=30, help="How many songs."
         ),
-        click.option("--seed", type=int, default=0, help="Another seed gives another list."),
+        click.option(
+            "--seed", type=int, default=0, metavar="N", help="Another seed gives another list."
+        ),
         click.option("--only", default="", metavar="QUERY", help="What all songs must answer to."),
         click.option(
             "--not-in",

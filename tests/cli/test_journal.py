@@ -1,4 +1,4 @@
-"""A folder job survives a crash, a full disk and an interruption, and goes on afterwards."""
+"""Answers in a file: interrupted in any way, the same command goes on."""
 
 from __future__ import annotations
 
@@ -13,61 +13,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import soundfile
 from bundle_maker import make_bundle
-from click.testing import CliRunner, Result
+from cli_makers import classify, records, tone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from genrescope.cli import app, guard
+from genrescope.cli import guard
 from genrescope.cli import journal as journal_module
 from genrescope.cli.journal import Journal
 from genrescope.cli.output import Csv, JsonLines
 from genrescope.cli.walk import Found
 from genrescope.errors import GenrescopeError
-
-SR = 22_050
-
-# Stands before the real one on the path of the worker, and dies as C code does.
-CRASHING_SOUNDFILE = """
-import importlib.util, os, signal, sys, time
-here = os.path.dirname(__file__)
-for folder in sys.path:
-    if folder != here and os.path.exists(os.path.join(folder, "soundfile.py")):
-        spec = importlib.util.spec_from_file_location("soundfile", folder + "/soundfile.py")
-        break
-real = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(real)
-def __getattr__(name):
-    return getattr(real, name)
-class SoundFile(real.SoundFile):
-    def __init__(self, file, *rest, **options):
-        if "crash" in os.path.basename(file.name):
-            signal.raise_signal(signal.SIGSEGV)
-        if "stuck" in os.path.basename(file.name):
-            time.sleep(3600)
-        super().__init__(file, *rest, **options)
-"""
-
-
-def tone(path: Path, *, hz: float = 2200, seconds: float = 0.5) -> Path:
-    t = np.arange(round(seconds * SR)) / SR
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, 0.5 * np.sin(2 * np.pi * hz * t), SR)
-    return path
-
-
-def classify(*arguments: str | Path, bundle: Path) -> Result:
-    return CliRunner().invoke(app, ["classify", "--bundle", str(bundle), *map(str, arguments)])
-
-
-def records(path: Path) -> list[dict[str, Any]]:
-    if path.suffix == ".csv":
-        with path.open(newline="") as file:
-            return list(csv.DictReader(file))
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 @pytest.fixture
@@ -75,63 +32,6 @@ def music(tmp_path: Path) -> Path:
     for name in ("a.wav", "b.wav", 'odd "\n,.wav'):
         tone(tmp_path / "music" / name)
     return tmp_path / "music"
-
-
-@pytest.fixture
-def evil_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "evil").mkdir()
-    (tmp_path / "evil" / "soundfile.py").write_text(CRASHING_SOUNDFILE)
-    monkeypatch.syspath_prepend(tmp_path / "evil")
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="dies by a POSIX signal")
-@pytest.mark.usefixtures("evil_decoder")
-def test_a_file_that_crashes_the_decoder_is_named_and_the_others_go_on(
-    tiny_bundle: Path, tmp_path: Path
-) -> None:
-    music = [tone(tmp_path / f"{name}.wav") for name in ("a", "crash1", "b", "crash2", "c")]
-    result = classify("--json", *music, bundle=tiny_bundle)
-    assert result.exit_code == 1
-    answers = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [answer["path"] for answer in answers] == [str(path) for path in music]
-    assert ["error" in answer for answer in answers] == [False, True, False, True, False]
-    assert "crash2.wav: it crashed the decoder (Segmentation fault)" in result.stderr
-    assert "3 classified, 2 failed" in result.stderr
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="dies by a POSIX signal")
-@pytest.mark.usefixtures("evil_decoder")
-def test_a_file_that_never_ends_is_given_up(
-    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(guard, "PATIENCE_S", 6.0)
-    music = [str(tone(tmp_path / f"{name}.wav")) for name in ("a", "stuck", "c")]
-    answers = list(guard.answers(tiny_bundle, music))
-    assert [isinstance(answer, str) for answer in answers] == [False, True, False]
-    assert "stuck.wav: it took more than" in str(answers[1])
-
-
-def test_what_decodes_to_weeks_is_refused(
-    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("genrescope.cli.answer._LONGEST_S", 0.25)
-    result = classify(tone(tmp_path / "bomb.wav"), bundle=tiny_bundle)
-    assert result.exit_code == 1
-    assert "it is longer than 0.25 seconds" in result.stderr
-
-
-def test_what_lies_among_the_music_is_not_imported(tiny_bundle: Path, music: Path) -> None:
-    (music / "pickle.py").write_text("raise SystemExit('imported from the music')")
-    command = [str(Path(sys.executable).with_name("genrescope")), "classify", "--json", "."]
-    done = subprocess.run(
-        [*command, "--bundle", str(tiny_bundle)], cwd=music, capture_output=True, text=True
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_a_bundle_that_vanishes_ends_the_job_with_one_message(tmp_path: Path, music: Path) -> None:
-    with pytest.raises(GenrescopeError, match=r"no bundle|bundle\.json|bundle "):
-        list(guard.answers(tmp_path / "gone", [str(music / "a.wav")]))
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
@@ -207,24 +107,6 @@ def test_answers_of_another_model_stay_until_the_new_ones_are_there(
     assert "2 classified, 1 answered before" in again.stderr
     assert len({record["stamp"].rpartition("-")[2] for record in records(out)}) == 1
     assert len(records(out)) == 3
-
-
-@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="needs /dev/fd")
-@pytest.mark.parametrize("path", ["/dev/stdin", "/dev/fd/0", "/dev/fd/7"])
-def test_what_this_process_has_open_stands_beside_a_file(
-    tiny_bundle: Path, tmp_path: Path, path: str
-) -> None:
-    tone(tmp_path / "a.wav", seconds=0.5)
-    tone(tmp_path / "b.wav", seconds=0.75)
-    command = f'"{sys.executable}" -m genrescope classify --json --bundle "{tiny_bundle}"'
-    given = f'"{tmp_path}/b.wav" {path} {7 if path.endswith("7") else 0}< "{tmp_path}/a.wav"'
-    done = subprocess.run(f"{command} {given}", shell=True, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [(a["path"], a["duration_s"]) for a in answers] == [
-        (str(tmp_path / "b.wav"), 0.75),
-        (path, 0.5),
-    ]
 
 
 def test_endings_in_capitals_are_known(tiny_bundle: Path, tmp_path: Path, music: Path) -> None:
@@ -374,6 +256,7 @@ def test_a_full_device_is_named(tiny_bundle: Path, music: Path) -> None:
     assert "/dev/full: No space left on device" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 def test_a_full_disk_keeps_whole_records_and_the_next_run_goes_on(
@@ -397,6 +280,7 @@ def test_a_full_disk_keeps_whole_records_and_the_next_run_goes_on(
     assert out.read_bytes() == whole
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
 def test_killed_in_the_middle_it_goes_on(tiny_bundle: Path, tmp_path: Path) -> None:
     long = tone(tmp_path / "music" / "00.wav", seconds=60)
@@ -418,6 +302,7 @@ def test_killed_in_the_middle_it_goes_on(tiny_bundle: Path, tmp_path: Path) -> N
 names = st.text(min_size=1, max_size=8).map(lambda name: "x" + name)
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     failed=st.dictionaries(names, st.booleans(), min_size=1, max_size=5),
