@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
+from numpy.typing import NDArray
 from pydantic import ValidationError
 from python_multipart.multipart import parse_options_header
 from starlette.responses import JSONResponse, Response
@@ -14,7 +15,6 @@ from genrescope import __version__
 from genrescope.web import listening, problems, schemas, uploads
 from genrescope.web.encoding import FORMS
 from genrescope.web.polishing import PolishedSound
-from genrescope.web.problems import ProblemError
 from genrescope.web.service import Service
 from genrescope.web.uploads import Upload
 
@@ -39,23 +39,33 @@ def _faults(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 _WORK_FAULTS = _faults(400, 403, 408, 413, 415, 422, 500, 503, 504)
 
-_FILE_SCHEMA = {
-    "schema": {
-        "type": "object",
-        "required": ["file"],
-        "properties": {
-            "file": {
-                "type": "string",
-                "format": "binary",
-                "description": "a recording: wav, flac, ogg, opus, mp3, m4a, webm, wma, aiff, au",
-            }
-        },
-    }
+_RECORDING = {
+    "type": "string",
+    "format": "binary",
+    "description": "a recording: wav, flac, ogg, opus, mp3, m4a, webm, wma, aiff, au",
 }
+_UPLOADS: dict[str, Any] = {
+    "multipart/form-data": {
+        "schema": {"type": "object", "required": ["file"], "properties": {"file": _RECORDING}}
+    },
+    "application/octet-stream": {"schema": _RECORDING},
+}
+_ANY_BYTES = "application/octet-stream"
+_HERE = "http://localhost:8000/api/v1"
+
+TAGS = [
+    {"name": "recordings", "description": "What a recording is, and how it can be better."},
+    {"name": "catalogue", "description": "Tracks that sound alike."},
+    {"name": "server", "description": "What answers, and whether it is well."},
+]
 
 
-def _body(content: dict[str, Any]) -> dict[str, Any]:
-    return {"requestBody": {"required": True, "content": content}}
+def _described(curl: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What FastAPI does not know of an operation: what it takes, and how curl asks for it."""
+    extra: dict[str, Any] = {"x-codeSamples": [{"lang": "Shell", "source": curl}]}
+    if content is not None:
+        extra["requestBody"] = {"required": True, "content": content}
+    return extra
 
 
 def router(service: Service) -> APIRouter:
@@ -73,10 +83,17 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
         operation_id="classify",
         summary="Name the genre of a recording",
         response_description="probabilities, timeline, embedding and a picture of the spectrogram",
+        description="Takes the recording as a form with a field `file`, or as the whole body.",
+        tags=["recordings"],
         responses={200: {"model": schemas.ClassifyAnswer}, **_WORK_FAULTS},
-        openapi_extra=_body({"multipart/form-data": _FILE_SCHEMA}),
+        openapi_extra=_described(f"curl -F file=@song.mp3 {_HERE}/classify", _UPLOADS),
     )
-    async def classify(request: Request, spectrogram: bool = True) -> Response:
+    async def classify(
+        request: Request,
+        spectrogram: Annotated[
+            bool, Query(description="false leaves the picture, most of the answer, out")
+        ] = True,
+    ) -> Response:
         def work(upload: Upload, deadline: float) -> bytes:
             return service.engine.classify(upload, deadline=deadline, spectrogram=spectrogram)
 
@@ -90,13 +107,14 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
         description="Cleans and masters the recording: rumble and hiss down, gentle equalisation, "
         "loudness to -14 LUFS, a little space. The headers X-Loudness-Before, X-Loudness-After "
         "(LUFS; absent for silence) and X-Peak (dBFS) say what was done.",
+        tags=["recordings"],
         response_class=Response,
         responses={
             200: {
-                "description": "the polished recording in stereo, as `format` says",
+                "description": "the polished recording in stereo, as `format` or `Accept` says",
                 "content": {
                     media_type: {"schema": {"type": "string", "format": "binary"}}
-                    for media_type, _ in FORMS.values()
+                    for media_type in (*(kind for kind, _ in FORMS.values()), _ANY_BYTES)
                 },
                 "headers": {
                     name: {"schema": {"type": "string"}, "description": text}
@@ -109,17 +127,26 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
             },
             **_WORK_FAULTS,
         },
-        openapi_extra=_body({"multipart/form-data": _FILE_SCHEMA}),
+        openapi_extra=_described(
+            f"curl -F file=@song.mp3 '{_HERE}/polish?format=flac' -o polished.flac", _UPLOADS
+        ),
     )
-    async def polish(request: Request, format: Form = "wav") -> Response:
+    async def polish(
+        request: Request,
+        format: Annotated[
+            Form | None, Query(description="what to make; by default as `Accept` says, or wav")
+        ] = None,
+    ) -> Response:
+        form, media_type = _form_of(request, format)
+
         def work(upload: Upload, deadline: float) -> PolishedSound:
-            return service.engine.polish(upload, format, deadline=deadline)
+            return service.engine.polish(upload, form, deadline=deadline)
 
         polished = await service.work(service.polishing, request, work)
         return service.download(
             polished.data,
-            media_type=polished.media_type,
-            headers=listening.levels(polished),
+            media_type=media_type or polished.media_type,
+            headers={**listening.levels(polished), "Vary": "Accept"},
         )
 
     @routes.post("/listen", include_in_schema=False)  # for the page: both of the above at once
@@ -132,46 +159,72 @@ def _add_similar(routes: APIRouter, service: Service) -> None:
         "/similar",
         operation_id="similar",
         summary="Find the nearest tracks of the catalogue",
-        description="Takes the embedding of a `classify` answer as JSON, with `n` if five are not "
-        "wanted, or a recording alone as multipart/form-data.",
+        description="Takes the embedding of a `classify` answer as JSON, or a recording. How many "
+        "tracks it names is said by `n`: in the JSON, in the address, or as a field of the form.",
         response_description="the nearest tracks, nearest first; none for silence",
+        tags=["catalogue"],
         responses={200: {"model": schemas.SimilarAnswer}, **_WORK_FAULTS},
-        openapi_extra=_body(
+        openapi_extra=_described(
+            f"curl -F file=@song.mp3 '{_HERE}/similar?n=3'",
             {
                 "application/json": {"schema": schemas.SimilarRequest.model_json_schema()},
-                "multipart/form-data": _FILE_SCHEMA,
-            }
+                **_UPLOADS,
+            },
         ),
     )
-    async def similar(request: Request) -> Response:
+    async def similar(
+        request: Request,
+        n: Annotated[
+            int | None, Query(ge=1, le=schemas.MOST_SIMILAR, description="how many tracks")
+        ] = None,
+    ) -> Response:
         kind, _ = parse_options_header(request.headers.get("content-type"))
-        engine, n = service.engine, schemas.SimilarRequest.model_fields["n"].default
-        if kind == b"multipart/form-data":
-            embedding = await service.work(
-                service.listening,
-                request,
-                lambda upload, deadline: engine.embed(upload, deadline=deadline),
-            )
+        engine = service.engine
+        if kind == b"application/json":
+            asked = await _read_json(request, service)
+            embedding = np.asarray(asked.embedding, dtype=np.float32)
+            n_tracks = n or asked.n
         else:
-            asked = await _read_json(request, kind, service)
-            embedding, n = np.asarray(asked.embedding, dtype=np.float32), asked.n
+
+            def work(upload: Upload, deadline: float) -> tuple[NDArray[np.float32], int]:
+                n_tracks = n or _number(upload)  # first: it costs nothing to refuse
+                return engine.embed(upload, deadline=deadline), n_tracks
+
+            embedding, n_tracks = await service.work(service.listening, request, work)
         if not np.any(embedding):  # silence resembles nothing
             return JSONResponse({"matches": []})
         try:
-            matches = await service.listening.run(lambda _: engine.similar(embedding, n))
+            matches = await service.listening.run(lambda _: engine.similar(embedding, n_tracks))
         except ValueError as error:
             raise problems.invalid([{"loc": ("embedding",), "msg": str(error)}]) from None
         return JSONResponse({"matches": matches})
 
 
-async def _read_json(request: Request, kind: bytes, service: Service) -> schemas.SimilarRequest:
-    if kind != b"application/json":
-        raise ProblemError(
-            415,
-            "unsupported_media_type",
-            "Expected application/json with an embedding, or multipart/form-data with a file.",
-            remedy="See /api/v1/docs for what is expected.",
-        )
+def _number(upload: Upload) -> int:
+    """How many tracks the form of a recording asks for."""
+    if (text := upload.fields.get("n")) is None:
+        return schemas.USUAL_SIMILAR
+    if not (text.isdecimal() and len(text) < 9 and 1 <= int(text) <= schemas.MOST_SIMILAR):
+        message = f"it must be a whole number from 1 to {schemas.MOST_SIMILAR}"
+        raise problems.invalid([{"loc": ("n",), "msg": message}])
+    return int(text)
+
+
+def _form_of(request: Request, named: Form | None) -> tuple[str, str | None]:
+    """The form a polished recording is to have, and its media type where another is asked for."""
+    if named is not None:
+        return named, None
+    for part in request.headers.get("accept", "").split(","):
+        wanted = part.partition(";")[0].strip().lower()
+        if wanted == _ANY_BYTES:
+            return "wav", _ANY_BYTES
+        for form, (media_type, _) in FORMS.items():
+            if wanted == media_type:
+                return form, None
+    return "wav", None
+
+
+async def _read_json(request: Request, service: Service) -> schemas.SimilarRequest:
     body = bytearray()
     async for chunk in uploads.paced(request, service.limits):
         body += chunk
@@ -188,6 +241,8 @@ def _add_facts(routes: APIRouter, service: Service) -> None:
         "/healthz",
         operation_id="healthz",
         summary="Is the server well?",
+        tags=["server"],
+        openapi_extra=_described(f"curl {_HERE}/healthz"),
         responses={200: {"model": schemas.HealthAnswer}, **_faults(400)},
     )
     async def healthz() -> Response:
@@ -200,14 +255,20 @@ def _add_facts(routes: APIRouter, service: Service) -> None:
         operation_id="bundle",
         summary="What answers, and how good it is",
         response_description="labels, features, training, metrics and this server's limits",
-        responses={200: {"model": schemas.BundleAnswer}, **_faults(400)},
+        tags=["server"],
+        openapi_extra=_described(f"curl {_HERE}/bundle"),
+        responses={200: {"model": schemas.BundleAnswer}, **_faults(400, 422)},
     )
-    async def bundle() -> Response:
+    async def bundle(
+        tracks: Annotated[
+            bool, Query(description="true names every track that was learned from")
+        ] = False,
+    ) -> Response:
         limits = {
             "upload_bytes": service.limits.upload_bytes,
             "audio_s": service.limits.audio_s,
         }
-        facts = service.engine.describe()
+        facts = service.engine.describe(tracks=tracks)
         return JSONResponse({**facts, "limits": limits, "version": __version__})
 
     routes.add_api_route("/bundle", bundle, methods=["HEAD"], include_in_schema=False)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI, Request
 from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from genrescope import __version__
 from genrescope.web import api, metrics, pages, problems
@@ -27,7 +27,9 @@ LOOK = ["GET", "HEAD"]
 DESCRIPTION = (
     "Send a recording, get its genre: probabilities of every genre, a timeline, the nearest "
     "tracks of a catalogue, and a more beautiful version of the recording. Nothing that is sent "
-    "is stored: a recording lives in memory for its request alone."
+    "is stored: a recording lives in memory for its request alone. Programs need no key. Pages of "
+    "other sites are refused (403 cross_site), by what their browser says in Sec-Fetch-Site or "
+    "Origin, unless the server was started with --allow-origin and the name of that site."
 )
 
 
@@ -68,6 +70,8 @@ def create_app(
         version=__version__,
         description=DESCRIPTION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        servers=[{"url": "/", "description": "this server"}],
+        openapi_tags=api.TAGS,
         openapi_url="/api/v1/openapi.json",
         docs_url=None,  # FastAPI's own pages load scripts from elsewhere
         redoc_url=None,
@@ -112,6 +116,10 @@ def _page_router(app: FastAPI, service: Service) -> APIRouter:
         if not cached:
             cached.append(pages.asset(pages.reference(app.openapi()), "text/html; charset=utf-8"))
         return cached[0].answer(request)
+
+    @router.api_route("/docs", methods=LOOK)
+    async def short_way() -> Response:
+        return RedirectResponse("/api/v1/docs", status_code=308)
 
     @router.api_route("/metrics", methods=LOOK)
     async def prometheus() -> Response:

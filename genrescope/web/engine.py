@@ -146,9 +146,16 @@ class Engine:
         """What the bundle is called."""
         return self.classifier.bundle.name
 
-    def describe(self) -> dict[str, Any]:
-        """What the bundle is and how good it is, JSON-ready."""
+    def describe(self, *, tracks: bool = False) -> dict[str, Any]:
+        """What the bundle is and how good it is, JSON-ready.
+
+        Args:
+            tracks: whether to name every track that was learned from; else how many they are.
+        """
         bundle = self.classifier.bundle
+        training = {**bundle.training}
+        if not tracks and "tracks" in training:
+            training["n_tracks"] = len(training.pop("tracks"))
         return {
             "name": self.name,
             "created": bundle.created,
@@ -157,7 +164,7 @@ class Engine:
             "window_s": bundle.window_s,
             "hop_s": bundle.hop_s,
             "features": bundle.features.to_dict(),
-            "training": bundle.training,
+            "training": training,
             "metrics": bundle.metrics,
             "n_catalogue": len(self.catalogue),
         }

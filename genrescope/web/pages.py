@@ -213,12 +213,16 @@ def _operation(method: str, path: str, operation: dict[str, Any], openapi: dict[
         "</details>"
         for title, kind, schema in _bodies(operation, openapi)
     )
+    samples = "".join(
+        f"<pre tabindex='0'><code>{html.escape(sample['source'])}</code></pre>"
+        for sample in operation.get("x-codeSamples", ())
+    )
     return (
         f"<section id='{name}' aria-labelledby='{name}-title'>"
         f"<h2 id='{name}-title'><span class='method'>{method.upper()}</span> "
         f"<code>{html.escape(path)}</code></h2>"
         f"<p class='summary'>{html.escape(operation.get('summary', ''))}</p>"
-        f"<p>{html.escape(operation.get('description', ''))}</p>{details}"
+        f"<p>{html.escape(operation.get('description', ''))}</p>{samples}{details}"
         f"<table><caption>Answers</caption><thead><tr><th scope='col'>status</th>"
         f"<th scope='col'>meaning</th></tr></thead><tbody>{rows}</tbody></table></section>"
     )

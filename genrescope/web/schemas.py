@@ -7,7 +7,21 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
+def _example(**values: Any) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [values]})
+
+
+USUAL_SIMILAR, MOST_SIMILAR = 5, 50
+"""How many tracks `similar` names: where nothing is said, and at most."""
+
+
 class Fault(BaseModel):
+    model_config = _example(
+        code="too_large",
+        message="This file is larger than 50 MB, the most that is accepted.",
+        remedy="Send a shorter excerpt, or a compressed format such as mp3, ogg or m4a.",
+    )
+
     code: str = Field(description="short, stable name of the fault, for programs")
     message: str = Field(description="what is wrong, for people")
     remedy: str = Field(description="what one can do about it; may be empty")
@@ -18,6 +32,8 @@ class ErrorAnswer(BaseModel):
 
 
 class TimelineSegment(BaseModel):
+    model_config = _example(start=0.0, end=12.5, label="jazz", probability=0.83)
+
     start: float = Field(description="seconds from the start")
     end: float
     label: str
@@ -53,19 +69,35 @@ class ClassifyAnswer(BaseModel):
     flags: list[str] = Field(description="silent, short, truncated, uncertain, no music")
     bundle: str = Field(description="name of the bundle that answered")
     embedding: list[float] = Field(description="what `similar` takes")
-    spectrogram: Spectrogram
+    spectrogram: Spectrogram | None = Field(
+        default=None, description="absent where `spectrogram=false` asks for none"
+    )
 
 
 class SimilarRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        allow_inf_nan=False,
+        strict=True,
+        json_schema_extra={"examples": [{"embedding": [0.01, -0.2, 0.13], "n": 3}]},
+    )
 
     embedding: list[Annotated[float, Field(ge=-1e6, le=1e6)]] = Field(
         min_length=1, max_length=8192, description="from a `classify` answer"
     )
-    n: int = Field(default=5, ge=1, le=50, description="how many tracks")
+    n: int = Field(default=USUAL_SIMILAR, ge=1, le=MOST_SIMILAR, description="how many tracks")
 
 
 class SimilarTrack(BaseModel):
+    model_config = _example(
+        track_id="jazz.00012",
+        artist="Coleman Hawkins",
+        title="Body and Soul",
+        genre="jazz",
+        similarity=0.94,
+        search_url="https://musicbrainz.org/search?query=Coleman+Hawkins",
+    )
+
     track_id: str
     artist: str | None
     title: str | None
@@ -79,12 +111,16 @@ class SimilarAnswer(BaseModel):
 
 
 class HealthAnswer(BaseModel):
+    model_config = _example(status="ok", version="0.1.0", bundle="default")
+
     status: str
     version: str
     bundle: str
 
 
 class LimitsAnswer(BaseModel):
+    model_config = _example(upload_bytes=52_428_800, audio_s=900)
+
     upload_bytes: int
     audio_s: float
 
@@ -97,7 +133,9 @@ class BundleAnswer(BaseModel):
     window_s: float
     hop_s: float
     features: dict[str, Any]
-    training: dict[str, Any]
+    training: dict[str, Any] = Field(
+        description="how it was trained; its `tracks` only where `tracks=true` asks for them"
+    )
     metrics: list[dict[str, Any]]
     n_catalogue: int = Field(description="tracks `similar` chooses from")
     limits: LimitsAnswer

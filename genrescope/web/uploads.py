@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from python_multipart.exceptions import FormParserError
@@ -22,10 +22,12 @@ RAW_TYPES = ("application/octet-stream", "audio/", "video/", "application/ogg")
 
 @dataclass(frozen=True)
 class Upload:
-    """A recording as it was sent: ``data``, and ``name`` for use in messages alone."""
+    """A recording as it was sent: ``data``, ``name`` for use in messages alone, and the short
+    ``fields`` that stood beside it in its form."""
 
     name: str
     data: bytes
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 async def receive(request: Request, *, limits: Limits, lease: Lease) -> Upload:
@@ -136,11 +138,11 @@ class _Raw:
         self._buffer += chunk
 
     def finish(self) -> Upload:
-        return _upload("recording", self._buffer)
+        return _upload("recording", self._buffer, {})
 
 
 class _Form:
-    """Keeps the first part called ``file`` and passes over every other."""
+    """Keeps the first part called ``file``, and what little other parts hold."""
 
     def __init__(self, boundary: bytes, limits: Limits) -> None:
         self._limits = limits
@@ -152,7 +154,9 @@ class _Form:
         self._header_bytes = 0
         self._field = bytearray()
         self._value = bytearray()
-        self._taking = self._seen = self._ended = False
+        self._fields: dict[str, bytearray] = {}
+        self._taking: bytearray | None = None  # what the part that arrives is kept in, if it is
+        self._seen = self._ended = False
         callbacks: dict[str, Callable[..., None]] = {
             "on_part_begin": self._part_begin,
             "on_header_field": lambda data, start, end: self._field.extend(data[start:end]),
@@ -170,7 +174,9 @@ class _Form:
 
     @property
     def kept(self) -> int:
-        return len(self._buffer) + self._header_bytes + len(self._field) + len(self._value)
+        fields = sum(len(name) + len(value) for name, value in self._fields.items())
+        headers = self._header_bytes + len(self._field) + len(self._value)
+        return len(self._buffer) + headers + fields
 
     def feed(self, chunk: bytes) -> None:
         self._received += len(chunk)
@@ -193,7 +199,8 @@ class _Form:
                 "The request holds no field called “file”.",
                 remedy="With curl, for example: -F file=@song.mp3",
             )
-        return _upload(self._name, self._buffer)
+        fields = {name: value.decode("utf-8", "replace") for name, value in self._fields.items()}
+        return _upload(self._name, self._buffer, fields)
 
     def _part_begin(self) -> None:
         self._headers.clear()
@@ -210,33 +217,37 @@ class _Form:
 
     def _part_start(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition"))
-        self._taking = options.get(b"name") == b"file" and not self._seen
-        if self._taking:
+        name = options.get(b"name", b"").decode("utf-8", "replace")
+        self._taking = None
+        if name == "file" and not self._seen:
             self._seen = True
             self._name = _clean_name(options.get(b"filename", b""))
+            self._taking = self._buffer
+        elif name != "file":
+            self._taking = self._fields.setdefault(name, bytearray())
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
-        if not self._taking:
+        if self._taking is None:
             return
         if len(self._buffer) + end - start > self._limits.upload_bytes:
             raise problems.too_large(self._limits.upload_bytes)
-        self._buffer += data[start:end]
+        self._taking += data[start:end]
 
     def _part_end(self) -> None:
-        self._taking = False
+        self._taking = None
 
     def _end(self) -> None:
         self._ended = True
 
 
-def _upload(name: str, buffer: bytearray) -> Upload:
+def _upload(name: str, buffer: bytearray, fields: Mapping[str, str]) -> Upload:
     if not buffer:
         raise ProblemError(
             422, "empty_file", f"{name}: the file is empty.", remedy="Choose another file."
         )
     data = bytes(buffer)
     buffer.clear()
-    return Upload(name, data)
+    return Upload(name, data, fields)
 
 
 def _too_much_form(most: str) -> ProblemError:

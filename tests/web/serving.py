@@ -80,7 +80,7 @@ class StubEngine:
     def close(self) -> None:
         pass
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self, *, tracks: bool = False) -> dict[str, Any]:
         return {"name": self.name}
 
 

@@ -190,6 +190,58 @@ def test_bundle_and_health(client: httpx.Client, tiny_bundle: Path) -> None:
     assert health == {"status": "ok", "version": __version__, "bundle": answer["name"]}
 
 
+def test_the_tracks_that_were_learned_from_are_named_on_request(client: httpx.Client) -> None:
+    short = client.get("/api/v1/bundle").json()["training"]
+    long = client.get("/api/v1/bundle?tracks=true").json()["training"]
+    assert "tracks" not in short
+    assert short["n_tracks"] == len(long["tracks"])
+
+
+@pytest.mark.parametrize("n", [1, 3, 10])
+def test_similar_names_as_many_tracks_as_are_asked_for(
+    client: httpx.Client, song: bytes, n: int
+) -> None:
+    file = {"file": ("song.wav", song)}
+    raw = {"Content-Type": "application/octet-stream"}
+    for answer in (
+        client.post(f"/api/v1/similar?n={n}", files=file),
+        client.post("/api/v1/similar", files=file, data={"n": str(n)}),
+        client.post(f"/api/v1/similar?n={n}", content=song, headers=raw),
+    ):
+        assert len(answer.json()["matches"]) == n
+
+
+@pytest.mark.parametrize("n", ["0", "51", "-1", "three", "9" * 5_000])
+def test_similar_refuses_odd_numbers(client: httpx.Client, song: bytes, n: str) -> None:
+    file = {"file": ("song.wav", song)}
+    for answer in (
+        client.post(f"/api/v1/similar?n={n}", files=file),
+        client.post("/api/v1/similar", files=file, data={"n": n}),
+    ):
+        assert answer.status_code == 422
+        assert fault(answer).code == "invalid_request"
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type", "beginning"),
+    [
+        ("*/*", "audio/wav", b"RIFF"),
+        ("audio/flac", "audio/flac", b"fLaC"),
+        ("text/html, audio/ogg;q=0.9", "audio/ogg", b"OggS"),
+        ("application/octet-stream", "application/octet-stream", b"RIFF"),
+    ],
+)
+def test_polish_gives_the_form_that_is_accepted(
+    client: httpx.Client, song: bytes, accept: str, media_type: str, beginning: bytes
+) -> None:
+    files, headers = {"file": ("song.wav", song)}, {"Accept": accept}
+    answer = client.post("/api/v1/polish", files=files, headers=headers)
+    assert answer.headers["content-type"] == media_type
+    assert answer.content.startswith(beginning)
+    named = client.post("/api/v1/polish?format=flac", files=files, headers=headers)
+    assert named.headers["content-type"] == "audio/flac"
+
+
 def test_unknown_addresses_and_methods_are_json(client: httpx.Client) -> None:
     missing = client.get("/api/v1/nothing")
     assert (missing.status_code, fault(missing).code) == (404, "not_found")
@@ -208,6 +260,12 @@ def test_description_names_every_route_and_the_page_shows_it(client: httpx.Clien
         assert path in docs.text
     assert "{{" not in docs.text
     assert "$ref" not in docs.text
+    assert docs.text.count("<code>curl ") >= len(described["paths"])
+    assert client.get("/docs", follow_redirects=True).text == docs.text
+    for operations in described["paths"].values():
+        for operation in operations.values():
+            assert set(operation["tags"]) <= {tag["name"] for tag in described["tags"]}
+    assert described["servers"]
 
 
 @pytest.mark.parametrize("format_", ["FLAC", "OGG", "AIFF", "MP3"])
