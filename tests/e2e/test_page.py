@@ -349,7 +349,11 @@ def test_what_is_no_music_gets_no_genre_in_large_letters(
     heading = page.get_by_role("heading", level=1)
     expect(heading).to_have_text("No music", timeout=RESULT_MS)
     expect(page.locator("#confidence")).to_contain_text("does not sound like music")
+    expect(page.locator("#bars-title")).to_have_text("If it were music")
     expect(page.locator(".try-genre")).to_have_text("No music")
+    for meaningless in ("#timeline", "#legend", "#similar", "#accuracy"):
+        expect(page.locator(meaningless)).to_be_hidden()
+    expect(page.locator("#spectrogram")).to_be_visible()
     assert page.title().startswith("No music")
     page.context.close()
 

@@ -3,7 +3,6 @@
 import * as api from "./api.js";
 import { $, announce, offer, save } from "./dom.js";
 import { acceptFiles } from "./files.js";
-import { fit } from "./fit.js";
 import * as keep from "./keep.js";
 import * as live from "./live.js";
 import { MAX_S, MIN_S, openMicrophone, Recording } from "./recorder.js";
@@ -16,7 +15,15 @@ import { Stage } from "./stage.js";
 import { choose as chooseTracks, clearTracks, N_ASKED, showTracks } from "./suggestions.js";
 import { clock, count, megabytes, t } from "./text.js";
 import { csv, Tries } from "./tries.js";
-import { accuracy, honesty, isSilent, microphoneTrouble, spoken, tabTitle } from "./words.js";
+import {
+  accuracy,
+  honesty,
+  isMusic,
+  isSilent,
+  microphoneTrouble,
+  spoken,
+  tabTitle,
+} from "./words.js";
 
 const WORKING = ["idle", "asking", "recording", "listening"];
 
@@ -339,12 +346,12 @@ function show(attempt, { leaving, polished = null, quietly = false }) {
   const silent = isSilent(answer);
   const { classList } = $("result");
   classList.toggle("silent", silent);
+  classList.toggle("nameless", !isMusic(answer));
   classList.toggle("figures", !sound);
   $("sound-title").textContent = t(sound ? "sound.title" : "timeline.title");
   classList.toggle("pictured", Boolean(answer.spectrogram));
   showVerdict(answer);
-  fit($("genre"), $("genre").textContent); // now that it stands on the page
-  $("accuracy").textContent = silent ? "" : accuracy(facts);
+  $("accuracy").textContent = isMusic(answer) ? accuracy(facts) : "";
   const duration = answer.duration_s;
   if (answer.spectrogram) {
     paint($("spectrogram"), answer.spectrogram);
@@ -362,9 +369,9 @@ function show(attempt, { leaving, polished = null, quietly = false }) {
     scrollTo({ top: 0 });
     announce(spoken(answer));
   }
-  $("similar").hidden = silent || !(answer.embedding || attempt.matches);
+  $("similar").hidden = !isMusic(answer) || !(answer.embedding || attempt.matches);
   replay.show(attempt, { signal: leaving.signal, polished });
-  if (!silent) suggest(attempt, leaving.signal);
+  if (isMusic(answer)) suggest(attempt, leaving.signal);
   remember();
 }
 
@@ -415,7 +422,7 @@ async function learnFacts() {
     $("honesty").textContent = honesty(facts);
     $("version").textContent = `Genrescope ${facts.version}`;
     showBundles(facts.bundles ?? []);
-    if (shown && !isSilent(shown.attempt.answer)) $("accuracy").textContent = accuracy(facts);
+    if (shown && isMusic(shown.attempt.answer)) $("accuracy").textContent = accuracy(facts);
   } catch {
     // The page works without; whatever is wrong will be said when a recording is sent.
   }

@@ -1,6 +1,6 @@
 // The picture of a result: 1200 by 630 px, the format in which links are shown elsewhere.
 
-import { colour } from "./dom.js";
+import { colour, property } from "./dom.js";
 import { hueNumber } from "./hues.js";
 import { paint, parts } from "./scope.js";
 import { genreName, percent } from "./text.js";
@@ -17,7 +17,7 @@ export function drawCard(canvas, answer) {
   const [page, ink, faint, staff, red] = ["page", "ink", "faint", "staff", "record"].map((name) =>
     colour(name),
   );
-  const tint = (label) => colour(`hue-${hueNumber(label)}`);
+  const tint = (label) => property(`hue-${hueNumber(label)}`);
   c.clearRect(0, 0, WIDTH, HEIGHT);
   c.fillStyle = page;
   c.fillRect(0, 0, WIDTH, HEIGHT);

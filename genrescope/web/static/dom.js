@@ -61,9 +61,13 @@ export function prepare(canvas) {
   return { context, width, height };
 }
 
+/** A property of the style sheet as it is written there. */
+export const property = (name) =>
+  getComputedStyle(document.body).getPropertyValue(`--${name}`).trim();
+
 /** The page's colours, which canvases cannot read by themselves. */
 export function colour(name) {
-  const value = getComputedStyle(document.body).getPropertyValue(`--${name}`).trim();
+  const value = property(name);
   if (!matchMedia("(forced-colors: active)").matches) return value;
   // A system colour means what it means to an element, not to a canvas.
   const probe = make("i", { className: "unseen" });

@@ -18,7 +18,7 @@ export function showVerdict(answer) {
   fit($("genre"), words.headline(answer));
   $("confidence").textContent = words.confidence(answer);
   $("flags").replaceChildren(...words.remarks(answer).map((text) => make("li", { text })));
-  $("bars-title").textContent = words.barsTitle(ranking.length);
+  $("bars-title").textContent = words.barsTitle(answer, ranking.length);
   const longest = Math.max(...ranking.map(([label]) => genreName(label).length));
   $("bars").classList.toggle("bars-long", longest > LONG_NAME);
   $("bars").replaceChildren(...ranking.map(([label, p]) => bar(label, silent ? 0 : p, silent)));

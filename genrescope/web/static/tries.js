@@ -67,13 +67,15 @@ export class Tries {
     replay.disabled = !sound;
     replay.addEventListener("click", () => this.toggle(attempt));
     if (!answer) {
-      const words = make("td", { className: "try-error", colspan: 4 }, error);
+      const words = make("p", { text: error });
       if (sound) offer(words, error, t("retry"), () => this.onRetry(attempt));
+      const called = make("p", { className: "try-called", text: name });
+      const told = make("td", { className: "try-error", colspan: 4 }, called, words);
       const row = make("tr", { className: "try try-failed" });
       row.append(
         cell("try-pick"),
         cell("try-picture"),
-        words,
+        told,
         cell("try-play", ...(sound ? [replay] : [])),
       );
       return row;

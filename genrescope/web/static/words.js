@@ -57,7 +57,10 @@ export const remarks = (answer) =>
     .map((flag) => t(`flag.${flag}`));
 
 /** Title of the list of all genres. */
-export const barsTitle = (n) => (has(`bars.${n}`) ? t(`bars.${n}`) : t("bars.many", { n }));
+export function barsTitle(answer, n) {
+  if (!isMusic(answer)) return t("bars.nomusic");
+  return has(`bars.${n}`) ? t(`bars.${n}`) : t("bars.many", { n });
+}
 
 // Whom models of the same recipe did not learn from; the most telling first.
 const PROTOCOLS = ["artists", "fault-filtered", "tracks"];
