@@ -35,7 +35,10 @@ class Listening(Response):
 
     def __init__(self, service: Service, request: Request, *, form: str) -> None:
         self._boundary = secrets.token_hex(16)
-        super().__init__(media_type=f"multipart/mixed; boundary={self._boundary}")
+        super().__init__(
+            media_type=f"multipart/mixed; boundary={self._boundary}",
+            headers={"X-Accel-Buffering": "no"},  # a proxy must not wait for the second part
+        )
         del self.headers["content-length"]
         self._service = service
         self._request = request
