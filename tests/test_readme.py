@@ -32,7 +32,9 @@ def test_the_readmes_figures_are_the_shipped_bundles() -> None:
 def test_the_readme_says_what_is_short() -> None:
     window_s = Bundle.load().window_s
     assert f"one shorter than {window_s:g} s is flagged `short`" in README
-    assert TRAINING.count(f"--window {window_s:g} ") + TRAINING.count(f"--window {window_s:g}`") >= 3
+    assert (
+        TRAINING.count(f"--window {window_s:g} ") + TRAINING.count(f"--window {window_s:g}`") >= 3
+    )
 
 
 def test_the_shipped_recipe_is_the_one_in_the_repository() -> None:
