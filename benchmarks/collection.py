@@ -1,0 +1,63 @@
+"""``python -m benchmarks.collection``: what docs/results/collection.md holds, measured.
+
+It needs the extra ``library``. ``quality`` wants labelled music that the bundle did not learn,
+``duplicates`` a folder with a sub-folder of recordings for each genre.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from benchmarks import collection_quality as quality
+from benchmarks.collection_scale import Figure, scanning, searching
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point; see ``--help``."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.collection", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    scale = verbs.add_parser("scale", help="scan and search many made-up files and songs")
+    scale.add_argument("--files", type=int, default=100_000)
+    scale.add_argument("--songs", type=int, default=1_000_000)
+    scale.add_argument("--folder", type=Path, help="where the files go, and stay")
+    store = verbs.add_parser("quality", help="tags, odd, similar and learn on labelled features")
+    store.add_argument("--store", type=Path, required=True, metavar="NPZ")
+    store.add_argument("--tracks", type=Path, required=True, metavar="CSV")
+    store.add_argument("--bundle", metavar="FOLDER")
+    music = verbs.add_parser("duplicates", help="fingerprints of recordings and of their guises")
+    music.add_argument("--music", type=Path, required=True, metavar="FOLDER")
+    chosen = parser.parse_args(arguments)
+    print(
+        f"{datetime.date.today().isoformat()}\n\n| what | value | goal | met |\n|---|---|---|---|"
+    )
+    if chosen.verb == "scale":
+        with tempfile.TemporaryDirectory(prefix="genrescope-scale-") as temporary:
+            folder = chosen.folder or Path(temporary)
+            folder.mkdir(parents=True, exist_ok=True)
+            _print(scanning(folder, chosen.files))
+            _print(searching(folder, chosen.songs))
+    elif chosen.verb == "quality":
+        judged, labels = quality.judge_store(chosen.store, chosen.tracks, chosen.bundle)
+        for figures in (
+            quality.tags(judged),
+            quality.oddities(judged),
+            quality.neighbours(judged),
+            quality.own_genres(judged, labels),
+        ):
+            _print(figures)
+    else:
+        _print(quality.duplicates(chosen.music))
+
+
+def _print(figures: Iterable[Figure]) -> None:
+    for figure in figures:
+        met = "" if figure.met is None else "yes" if figure.met else "no"
+        print(f"| {figure.what} | {figure.value} | {figure.goal} | {met} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

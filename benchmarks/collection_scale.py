@@ -1,0 +1,193 @@
+"""How a collection's catalogue grows: scanning many small files, searching many made-up songs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from genrescope.library.catalogue import Catalogue
+from genrescope.library.learn.head import unit
+from genrescope.library.playlist import LIKE, Recipe
+from genrescope.library.vectors import load_vectors
+from genrescope.model.bundle import Bundle
+
+PER_FOLDER = 12
+_FRAME = b"\xff\xfb\x90\x64" + bytes(413)  # MPEG 1 layer III, 128 kbit/s, 44.1 kHz
+
+# In a process of its own, whose peak memory is that of the work alone.
+_SCAN = """
+import json, resource, sys, time
+from genrescope.library.catalogue import Catalogue
+from genrescope.library.scan import scan
+with Catalogue(sys.argv[1]) as catalogue:
+    began = time.perf_counter()
+    report = scan(catalogue, [sys.argv[2]])
+    seconds = time.perf_counter() - began
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps([seconds, peak, report.files, report.new, report.changed]))
+"""
+_LIST = """
+import json, sys, time
+began = time.perf_counter()
+from genrescope.library.catalogue import Catalogue
+from genrescope.library.families import families
+from genrescope.library.playlist import Recipe, make_list
+from genrescope.library.vectors import load_vectors
+from genrescope.model.bundle import Bundle
+bundle = Bundle.load()
+with Catalogue(sys.argv[1]) as catalogue:
+    number = catalogue.bundle_id(bundle)
+    vectors = load_vectors(catalogue, number, bundle.labels)
+    songs = make_list(catalogue, number, families(bundle.labels), vectors,
+                      Recipe("like", songs=(sys.argv[2],), n=50))
+print(json.dumps([time.perf_counter() - began, len(songs)]))
+"""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A line of the table: what was measured, its value, the goal, and whether it is met."""
+
+    what: str
+    value: str
+    goal: str = ""
+    met: bool | None = None
+
+
+def scanning(folder: Path, n_files: int) -> Iterator[Figure]:
+    """Scan a made tree of small tagged mp3 files: first, again, and with one in a hundred changed.
+
+    Args:
+        folder: where the tree and the catalogue go.
+        n_files: how many files.
+    """
+    tree, catalogue = folder / "tree", folder / "scale.db"
+    _make_tree(tree, n_files)
+    first = _run(_SCAN, str(catalogue), str(tree))
+    rate = first[3] / first[0]
+    yield Figure(
+        f"first scan of {n_files:,} files, tags read", f"{rate:,.0f} files/s", ">= 500", rate >= 500
+    )
+    again = _run(_SCAN, str(catalogue), str(tree))
+    limit_s = 180 * n_files / 1e6
+    yield Figure(
+        f"scan again of {n_files:,} unchanged files, warm",
+        f"{again[0]:.1f} s",
+        f"<= {limit_s:.0f} s (180 s a million)",
+        again[0] <= limit_s,
+    )
+    yield Figure("its peak memory", f"{again[1]:.0f} MB", "<= 300 MB", again[1] <= 300)
+    for path in sorted(tree.glob("*/*/00.mp3"))[:: max(1, 100 // PER_FOLDER)]:
+        with path.open("ab") as file:
+            file.write(_FRAME)
+    changed = _run(_SCAN, str(catalogue), str(tree))
+    yield Figure(
+        f"scan again, {changed[4]:,} files changed",
+        f"{changed[0]:.1f} s, {1000 * (changed[0] - again[0]) / max(changed[4], 1):.1f} ms "
+        "for each that changed",
+    )
+
+
+def searching(folder: Path, n_songs: int) -> Iterator[Figure]:
+    """Search and list among made-up songs whose directions are random clusters."""
+    path = folder / "songs.db"
+    bundle = Bundle.load()
+    _make_songs(path, bundle, n_songs)
+    with Catalogue(path) as catalogue:
+        number = catalogue.bundle_id(bundle)
+        began = time.perf_counter()
+        vectors = load_vectors(catalogue, number, bundle.labels)
+        yield Figure(
+            f"arrays of {n_songs:,} songs made, once after a change",
+            f"{time.perf_counter() - began:.1f} s",
+        )
+    times = []
+    for i in range(7):
+        began = time.perf_counter()
+        scores = 2 * (vectors.vector @ vectors.vector[i]) - vectors.crowd
+        np.argpartition(-scores, 100)
+        times.append(time.perf_counter() - began)
+    yield Figure(f"exact search of {n_songs:,} songs", f"{1000 * np.median(times):.0f} ms")
+    runs = [_run(_LIST, str(path), "/music/0/0.mp3") for _ in range(3)]
+    seconds = float(np.median([run[0] for run in runs]))
+    assert runs[0][1] == 50, Recipe(LIKE)
+    yield Figure(
+        f"a list of 50 songs from {n_songs:,}, imports included",
+        f"{seconds:.1f} s",
+        "<= 2 s",
+        seconds <= 2,
+    )
+
+
+def _run(code: str, *arguments: str) -> list[float]:
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found: list[float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _make_tree(tree: Path, n_files: int) -> None:
+    from mutagen.id3 import ID3, TALB, TCON, TIT2, TPE1, TRCK
+
+    for number in range(0, n_files, PER_FOLDER):
+        artist = number // PER_FOLDER
+        folder = tree / f"{artist // 1000:03d}" / f"{artist:06d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        tags = ID3()
+        for kind, text in ((TPE1, f"Artist {artist}"), (TALB, "Album"), (TCON, "Rock")):
+            tags.add(kind(encoding=3, text=[text]))
+        for i in range(min(PER_FOLDER, n_files - number)):
+            path = folder / f"{i:02d}.mp3"
+            if path.exists():
+                continue
+            tags.add(TIT2(encoding=3, text=[f"Song {number + i}"]))
+            tags.add(TRCK(encoding=3, text=[str(i + 1)]))
+            path.write_bytes(_FRAME * 5)
+            tags.save(path, padding=lambda _: 16)
+
+
+def _make_songs(path: Path, bundle: Bundle, n_songs: int) -> None:
+    path.unlink(missing_ok=True)
+    rng = np.random.default_rng(0)
+    k = len(bundle.labels)
+    centres = rng.normal(size=(k, 64))
+    with Catalogue(path) as catalogue:
+        number = catalogue.bundle_id(bundle)
+        with catalogue.transaction() as db:
+            for start in range(0, n_songs, 1000):
+                folder = f"/music/{start // 1000}".encode()
+                db.execute("INSERT INTO folder (path) VALUES (?)", (folder,))
+                row_id = db.execute("SELECT last_insert_rowid()").fetchone()[0]
+                genre = rng.integers(0, k, 1000)
+                rows = unit(centres[genre] + 1.5 * rng.normal(size=(1000, 64)))
+                raw = np.rint(rows / np.abs(rows).max(axis=1, keepdims=True) * 127).astype(np.int8)
+                probs = rng.dirichlet(np.full(k, 0.3), 1000).astype(np.float32)
+                best = probs.argmax(axis=1)
+                for i in range(min(1000, n_songs - start)):
+                    audio = os.urandom(20)
+                    db.execute(
+                        "INSERT INTO file (folder, name, size, mtime_ns, inode, links, kind, "
+                        "audio, duration_s, tags, artist, title, year) "
+                        "VALUES (?, ?, 1, 1, ?, 1, 'track', ?, 200, '[]', ?, ?, ?)",
+                        (
+                            *(row_id, f"{i}.mp3".encode(), start + i, audio),
+                            *(f"Artist {(start + i) // 12}", f"Song {start + i}", 1950 + i % 70),
+                        ),
+                    )
+                    db.execute(
+                        "INSERT INTO judgement (audio, bundle, probabilities, genre, genres, "
+                        "confidence, flags, embedding, scale) VALUES (?, ?, ?, ?, '[]', ?, '[]', "
+                        "?, 0.01)",
+                        (
+                            *(audio, number, probs[i].tobytes(), bundle.labels[best[i]]),
+                            *(float(probs[i, best[i]]), raw[i].tobytes()),
+                        ),
+                    )

@@ -1,0 +1,97 @@
+"""The figures of a collection are measured as they say, at sizes too small to mean anything."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from audio_makers import encoded
+from bundle_maker import LABELS
+from library_makers import tune
+
+from benchmarks.collection import main
+from benchmarks.collection_quality import Judged, neighbours, oddities, tags
+
+
+def _table(text: str) -> dict[str, list[str]]:
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return {row[0]: row[1:] for row in rows[1:]}
+
+
+@pytest.mark.slow
+def test_scale(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ["--files", "60", "--songs", "2000", "--folder", str(tmp_path)]
+    main(["scale", *sizes])
+    table = _table(capsys.readouterr().out)
+    assert "first scan of 60 files, tags read" in table
+    assert table["a list of 50 songs from 2,000, imports included"][1] == "<= 2 s"
+    assert len(list((tmp_path / "tree").rglob("*.mp3"))) == 60
+
+
+@pytest.mark.slow
+def test_quality(tmp_path: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    n = 200
+    names = np.array([f"t{i}" for i in range(n)])
+    np.savez(tmp_path / "s.npz", track=names, mel=rng.integers(0, 255, (n, 128, 40), np.uint8))
+    with (tmp_path / "t.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["track", "genre", "artist", "certain", "artist_in_gtzan"])
+        for i in range(n):
+            known = "train" if i == 7 else ""
+            writer.writerow(
+                [f"t{i}", LABELS[i % 2], f"a{i // 2}", "no" if i == 3 else "yes", known]
+            )
+    paths = ["--store", str(tmp_path / "s.npz"), "--tracks", str(tmp_path / "t.csv")]
+    main(["quality", *paths, "--bundle", str(tiny_bundle)])
+    table = _table(capsys.readouterr().out)
+    assert "accuracy on the 198 tracks" in table
+    assert any(what.startswith("learn: accuracy by artists, 2 genres") for what in table)
+
+
+@pytest.mark.slow
+def test_duplicates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "jazz").mkdir()
+    for seed in range(2):
+        (tmp_path / "jazz" / f"{seed}.flac").write_bytes(encoded("flac", tune(seed), 22_050))
+    main(["duplicates", "--music", str(tmp_path)])
+    table = _table(capsys.readouterr().out)
+    assert table["duplicates: false among 1 pairs of one genre"][0].startswith("0, the nearest")
+    (recall,) = (row for what, row in table.items() if "recall over" in what)
+    assert recall == ["1.000", ">= .99", "yes"]
+
+
+def _judged(probs: np.ndarray, labels: np.ndarray) -> Judged:
+    n = len(labels)
+    return Judged(
+        labels=labels,
+        artists=np.array([f"a{i // 2}" for i in range(n)]),
+        probs=probs.astype(np.float32),
+        embedding=probs.astype(np.float32),
+        sets=probs > 0.3,
+        plain=np.ones(n, bool),
+    )
+
+
+def test_a_model_that_knows_everything_has_full_marks() -> None:
+    labels = np.arange(200) % 10
+    figures = {
+        figure.what: figure
+        for part in (tags, oddities, neighbours)
+        for figure in part(_judged(np.eye(10)[labels], labels))
+    }
+    assert figures["precision of the genres that tags plan would write"].value.startswith("1.000")
+    assert figures["odd: AUC of planted wrong labels"].value == "1.000"
+    assert figures["odd: false alarms"].value == "0.000"
+    assert figures["odd: planted labels found"].value == "1.000"
+    assert figures["similar: genre precision at 10, with an artist filter"].value == "1.000"
+
+
+def test_a_model_that_guesses_does_not_meet_the_goals() -> None:
+    labels = np.arange(200) % 10
+    guesses = np.random.default_rng(0).dirichlet(np.full(10, 0.2), 200)
+    met = [figure.met for part in (tags, oddities) for figure in part(_judged(guesses, labels))]
+    assert False in met
+    assert True not in met[:2]
