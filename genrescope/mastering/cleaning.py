@@ -24,7 +24,7 @@ MAX_REDUCTION_DB = 12.0
 MAX_EQUALISATION_DB = 4.0
 
 _FRAME_S = 0.043
-_CHUNK = 64  # frames at a time
+_CHUNK = 32  # frames at a time, which stay in the processor's cache
 _TINY = 1e-12  # power of a frame that holds no sound at all
 _GEOMETRIC_DB = 1.5  # mean over geometric mean of noise: 2.5 dB in one channel, 1.2 dB in two
 _EQUALISATION = 0.3  # part of the way to the wanted spectrum
@@ -81,11 +81,15 @@ def clean(channels: Float32, sr: int) -> Float32:
 
 
 def _spectra(padded: Float32, layout: _Layout) -> Iterator[tuple[int, Spectrum]]:
-    """(first frame, complex (n_channels, n_frames, n_bins)), `_CHUNK` frames at a time."""
+    """(first frame, complex64 (n_channels, n_frames, n_bins)), `_CHUNK` frames at a time.
+
+    Divided by n_fft: with its default norm numpy works in float64, at several times the cost.
+    """
     frames = np.lib.stride_tricks.sliding_window_view(padded, layout.n_fft, axis=1)
     frames = frames[:, :: layout.hop_length]
     for start in range(0, frames.shape[1], _CHUNK):
-        yield start, np.fft.rfft(frames[:, start : start + _CHUNK] * layout.window, axis=2)
+        windowed = frames[:, start : start + _CHUNK] * layout.window
+        yield start, np.fft.rfft(windowed, axis=2, norm="forward")
 
 
 def _band_power(padded: Float32, layout: _Layout) -> tuple[Float32, Float32]:
@@ -99,6 +103,7 @@ def _band_power(padded: Float32, layout: _Layout) -> tuple[Float32, Float32]:
     powers, typical = [], []
     for _, spectrum in _spectra(padded, layout):
         power = (spectrum.real**2 + spectrum.imag**2).sum(axis=0, dtype=np.float32)
+        power *= np.float32(layout.n_fft**2)
         powers.append(np.add.reduceat(power, layout.edges, axis=1))
         bins_db = 10.0 * np.log10(np.maximum(power, np.float32(_TINY)))
         typical.append(np.add.reduceat(bins_db, layout.edges, axis=1) / layout.widths)
@@ -189,7 +194,7 @@ def _apply(padded: Float32, gain: Float32, layout: _Layout) -> Float32:
         rows = gain[start : start + n]
         low = rows[:, left]
         spectrum *= low + (rows[:, left + 1] - low) * share
-        frames = np.fft.irfft(spectrum, n=layout.n_fft, axis=2) * synthesis
+        frames = np.fft.irfft(spectrum, n=layout.n_fft, axis=2, norm="forward") * synthesis
         parts = frames.reshape(len(padded), n, 4, hop_length)
         for k in range(4):
             rebuilt[:, start + k : start + k + n] += parts[:, :, k]

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from genrescope.audio.mixing import MAX_STEREO_SR, to_stereo
 from genrescope.mastering.cleaning import clean
-from genrescope.mastering.loudness import loudness, master, true_peak_db
+from genrescope.mastering.loudness import master, true_peak_db
 
 Float32 = NDArray[np.float32]
 
@@ -20,6 +20,7 @@ PEAK_DB = -1.0
 
 _LEAST_SR = 8_000
 _RUMBLE_HZ = 30.0
+_STRETCH = 1 << 14  # samples
 # First reflections of a small room: ms after the sound, and gain; other times on each side.
 _REFLECTIONS = (
     ((7.1, 0.110), (12.7, -0.090), (19.9, 0.075), (27.1, -0.055), (36.1, 0.040)),
@@ -68,12 +69,12 @@ def polish(channels: ArrayLike, sr: int) -> Polished:
         raise ValueError("channels hold values that are not finite")
     stereo, sr = _stereo(x, sr)
     stereo = _with_space(clean(_without_rumble(stereo, sr), sr), sr)
-    stereo = master(stereo, sr, lufs=TARGET_LUFS, peak_db=PEAK_DB)
+    mastered = master(stereo, sr, lufs=TARGET_LUFS, peak_db=PEAK_DB)
     return Polished(
-        samples=np.ascontiguousarray(stereo.T),
+        samples=np.ascontiguousarray(mastered.channels.T),
         sr=sr,
-        lufs=loudness(stereo, sr),
-        peak_db=true_peak_db(stereo),
+        lufs=mastered.lufs,
+        peak_db=true_peak_db(mastered.channels),
     )
 
 
@@ -112,13 +113,27 @@ def _stereo(x: Float32, sr: int) -> tuple[Float32, int]:
 
 def _without_rumble(stereo: Float32, sr: int) -> Float32:
     """High-pass (Butterworth, third order), forward and back so that no phase is shifted."""
-    from scipy.signal import butter, sosfiltfilt
+    from scipy.signal import butter
 
     sections = butter(3, _RUMBLE_HZ, "highpass", fs=sr, output="sos")
     margin = min(stereo.shape[1] - 1, sr // 10)
-    return np.stack(
-        [sosfiltfilt(sections, side, padlen=margin).astype(np.float32) for side in stereo]
-    )
+    # Turned round at both ends, so that the filter is settled where the sound begins.
+    left = 2 * stereo[:, :1] - stereo[:, margin:0:-1]
+    right = 2 * stereo[:, -1:] - stereo[:, -2 : -margin - 2 : -1]
+    x = np.concatenate([left, stereo, right], axis=1)
+    for way in (x, x[:, ::-1]):
+        _filter_in_place(way, sections)
+    return x[:, margin : margin + stereo.shape[1]]
+
+
+def _filter_in_place(x: Float32, sections: NDArray[np.float64]) -> None:
+    """Filter (n_channels, n_samples) a stretch at a time, which stays in the processor's cache."""
+    from scipy.signal import sosfilt, sosfilt_zi
+
+    state = sosfilt_zi(sections)[:, np.newaxis] * x[:, :1].astype(np.float64)
+    for start in range(0, x.shape[1], _STRETCH):
+        stretch = x[:, start : start + _STRETCH]
+        stretch[:], state = sosfilt(sections, stretch.astype(np.float64), zi=state)
 
 
 def _with_space(stereo: Float32, sr: int) -> Float32:

@@ -258,6 +258,23 @@ def test_loudness_of_a_known_tone() -> None:
     assert loudness(tone[:, :4_800], 48_000) == pytest.approx(-3.01, abs=0.2)
 
 
+@settings(max_examples=25)
+@given(
+    st.sampled_from([8_000, 11_025, 22_050, 32_000, 44_100, 48_000]),
+    st.integers(1, 2),
+    st.integers(4, 90),
+    st.integers(0, 99),
+)
+def test_loudness_is_that_of_pyloudnorm(sr: int, n_channels: int, tenths: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n_samples = tenths * sr // 10 + 1  # it takes a last block that is not whole, against BS.1770
+    swell = rng.uniform(0, 1, 12) ** 3
+    level = np.interp(np.arange(n_samples), np.linspace(0, n_samples, 12), swell)
+    x = (0.3 * level * rng.standard_normal((n_channels, n_samples))).astype(np.float32)
+    expected = float(pyloudnorm.Meter(sr).integrated_loudness(x.T))
+    assert loudness(x, sr) == pytest.approx(max(expected, -70.0), abs=0.03)
+
+
 def test_wav_is_faithful_to_half_a_level_of_16_bits() -> None:
     x = np.stack([melody(0.5), -melody(0.5)], axis=1)
     y, sr = soundfile.read(io.BytesIO(to_wav(x, SR)), dtype="float32")
