@@ -93,4 +93,4 @@ def _write(explanation: Explanation, out: Path) -> None:
         channels = np.ascontiguousarray(waveform.samples[np.newaxis])
         loud = master(channels, waveform.sr, lufs=LOUDNESS_LUFS, peak_db=PEAK_DB)
         with atomic_write(out / f"{name.replace(' ', '-')}.wav") as part, part.open("wb") as file:
-            sf.write(file, loud.T, waveform.sr, format="WAV", subtype="PCM_16")
+            sf.write(file, loud.channels.T, waveform.sr, format="WAV", subtype="PCM_16")
