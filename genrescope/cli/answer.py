@@ -43,17 +43,17 @@ def in_order(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def answer(classify: Callable[..., Prediction], one: Found) -> Answer:
+def answer(classify: Callable[..., Prediction], file: Found) -> Answer:
     """The prediction for one file, or in words why there is none."""
     from genrescope.errors import AudioError, GenrescopeError
 
     try:
-        if one.error is not None:
-            raise one.error
-        return classify(one.path, max_duration_s=_LONGEST_S)
+        if file.error is not None:
+            raise file.error
+        return classify(file.path, max_duration_s=_LONGEST_S)
     except AudioError as error:
         return str(error)
     except GenrescopeError:
         raise
     except Exception as error:  # one odd file must not end a job of thousands
-        return f"{one.path}: it could not be classified ({type(error).__name__}: {error})."
+        return f"{file.path}: it could not be classified ({type(error).__name__}: {error})."

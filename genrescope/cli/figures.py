@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genrescope.cli.terminal import echo
+from genrescope.cli.terminal import echo, table, write
 
 if TYPE_CHECKING:
     from genrescope.data.splits import Split
@@ -83,78 +83,55 @@ def _first(names: Sequence[str]) -> str:
 
 def _print_evaluation(report: Report) -> None:
     """Scores of tracks and windows side by side, and the confusion matrix."""
-    from rich.console import Console
-    from rich.table import Table
-
     evaluation, first = report.evaluation, report.trials[0]
-    console = Console(highlight=False)
-    console.print(
+    echo(
         f"{', '.join(trial.model for trial in report.trials)} on {report.title}: "
-        f"{evaluation.track.n} tracks, {evaluation.window.n} windows",
-        markup=False,
+        f"{evaluation.track.n} tracks, {evaluation.window.n} windows"
     )
     if first.split.absent:
-        console.print(absence(first.split))
-    table = Table("", "track", "window", box=None)
+        echo(absence(first.split))
+    rows = [["", "track", "window"]]
     for name in ("accuracy", "precision", "recall", "f1"):
-        cells = [str(getattr(level, name)) for level in (evaluation.track, evaluation.window)]
-        table.add_row(name, *(cell.replace("[", "\\[") for cell in cells))
-    table.add_row(
-        "calibration error",
-        f"{evaluation.track.calibration_error:.3f}",
-        f"{evaluation.window.calibration_error:.3f}",
-    )
-    console.print(table)
-    console.print()
-    _print_confusion(evaluation, console)
+        levels = (evaluation.track, evaluation.window)
+        rows.append([name, *(str(getattr(level, name)) for level in levels)])
+    errors = (evaluation.track.calibration_error, evaluation.window.calibration_error)
+    rows.append(["calibration error", *(f"{error:.3f}" for error in errors)])
+    _print_table(rows)
+    echo()
+    _print_confusion(evaluation)
 
 
 def _print_robustness(report: RobustnessReport) -> None:
     """A row for each disturbance, and the median and worst of the drops."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     from genrescope.model.prediction import DOUBTS
 
-    rows = report.rows
-    console = Console(highlight=False, width=None)
-    console.print(
-        f"{report.trial.model} on {report.title}: {rows[0].n} recordings",
-        markup=False,
-    )
-    table = Table(box=None)
-    for head in ("", "accuracy", "drop", "most named", *DOUBTS):
-        table.add_column(head, justify="left" if head in ("", "most named") else "right")
-    for row in rows:
-        table.add_row(
-            row.name,
-            str(row.accuracy).replace("[", "\\["),
-            f"{row.drop:+.3f}" if row is not rows[0] else "",
-            Text(f"{row.sink} {row.sink_share:.0%} (truth {row.sink_truth:.0%})"),
-            *(f"{row.flagged.get(flag, 0):.0%}" for flag in DOUBTS),
+    found = report.rows
+    echo(f"{report.trial.model} on {report.title}: {found[0].n} recordings")
+    rows = [["", "accuracy", "drop", "most named", *DOUBTS]]
+    for row in found:
+        rows.append(
+            [
+                row.name,
+                str(row.accuracy),
+                f"{row.drop:+.3f}" if row is not found[0] else "",
+                f"{row.sink} {row.sink_share:.0%} (truth {row.sink_truth:.0%})",
+                *(f"{row.flagged.get(flag, 0):.0%}" for flag in DOUBTS),
+            ]
         )
-    console.print(table)
-    drops = {row.name: row.drop for row in rows[1:]}
+    _print_table(rows, right=(1, 2, *range(4, len(rows[0]))))
+    drops = {row.name: row.drop for row in found[1:]}
     worst = max(drops, key=lambda name: drops[name])
-    console.print(
-        f"median drop {np.median(list(drops.values())):.3f}, worst {drops[worst]:.3f} ({worst})",
-        markup=False,
-    )
+    echo(f"median drop {np.median(list(drops.values())):.3f}, worst {drops[worst]:.3f} ({worst})")
 
 
-def _print_confusion(evaluation: Evaluation, console: Any) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-    from rich.text import Text
+def _print_confusion(evaluation: Evaluation) -> None:
+    rows = [["truth", *(label[:4] for label in evaluation.labels), "right"]]
+    for i, (label, counts) in enumerate(zip(evaluation.labels, evaluation.confusion, strict=True)):
+        share = f"{counts[i] / counts.sum():.0%}" if counts.sum() else "-"
+        rows.append([label, *(str(n) if n else "." for n in counts), share])
+    _print_table(rows, right=tuple(range(1, len(rows[0]))), gap=1)
 
-    short = [label[:4] for label in evaluation.labels]
-    table = Table("truth", *map(escape, short), "right", box=None, padding=(0, 1, 0, 0))
-    for i, (label, row) in enumerate(zip(evaluation.labels, evaluation.confusion, strict=True)):
-        cells = [
-            Text(str(n) if n else ".", style="bold" if i == j else "" if n else "dim")
-            for j, n in enumerate(row)
-        ]
-        share = f"{row[i] / row.sum():.0%}" if row.sum() else "-"
-        table.add_row(Text(label), *cells, share)
-    console.print(table)
+
+def _print_table(rows: list[list[str]], *, right: tuple[int, ...] = (), gap: int = 2) -> None:
+    for line in table(rows, right=right, gap=gap, head=True):
+        write(line)

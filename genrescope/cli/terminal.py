@@ -121,13 +121,16 @@ def can_show(text: str, stream: TextIO | None = None) -> bool:
     return True
 
 
-def table(rows: list[list[str]], *, right: tuple[int, ...] = (), head: bool = False) -> list[str]:
-    """Lines of rows whose columns stand below each other, two spaces apart.
+def table(
+    rows: list[list[str]], *, right: tuple[int, ...] = (), head: bool = False, gap: int = 2
+) -> list[str]:
+    """Lines of rows whose columns stand below each other.
 
     Args:
         rows: as many cells in each; the last column is not padded.
         right: columns whose cells stand at their right edge.
         head: whether the first row is of heads, to be shown faint.
+        gap: spaces between columns.
     """
     rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(cells, column)) for column in zip(*rows, strict=True)]
@@ -137,7 +140,7 @@ def table(rows: list[list[str]], *, right: tuple[int, ...] = (), head: bool = Fa
             padded(cell, width, right=i in right)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
-        lines.append("  ".join(parts).rstrip())
+        lines.append((" " * gap).join(parts).rstrip())
     if head and lines:
         lines[0] = styled(lines[0], dim=True)
     return lines

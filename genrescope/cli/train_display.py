@@ -10,11 +10,9 @@ from types import TracebackType
 from typing import Self
 
 from click.exceptions import Exit
-from rich import progress
-from rich.console import Console
 
 from genrescope.cli.figures import absence
-from genrescope.cli.progress import clips_bar
+from genrescope.cli.progress import bar, clips_bar, duration
 from genrescope.cli.terminal import echo
 from genrescope.data.splits import SPLITS, protocol_title
 from genrescope.lab.training.prepare import Music
@@ -30,7 +28,6 @@ class TrainDisplay(Observer):
     """
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
         self._bars = ExitStack()
         self._show_feature: Progress | None = None
         self._show_step: Callable[[Step], None] | None = None
@@ -75,24 +72,14 @@ class TrainDisplay(Observer):
         self._training, self._n_shown = training, len(training.history)
         self._began, self._first_step = time.monotonic(), training.step
         _announce(training)
-        bar = progress.Progress(
-            progress.TextColumn("{task.description}"),
-            progress.BarColumn(),
-            progress.TaskProgressColumn(),
-            progress.TimeRemainingColumn(),
-            console=self._console,
-            disable=not self._console.is_terminal,
-            transient=True,
-        )
-        self._bars.enter_context(bar)
-        task = bar.add_task("", total=training.n_steps, completed=training.step)
+        shown = self._bars.enter_context(bar(total=training.n_steps, first=training.step))
 
         def show(step: Step) -> None:
             text = (
                 f"epoch {step.epoch + 1}/{training.recipe.epochs}  loss {step.loss:.3f}  "
                 f"accuracy {step.accuracy:.3f}"
             )
-            bar.update(task, completed=step.step, total=step.n_steps, description=text)
+            shown.update(step.step, total=step.n_steps, note=text)
 
         self._show_step = show
 
@@ -130,8 +117,8 @@ class TrainDisplay(Observer):
             left = ""
             if self._first_step < training.step < training.n_steps:
                 speed = (training.step - self._first_step) / (time.monotonic() - self._began)
-                left = f"  {_duration((training.n_steps - training.step) / speed)} left"
-            self._console.print(_figures(epoch, training.recipe.epochs) + left, soft_wrap=True)
+                left = f"  {duration((training.n_steps - training.step) / speed)} left"
+            _note(_figures(epoch, training.recipe.epochs) + left)
         self._n_shown = len(training.history)
 
 
@@ -166,11 +153,6 @@ def _announce(training: Training) -> None:
 
 def _note(text: str) -> None:
     echo(text, err=True)
-
-
-def _duration(seconds: float) -> str:
-    """Whole seconds below two minutes, then whole minutes."""
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _figures(epoch: Epoch, epochs: int) -> str:

@@ -201,10 +201,10 @@ def _judge_baseline(
         n_frames = max(1, round(WINDOW_S * store.config.frame_rate))
 
         def rows(members: Sequence[str], *, train: bool) -> tuple[list[Array], list[int]]:
-            some = examples(store, members, n_frames=n_frames, starts=split.starts)
+            prepared = examples(store, members, n_frames=n_frames, starts=split.starts)
             rng = np.random.default_rng(cell.seed)
-            xs = [_flat(some, i, rng if train else None) for i in range(len(some))]
-            return xs, some.labels.tolist()
+            xs = [_flat(prepared, i, rng if train else None) for i in range(len(prepared))]
+            return xs, prepared.labels.tolist()
 
     xs, ys = rows(fold.train, train=True)
     model = BASELINES[cell.model](seed=cell.seed)
@@ -219,22 +219,24 @@ def _judge_baseline(
     _add(into, judged, ys, np.split(probs, np.cumsum([len(x) for x in xs])[:-1]))
 
 
-def _flat(some: Examples, member: int, rng: np.random.Generator | None) -> Array:
+def _flat(prepared: Examples, member: int, rng: np.random.Generator | None) -> Array:
     """Windows of a member as rows: random ones to learn from, the grid to be judged by."""
-    clip = some.clips[member]
-    n = min(TRAIN_WINDOWS, clip.shape[1] // some.n_frames)
+    clip = prepared.clips[member]
+    n = min(TRAIN_WINDOWS, clip.shape[1] // prepared.n_frames)
     if rng is None or n == 0:
-        starts, _ = _windowing(some).places(clip.shape[1])
+        starts, _ = _windowing(prepared).places(clip.shape[1])
         n = len(starts)
     else:
-        starts = random_windows(clip.shape[1], window_length=some.n_frames, n_windows=n, rng=rng)
-    cut = take(clip.numpy(), starts, window_length=some.n_frames)
+        starts = random_windows(
+            clip.shape[1], window_length=prepared.n_frames, n_windows=n, rng=rng
+        )
+    cut = take(clip.numpy(), starts, window_length=prepared.n_frames)
     return cut.reshape(n, -1).astype(np.float32)
 
 
-def _windowing(some: Examples) -> Windowing:
+def _windowing(prepared: Examples) -> Windowing:
     """The talk's windows: all of one length, the last one moved to the end of the clip."""
-    return Windowing(some.n_frames, some.n_frames, stretched=False)
+    return Windowing(prepared.n_frames, prepared.n_frames, stretched=False)
 
 
 def _judge_net(
@@ -270,14 +272,14 @@ def _judge_net(
 
     history = training.run(report)
     run = Run.load(folder)
-    some = examples(
+    prepared = examples(
         store,
         judged,
         n_frames=window_frames(cell.recipe.window_s, store.config),
         starts=split.starts,
     )
-    outputs = predict(run.net(), some.clips, _windowing(some))
-    _add(into, judged, some.labels.tolist(), [softmax(output.logits) for output in outputs])
+    outputs = predict(run.net(), prepared.clips, _windowing(prepared))
+    _add(into, judged, prepared.labels.tolist(), [softmax(output.logits) for output in outputs])
     return {
         "weights": sum(p.numel() for p in training.net.parameters()),
         "history": [

@@ -32,7 +32,7 @@ class Difference:
     Attributes:
         protocol: what both were judged under.
         ahead, behind: the nets, as the talk's order has them.
-        accuracy: of the first less that of the second, means over each one's seeds.
+        accuracy: of the first less that of the second, means over the seeds of each.
         n: clips both answered for.
         seeds: of the first and of the second.
     """
@@ -50,13 +50,13 @@ def differences(results: Mapping[str, Result]) -> list[Difference]:
     found = []
     for ahead, behind in PAIRS:
         for protocol in PROTOCOLS:
-            one, two = (_hits(results, protocol, net) for net in (ahead, behind))
-            if not one or not two or one.members != two.members:
+            first, second = (_hits(results, protocol, net) for net in (ahead, behind))
+            if not first or not second or first.members != second.members:
                 continue
-            tracks = [track_of(member) for member in one.members]
-            difference = paired_bootstrap(one.hits, two.hits, groups=tracks)
-            seeds = (one.n_seeds, two.n_seeds)
-            found.append(Difference(protocol, ahead, behind, difference, len(one.members), seeds))
+            tracks = [track_of(member) for member in first.members]
+            difference = paired_bootstrap(first.hits, second.hits, groups=tracks)
+            seeds = (first.n_seeds, second.n_seeds)
+            found.append(Difference(protocol, ahead, behind, difference, len(first.members), seeds))
     return found
 
 
@@ -65,10 +65,22 @@ def to_csv(found: Sequence[Difference]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["protocol", "net", "less", "accuracy", "low", "high", "n", "seeds"])
-    for one in found:
-        figures = [f"{v:.6f}" for v in (one.accuracy.value, one.accuracy.low, one.accuracy.high)]
-        seeds = " and ".join(map(str, one.seeds))
-        writer.writerow([one.protocol, one.ahead, one.behind, *figures, one.n, seeds])
+    for difference in found:
+        figures = [
+            f"{v:.6f}"
+            for v in (difference.accuracy.value, difference.accuracy.low, difference.accuracy.high)
+        ]
+        seeds = " and ".join(map(str, difference.seeds))
+        writer.writerow(
+            [
+                difference.protocol,
+                difference.ahead,
+                difference.behind,
+                *figures,
+                difference.n,
+                seeds,
+            ]
+        )
     return out.getvalue()
 
 

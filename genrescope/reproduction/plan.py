@@ -78,8 +78,8 @@ class Published:
 
 
 def _talk(kind: str, models: Iterable[str], accuracies: Iterable[float]) -> dict[Any, Published]:
-    said = zip(models, accuracies, strict=True)
-    return {(kind, model): Published(accuracy, "the talk") for model, accuracy in said}
+    pairs = zip(models, accuracies, strict=True)
+    return {(kind, model): Published(accuracy, "the talk") for model, accuracy in pairs}
 
 
 TALK: Mapping[tuple[str, str], Published] = {

@@ -137,7 +137,7 @@ def _table(table: Table) -> str:
         f'<th scope="col"{_leaky(p)}>{escape(protocol_title(p))}</th>' for p in PROTOCOLS
     )
     published = any(row.published for row in table.rows)
-    said = '<th scope="col">theirs</th>' if published else ""
+    published_head = '<th scope="col">theirs</th>' if published else ""
     settings = any(row.settings for row in table.rows)
     lines = []
     for row in table.rows:
@@ -151,7 +151,7 @@ def _table(table: Table) -> str:
     return (
         f'<h2 id="{table.name}">{escape(table.title)}</h2><p>{escape(table.note)} '
         f'<span class="faint">As a file: {table.name}.csv</span></p><div class="wide"><table>'
-        f'<tr><th scope="col">model</th><th scope="col">input</th>{said}{heads}'
+        f'<tr><th scope="col">model</th><th scope="col">input</th>{published_head}{heads}'
         + ('<th scope="col">settings</th>' if settings else "")
         + f"</tr>{''.join(lines)}</table></div>{_details(table)}"
     )
@@ -172,31 +172,31 @@ def _cell(row: Row, protocol: str) -> str:
         return f"<td{_leaky(protocol)}>–<small>{escape(row.impossible[protocol])}</small></td>"
     if protocol not in row.entries:
         return f"<td{_leaky(protocol)}><small>not run</small></td>"
-    one = row.entries[protocol]
-    accuracy = one.scores["accuracy"]
-    small = [f"{accuracy['low']:.3f} to {accuracy['high']:.3f}", _basis(one)]
-    if one.n_seeds > 1:
-        small.append(f"{one.n_seeds} seeds: " + ", ".join(f"{a:.3f}" for a in one.by_seed))
+    entry = row.entries[protocol]
+    accuracy = entry.scores["accuracy"]
+    small = [f"{accuracy['low']:.3f} to {accuracy['high']:.3f}", _basis(entry)]
+    if entry.n_seeds > 1:
+        small.append(f"{entry.n_seeds} seeds: " + ", ".join(f"{a:.3f}" for a in entry.by_seed))
     text = "".join(f"<small>{line}</small>" for line in small)
     return f"<td{_leaky(protocol)}><b>{accuracy['value']:.3f}</b>{text}</td>"
 
 
-def _basis(one: Entry) -> str:
-    folds = "" if one.folds[1] == 1 else f", {one.folds[0]} of {one.folds[1]} folds"
-    lacking = f"; none of {', '.join(one.lacking)}" if one.lacking else ""
-    return escape(f"{one.n} {one.level}s, {one.part}{folds}{lacking}")
+def _basis(entry: Entry) -> str:
+    folds = "" if entry.folds[1] == 1 else f", {entry.folds[0]} of {entry.folds[1]} folds"
+    lacking = f"; none of {', '.join(entry.lacking)}" if entry.lacking else ""
+    return escape(f"{entry.n} {entry.level}s, {entry.part}{folds}{lacking}")
 
 
 def _details(table: Table) -> str:
     lines = []
     for row in table.rows:
-        for protocol, one in row.entries.items():
+        for protocol, entry in row.entries.items():
             figures = [
-                f"{one.scores[key]['value']:.3f}"
+                f"{entry.scores[key]['value']:.3f}"
                 for key in ("accuracy", "precision", "recall", "f1")
             ]
-            figures.append(f"{one.scores['calibration_error']:.3f}")
-            cells = [row.model, row.input, protocol_title(protocol), one.level, *figures]
+            figures.append(f"{entry.scores['calibration_error']:.3f}")
+            cells = [row.model, row.input, protocol_title(protocol), entry.level, *figures]
             marks = "".join(f"<td{_leaky(protocol)}>{escape(cell)}</td>" for cell in cells)
             lines.append(f"<tr>{marks}</tr>")
     names = ("model", "input", "protocol", "level", "accuracy", "precision", "recall", "F1")
@@ -245,8 +245,8 @@ def _order(results: Mapping[str, Result], out: Path) -> str:
     for ahead, behind in PAIRS:
         cells = ""
         for protocol in PROTOCOLS:
-            one = found.get((ahead, behind, protocol))
-            text = "<small>not run</small>" if one is None else _difference(one)
+            difference = found.get((ahead, behind, protocol))
+            text = "<small>not run</small>" if difference is None else _difference(difference)
             cells += f"<td{_leaky(protocol)}>{text}</td>"
         lines.append(f'<tr><th scope="row">{ahead} less {behind}</th>{cells}</tr>')
     return (
@@ -257,8 +257,8 @@ def _order(results: Mapping[str, Result], out: Path) -> str:
     )
 
 
-def _difference(one: Difference) -> str:
-    value = one.accuracy
+def _difference(difference: Difference) -> str:
+    value = difference.accuracy
     return f"<b>{value.value:+.3f}</b><small>{value.low:+.3f} to {value.high:+.3f}</small>"
 
 

@@ -53,10 +53,10 @@ class Entry:
         part: of the folds, that it was judged by.
         folds: how many rounds were run, and how many the split has.
         n_seeds: trainings of it, pooled.
-        n: windows or tracks judged by, of one seed.
+        n: windows or tracks judged by, with each seed.
         scores: as `genrescope.lab.metrics.Scores.to_dict`; over all seeds.
         by_seed: accuracy of each seed.
-        seconds: of one seed's cell.
+        seconds: that a cell took, the mean over the seeds.
         commits: of the code that computed it.
         lacking: genres of the data without a clip among those judged by.
     """
@@ -102,7 +102,7 @@ class Table:
         name: short, of its file.
         title: for people.
         note: what it is about.
-        rows: one a model.
+        rows: a row for each model.
     """
 
     name: str
@@ -115,8 +115,8 @@ class Table:
         out = io.StringIO()
         writer: csv.DictWriter[str] | None = None
         for row in self.rows:
-            for protocol, one in row.entries.items():
-                line = _line(row, protocol, one)
+            for protocol, entry in row.entries.items():
+                line = _line(row, protocol, entry)
                 if writer is None:
                     writer = csv.DictWriter(out, list(line), lineterminator="\n")
                     writer.writeheader()
@@ -124,31 +124,31 @@ class Table:
         return out.getvalue()
 
 
-def _line(row: Row, protocol: str, one: Entry) -> dict[str, object]:
-    said = row.published
-    accuracy = one.scores["accuracy"]
+def _line(row: Row, protocol: str, entry: Entry) -> dict[str, object]:
+    published = row.published
+    accuracy = entry.scores["accuracy"]
     return {
         "model": row.model,
         "input": row.input,
         "settings": row.settings,
         "protocol": protocol,
         "leaky": "yes" if SPLITS[protocol].leaky else "no",
-        "level": one.level,
-        "part": one.part,
-        "folds_run": one.folds[0],
-        "folds": one.folds[1],
-        "seeds": one.n_seeds,
-        "n": one.n,
+        "level": entry.level,
+        "part": entry.part,
+        "folds_run": entry.folds[0],
+        "folds": entry.folds[1],
+        "seeds": entry.n_seeds,
+        "n": entry.n,
         "accuracy": _round(accuracy["value"]),
         "low": _round(accuracy["low"]),
         "high": _round(accuracy["high"]),
-        **{key: _round(one.scores[key]["value"]) for key in ("precision", "recall", "f1")},
-        "calibration_error": _round(one.scores["calibration_error"]),
-        "accuracy_by_seed": " ".join(f"{a:.4f}" for a in one.by_seed),
-        "seconds": round(one.seconds, 1),
-        "commit": "; ".join(one.commits),
-        "published": said.accuracy if said else "",
-        "source": said.source if said else "",
+        **{key: _round(entry.scores[key]["value"]) for key in ("precision", "recall", "f1")},
+        "calibration_error": _round(entry.scores["calibration_error"]),
+        "accuracy_by_seed": " ".join(f"{a:.4f}" for a in entry.by_seed),
+        "seconds": round(entry.seconds, 1),
+        "commit": "; ".join(entry.commits),
+        "published": published.accuracy if published else "",
+        "source": published.source if published else "",
     }
 
 
@@ -221,10 +221,10 @@ def _rows(results: Mapping[str, Result], data: str, kind: str, models: Sequence[
             if (r["data"], r["input"], r["model"]) == (data, kind, model)
         ]  # fmt: skip
         if mine:
-            said = TALK.get((kind, model)) or (FIELD.get(model) if data == "all" else None)
+            published = TALK.get((kind, model)) or (FIELD.get(model) if data == "all" else None)
             of_mel = (data, kind) == ("all", "summary")
             name = MEL_SUMMARY if of_mel else INPUT_NAMES[kind]
-            rows.append(_row(mine, model, name, said))
+            rows.append(_row(mine, model, name, published))
     return rows
 
 
@@ -282,8 +282,8 @@ def _voting(results: Mapping[str, Result]) -> list[Row]:
     rows = []
     for name, level in (("hard votes", "hard"), ("mean of probabilities", "track")):
         if mine:
-            said = FIELD.get(f"cnn, {name}")
-            row = Row(f"voting CNN, {name}", "mel", _settings(mine), said)
+            published = FIELD.get(f"cnn, {name}")
+            row = Row(f"voting CNN, {name}", "mel", _settings(mine), published)
             for protocol in PROTOCOLS:
                 for r in mine:
                     if r["protocol"] == protocol:
