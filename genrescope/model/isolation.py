@@ -28,15 +28,19 @@ class IsolatedFeatures:
         bundle: whose front end hears.
         processes: recordings decoded at once.
         memory_bytes: what decoding one may take, its file and its features included.
+        niceness: how far decoding stands back for this process, see `Sandbox`.
     """
 
-    def __init__(self, bundle: Bundle, *, processes: int, memory_bytes: int) -> None:
+    def __init__(
+        self, bundle: Bundle, *, processes: int, memory_bytes: int, niceness: int = 0
+    ) -> None:
         self._n_bins = bundle.features.n_bins
         self.sandbox = Sandbox(
             "genrescope.model.isolation:handler",
             {"bundle": os.fspath(bundle.path)},
             processes=processes,
             memory_bytes=memory_bytes,
+            niceness=niceness,
         )
 
     def features(

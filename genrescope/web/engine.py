@@ -25,7 +25,7 @@ from genrescope.model.isolation import IsolatedFeatures
 from genrescope.model.prediction import SILENT
 from genrescope.model.similar import Catalogue
 from genrescope.web.limits import Limits
-from genrescope.web.polishing import PolishedSound, Polisher
+from genrescope.web.polishing import NICENESS, PolishedSound, Polisher
 from genrescope.web.uploads import Upload
 
 log = logging.getLogger("genrescope.web")
@@ -48,7 +48,10 @@ class Engine:
         self.catalogue = catalogue
         self._max_audio_s = limits.audio_s
         self._decoders = IsolatedFeatures(
-            classifier.bundle, processes=limits.workers, memory_bytes=limits.decoding_bytes
+            classifier.bundle,
+            processes=limits.workers,
+            memory_bytes=limits.decoding_bytes,
+            niceness=NICENESS,
         )
         self._polisher = Polisher(processes=limits.polishers, memory_bytes=limits.polishing_bytes)
 

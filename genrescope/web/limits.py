@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -186,26 +186,59 @@ class Budget:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.held = 0
+        self._arriving: set[Lease] = set()
 
     def lease(self) -> Lease:
         """A share of it that begins empty."""
         return Lease(self)
 
+    def give_up_slowest(self) -> None:
+        """Let go of the upload that arrives the slowest, so that none can park what all share."""
+        now = time.monotonic()
+        old_enough = [lease for lease in self._arriving if now - lease.since > _YOUNG_S]
+        if old_enough:
+            min(old_enough, key=lambda lease: lease.taken / (now - lease.since)).give_up()
+
+
+_YOUNG_S = 2.0
+"""An upload younger than this is not yet judged by its rate."""
+
 
 class Lease:
-    """What one request holds of a `Budget`; `release` gives all of it back, once."""
+    """What one request holds of a `Budget`; `release` gives all of it back, once.
+
+    Attributes:
+        since: when it began to fill, by `time.monotonic`.
+        taken: bytes.
+    """
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
-        self._taken = 0
+        self._give_up: Callable[[], None] = lambda: None
+        self.since = time.monotonic()
+        self.taken = 0
+
+    @contextmanager
+    def arriving(self, give_up: Callable[[], None]) -> Iterator[None]:
+        """While it fills, ``give_up`` may be called: others need the room more."""
+        self._give_up = give_up
+        self._budget._arriving.add(self)
+        try:
+            yield
+        finally:
+            self._budget._arriving.discard(self)
+
+    def give_up(self) -> None:
+        self._give_up()
 
     def take(self, n_bytes: int) -> None:
         """Raises ProblemError 503 where so much more would be over the budget."""
         if self._budget.held + n_bytes > self._budget.limit:
+            self._budget.give_up_slowest()
             raise problems.busy(5)
         self._budget.held += n_bytes
-        self._taken += n_bytes
+        self.taken += n_bytes
 
     def release(self) -> None:
-        self._budget.held -= self._taken
-        self._taken = 0
+        self._budget.held -= self.taken
+        self.taken = 0

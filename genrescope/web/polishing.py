@@ -15,6 +15,9 @@ from genrescope.model.isolation import CONVERT
 from genrescope.sandbox import Handler, Job, JobError, JobTimeoutError, Reply, Sandbox
 from genrescope.web.encoding import FORMS
 
+NICENESS = 10
+"""How far what works on recordings stands back: a new request is always taken at once."""
+
 
 @dataclass(frozen=True)
 class PolishedSound:
@@ -38,7 +41,11 @@ class Polisher:
 
     def __init__(self, *, processes: int, memory_bytes: int) -> None:
         self.sandbox = Sandbox(
-            "genrescope.web.polishing:handler", {}, processes=processes, memory_bytes=memory_bytes
+            "genrescope.web.polishing:handler",
+            {},
+            processes=processes,
+            memory_bytes=memory_bytes,
+            niceness=NICENESS,
         )
 
     def polish(

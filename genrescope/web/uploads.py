@@ -42,10 +42,16 @@ async def receive(request: Request, *, limits: Limits, lease: Lease) -> Upload:
     body = _body(request, limits)
     _check_declared(request, limits, is_form=isinstance(body, _Form))
     kept = 0
-    async for chunk in paced(request, limits):
-        body.feed(chunk)
-        lease.take(body.kept - kept)
-        kept = body.kept
+    try:
+        async with asyncio.timeout(None) as others_wait:
+            now = asyncio.get_running_loop().time
+            with lease.arriving(lambda: others_wait.reschedule(now())):
+                async for chunk in paced(request, limits):
+                    body.feed(chunk)
+                    lease.take(body.kept - kept)
+                    kept = body.kept
+    except TimeoutError:
+        raise _too_slow() from None
     return body.finish()
 
 

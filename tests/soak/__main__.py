@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from audio_makers import chord, encoded
 from bundle_maker import make_bundle
 from soak import report
 from soak.agreement import disagreements
@@ -25,6 +26,7 @@ from soak.fuzz import fuzz
 from soak.load import load, released
 from soak.material import asks
 from soak.server import served
+from soak.siege import besiege
 
 from genrescope.model.bundle import DEFAULT_BUNDLE
 
@@ -73,6 +75,10 @@ def _all(bundle: Path, here: Path, saved: Path, scale: float) -> Iterator[report
         yield report.of_folder(disturb(tiny, here / "job", n_files=n(FILES), n_runs=n(RUNS)))
     with _timed("API"), served(tiny, log=here / "api.log") as server:
         yield report.of_api(explore(server.url, examples=n(EXAMPLES)))
+    with _timed("siege"), served(tiny, log=here / "siege.log") as server:
+        good = encoded("mp3", chord(10, 44_100, n_channels=2), 44_100)
+        siege = besiege(server.url, good, seconds=max(10, n(120)))
+        yield report.of_siege(siege, max(server.memory_mb))
     with _timed("load"):
         kinds = asks(bundle)
         with served(bundle, log=here / "load.log") as server:

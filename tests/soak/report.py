@@ -15,6 +15,7 @@ from soak.api import Exploration
 from soak.folder import Survival
 from soak.fuzz import Findings
 from soak.load import Traffic, percentiles
+from soak.siege import ATTACKS, Siege
 
 from genrescope import __version__
 
@@ -153,6 +154,28 @@ def of_load(rounds: list[Traffic], marks: list[float], held: dict[str, float]) -
         ]
     )
     return Result("Load", text, figures, failures)
+
+
+SIEGE_MB = 1_024
+"""Memory that a server under siege has to do with, its processes included."""
+
+
+def of_siege(siege: Siege, memory_mb: float) -> Result:
+    failures = [f"siege: {failure}" for failure in siege.failures]
+    if memory_mb > SIEGE_MB:
+        failures.append(f"siege: {memory_mb:.0f} MB of memory")
+    if not siege.good_s:
+        failures.append("siege: no good recording was answered")
+    health, good = sorted(siege.health_s), sorted(siege.good_s)
+    text = (
+        f"64 attackers at once, in {len(ATTACKS)} ways ({', '.join(ATTACKS)}). The server and its "
+        f"processes together had {memory_mb:.0f} MB at most. {len(health)} health checks took "
+        f"{1000 * health[len(health) // 2]:.0f} ms in the middle and {1000 * health[-1]:.0f} at "
+        f"most; {len(good)} good recordings of 10 s were answered, after "
+        f"{good[-1] if good else 0:.1f} s at most."
+    )
+    figures = {"peak MB": memory_mb, "health max s": health[-1], "good": len(good)}
+    return Result("Siege", text, figures, failures)
 
 
 def _wrong(rounds: list[Traffic]) -> Counter[str]:

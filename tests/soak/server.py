@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -60,12 +59,18 @@ def served(bundle: Path, *, log: Path, sample_s: float = 0.25) -> Iterator[Serve
 
 
 def resident_mb(pid: int) -> float:
-    """Memory of a process, in MB."""
-    status = Path(f"/proc/{pid}/statm")
-    if status.exists():
-        return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-    done = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True)
-    return int(done.stdout) / 2**10
+    """Memory of a process and of those it has started, in MB; shared pages count once."""
+    if not Path("/proc/self/status").exists():
+        done = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True)
+        return int(done.stdout) / 2**10
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        own = next(line for line in rollup.splitlines() if line.startswith("Pss:"))
+        threads = [path / "children" for path in Path(f"/proc/{pid}/task").iterdir()]
+        children = [int(child) for path in threads for child in path.read_text().split()]
+    except (OSError, StopIteration):  # it has just ended
+        return 0.0
+    return int(own.split()[1]) / 2**10 + sum(map(resident_mb, children))
 
 
 def _sample(server: Server, ended: threading.Event, every_s: float) -> None:

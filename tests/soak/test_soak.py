@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
+from audio_makers import chord, encoded
 from soak import fuzz, report
 from soak.agreement import disagreements
 from soak.api import explore
@@ -19,6 +21,7 @@ from soak.load import load, released
 from soak.material import Ask, asks
 from soak.mutate import KINDS, mutant
 from soak.server import Server, served
+from soak.siege import besiege
 
 from genrescope.audio.waveform import Waveform
 from genrescope.model import Classifier
@@ -95,6 +98,21 @@ def test_under_load_no_answer_is_wrong_and_everything_is_given_back(
 def test_a_wrong_answer_would_be_noticed(server: Server, kinds: list[Ask]) -> None:
     spoilt = [replace(next(ask for ask in kinds if ask.body), body=b"{}")]
     assert len(load(server.url, spoilt, n_requests=3, n_clients=1).wrong) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="measures memory by /proc")
+def test_a_siege_takes_neither_memory_nor_answers(tiny_bundle: Path, tmp_path: Path) -> None:
+    good = encoded("wav16", chord(6, 22_050, n_channels=2), 22_050)
+    with served(tiny_bundle, log=tmp_path / "log") as server:
+        post = {"files": {"file": ("song.wav", good)}, "timeout": 60}
+        assert httpx.post(f"{server.url}/api/v1/classify", **post).status_code == 200
+        siege = besiege(server.url, good, seconds=12)
+        result = report.of_siege(siege, max(server.memory_mb))
+        assert result.failures == []
+        after = httpx.post(f"{server.url}/api/v1/classify", **post)
+        assert after.status_code == 200
+    assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 def test_a_folder_job_ends_as_if_nothing_had_been(tiny_bundle: Path, tmp_path: Path) -> None:

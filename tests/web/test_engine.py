@@ -30,6 +30,7 @@ def test_the_picture_can_be_left_out(engine: Engine, song: bytes) -> None:
     assert bare == {key: value for key, value in whole.items() if key != "spectrogram"}
 
 
+@pytest.mark.slow
 def test_work_that_is_late_ends_and_the_next_is_answered(engine: Engine, song: bytes) -> None:
     engine.warm_up()
     for work in (engine.classify, engine.polish):

@@ -363,6 +363,21 @@ def test_an_upload_that_trickles_is_let_go() -> None:
         assert status(answer) == 408
 
 
+def test_uploads_that_arrive_slowly_cannot_park_the_memory() -> None:
+    limits = Limits(held_bytes=MB, idle_s=60, upload_rate=0)
+    with (
+        serve(create_app(engine=StubEngine(), limits=limits)) as running,  # type: ignore[arg-type]
+        socket.create_connection(("127.0.0.1", running.port), timeout=20) as parked,
+    ):
+        start = form(b"x" * 900_000)[:-100]
+        parked.sendall(head(running.port, length=2 * MB) + start)
+        while (answer := post(running.url, b"y" * 500_000)).status_code == 503:
+            assert answer.headers["retry-after"]
+            time.sleep(0.1)
+        assert answer.status_code == 200
+        assert status(parked.recv(1_000)) == 408
+
+
 def test_headers_of_parts_count_against_the_memory() -> None:
     budget = Budget(MB)
     lease = budget.lease()

@@ -1,0 +1,184 @@
+"""Worst cases, many at once: memory stays bounded, a good file is answered, health checks too."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import struct
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import numpy as np
+import soundfile
+
+BOUNDARY = b"----a-boundary"
+PATH = "/api/v1/classify"
+
+Attack = Callable[[str, int], Awaitable[None]]
+
+
+@dataclass
+class Siege:
+    """What a siege met.
+
+    Attributes:
+        health_s: how long each health check took.
+        good_s: how long each good recording took.
+        statuses: answers to the good ones, and to the attackers' requests, by status.
+        failures: what went wrong, in words.
+    """
+
+    health_s: list[float] = field(default_factory=list)
+    good_s: list[float] = field(default_factory=list)
+    statuses: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+
+def besiege(url: str, good: bytes, *, n_attackers: int = 64, seconds: float = 20) -> Siege:
+    """Attack for so long, in every way at once, while good clients ask."""
+    return asyncio.run(_besiege(url, good, n_attackers, seconds))
+
+
+async def _besiege(url: str, good: bytes, n_attackers: int, seconds: float) -> Siege:
+    siege = Siege()
+    end = time.monotonic() + seconds
+    parts = urlsplit(url)
+    host, port = str(parts.hostname), int(parts.port or 80)
+    attacks = list(ATTACKS.values())
+
+    async def attacker(number: int) -> None:
+        while time.monotonic() < end:
+            try:
+                async with asyncio.timeout(max(0.1, end - time.monotonic())):
+                    await attacks[number % len(attacks)](host, port)
+            except (OSError, TimeoutError, asyncio.IncompleteReadError):
+                await asyncio.sleep(0.05)
+
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+
+        async def health() -> None:
+            while time.monotonic() < end:
+                started = time.monotonic()
+                answer = await client.get("/api/v1/healthz")
+                siege.health_s.append(time.monotonic() - started)
+                if answer.status_code != 200:
+                    siege.failures.append(f"health: {answer.status_code}")
+                await asyncio.sleep(0.1)
+
+        async def listener() -> None:
+            while time.monotonic() < end:
+                started = time.monotonic()
+                answer = await client.post(PATH, files={"file": ("song.wav", good)})
+                siege.statuses[f"good {answer.status_code}"] += 1
+                if answer.status_code == 200:
+                    siege.good_s.append(time.monotonic() - started)
+                elif answer.status_code != 503:
+                    siege.failures.append(f"good recording: {answer.status_code} {answer.text}")
+                await asyncio.sleep(0.5)
+
+        await asyncio.gather(health(), listener(), *(attacker(n) for n in range(n_attackers)))
+    return siege
+
+
+def _head(port: int, kind: str) -> bytes:
+    return (
+        f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{kind}\r\n"
+        f"Content-Type: multipart/form-data; boundary={BOUNDARY.decode()}\r\n\r\n"
+    ).encode()
+
+
+async def _send(host: str, port: int, *pieces: bytes, pause_s: float = 0) -> None:
+    """Send, then read until the server closes."""
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            if pause_s:
+                await asyncio.sleep(pause_s)
+        while await reader.read(65_536):
+            pass
+    finally:
+        writer.close()
+
+
+async def _empty_parts(host: str, port: int) -> None:
+    part = b"--%s\r\nContent-Disposition: form-data; name=x\r\n\r\n\r\n" % BOUNDARY
+    body = part * (2**21 // len(part))
+    await _send(host, port, _head(port, f"Content-Length: {len(body)}"), body)
+
+
+async def _tiny_chunks(host: str, port: int) -> None:
+    start = b"--%s\r\nContent-Disposition: form-data; name=file\r\n\r\n" % BOUNDARY
+    chunks = b"%x\r\n%s\r\n" % (len(start), start) + b"1\r\nx\r\n" * 2**18
+    await _send(host, port, _head(port, "Transfer-Encoding: chunked"), chunks, b"0\r\n\r\n")
+
+
+async def _long_part_headers(host: str, port: int) -> None:
+    body = b"--%s\r\n" % BOUNDARY + b"X: y\r\n" * 2**18
+    await _send(host, port, _head(port, f"Content-Length: {len(body)}"), body)
+
+
+async def _trickle(host: str, port: int) -> None:
+    start = b"--%s\r\nContent-Disposition: form-data; name=file\r\n\r\n" % BOUNDARY
+    head = _head(port, "Content-Length: 50000000")
+    await _send(host, port, head + start + bytes(2**20), *[b"x"] * 600, pause_s=0.05)
+
+
+async def _slow_head(host: str, port: int) -> None:
+    await _send(host, port, b"GET / HTTP/1.1\r\n", *[b"X: y\r\n"] * 600, pause_s=0.05)
+
+
+async def _bomb(host: str, port: int) -> None:
+    """Silence that packs a thousand to one: a few kB for the longest that is allowed."""
+    await _upload(host, port, _silence())
+
+
+async def _broken(host: str, port: int) -> None:
+    """A wav that claims far more channels and samples than it has."""
+    head = b"RIFF" + struct.pack("<I", 2**31) + b"WAVEfmt "
+    head += struct.pack("<IHHIIHH", 16, 1, 32, 768_000, 2**30, 64, 16) + b"data"
+    await _upload(host, port, head + struct.pack("<I", 2**31 - 64) + bytes(2**20))
+
+
+async def _upload(host: str, port: int, data: bytes) -> None:
+    start = b"--%s\r\nContent-Disposition: form-data; name=file\r\n\r\n" % BOUNDARY
+    body = start + data + b"\r\n--%s--\r\n" % BOUNDARY
+    head = _head(port, f"Content-Length: {len(body)}\r\nConnection: close")
+    await _send(host, port, head, body)
+
+
+_SILENCE: list[bytes] = []
+
+
+def _silence() -> bytes:
+    if not _SILENCE:
+        file = io.BytesIO()
+        soundfile.write(file, np.zeros((8_000 * 899, 1), np.int16), 8_000, format="FLAC")
+        _SILENCE.append(file.getvalue())
+    return _SILENCE[0]
+
+
+ATTACKS: dict[str, Attack] = {
+    "many empty parts": _empty_parts,
+    "chunks of a byte": _tiny_chunks,
+    "endless part headers": _long_part_headers,
+    "uploads that trickle": _trickle,
+    "headers that trickle": _slow_head,
+    "a quarter of an hour in a few kB": _bomb,
+    "claims of a broken header": _broken,
+}
+
+
+def hostile_files(folder: Path) -> dict[str, Attack]:
+    """One more attack for each file in a folder."""
+
+    def attack(data: bytes) -> Attack:
+        return lambda host, port: _upload(host, port, data)
+
+    return {path.name: attack(path.read_bytes()) for path in sorted(folder.iterdir())}
