@@ -41,12 +41,12 @@ def main(arguments: list[str] | None = None) -> None:
             _print(scanning(folder, chosen.files))
             _print(searching(folder, chosen.songs))
     elif chosen.verb == "quality":
-        judged, labels = quality.judge_store(chosen.store, chosen.tracks, chosen.bundle)
+        judged, bundle = quality.judge_store(chosen.store, chosen.tracks, chosen.bundle)
         for figures in (
-            quality.tags(judged),
+            quality.tags(judged, bundle),
             quality.oddities(judged),
             quality.neighbours(judged),
-            quality.own_genres(judged, labels),
+            quality.own_genres(judged, bundle.labels),
         ):
             _print(figures)
     else:

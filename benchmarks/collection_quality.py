@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from benchmarks.collection_scale import Figure
 from genrescope.library.fingerprint import SAME, SR, difference, of_samples
 from genrescope.library.learn.head import fit, softmax, unit
-from genrescope.library.odd import BELOW
+from genrescope.library.tags.plan import SURE_PRECISION, sure_precisions
 from genrescope.library.vectors import crowd_of
-from genrescope.model import Classifier, Clip
+from genrescope.model import Bundle, Classifier, Clip
+from genrescope.model.prediction import UNLIKELY
 
 N_ROUNDS = 50  # of planted labels
 PLANTED = 0.05
@@ -47,7 +48,7 @@ class Judged:
         return Judged(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
 
-def judge_store(store: Path, tracks: Path, bundle: str | None) -> tuple[Judged, tuple[str, ...]]:
+def judge_store(store: Path, tracks: Path, bundle: str | None) -> tuple[Judged, Bundle]:
     """Judge the certain tracks of a store whose artists the bundle's training does not hold.
 
     Args:
@@ -77,13 +78,16 @@ def judge_store(store: Path, tracks: Path, bundle: str | None) -> tuple[Judged, 
                 *(told.embedding, inside, not told.flags),
             )
         )
-    return Judged(*(np.array(column) for column in zip(*rows, strict=True))), labels
+    return Judged(*(np.array(column) for column in zip(*rows, strict=True))), classifier.bundle
 
 
-def tags(judged: Judged) -> Iterator[Figure]:
-    """What would be written: without a flag, and of one genre in the prediction set."""
+def tags(judged: Judged, bundle: Bundle) -> Iterator[Figure]:
+    """What would be written: no flag, one genre in the prediction set, sure enough by the card."""
     right = judged.probs.argmax(axis=1) == judged.labels
     written = judged.plain & (judged.sets.sum(axis=1) == 1)
+    if sure := sure_precisions(bundle):
+        enough = [sure.get(label, 0.0) >= SURE_PRECISION for label in bundle.labels]
+        written &= np.array(enough)[judged.probs.argmax(axis=1)]
     precision = float(right[written].mean()) if written.any() else 0.0
     n = len(right)
     yield Figure(f"accuracy on the {n} tracks", f"{right.mean():.3f}")
@@ -105,7 +109,7 @@ def oddities(judged: Judged, *, seed: int = 0) -> Iterator[Figure]:
         planted = (judged.labels + rng.integers(1, k, n)) % k
         tagged = np.where(wrong, planted, judged.labels)
         p = judged.probs[np.arange(n), tagged]
-        odd = (p < BELOW) & ~judged.sets[np.arange(n), tagged]
+        odd = (p < UNLIKELY) & ~judged.sets[np.arange(n), tagged]
         rank = np.argsort(np.argsort(-p)) + 1
         m = wrong.sum()
         areas.append((rank[wrong].sum() - m * (m + 1) / 2) / (m * (n - m)))

@@ -184,7 +184,7 @@ def odd(as_json: bool, catalogue_path: Path | None, bundle_path: Path | None) ->
     """
     import json
 
-    from genrescope.library.odd import find_odd
+    from genrescope.library.odd import false_alarms, find_odd
 
     with opened(catalogue_path, bundle_path) as collection:
         found = find_odd(collection.catalogue, collection.number, collection.families)
@@ -202,6 +202,11 @@ def odd(as_json: bool, catalogue_path: Path | None, bundle_path: Path | None) ->
             f"genre outside of the model's {len(collection.families.labels)}",
             err=True,
         )
+        alarms = false_alarms(collection.bundle)
+        told = "the model's card does not tell"
+        if alarms is not None:
+            told = f"{alarms:.0%} of them, by the model's card"
+        echo(f"how many right tags are listed as well: {told}", err=True)
 
 
 @library.command()

@@ -70,6 +70,10 @@ def plan(
         f"songs ({share:.0%})",
         err=True,
     )
+    if made.precision is None:
+        echo("  how often such a genre is right, the model's card does not tell", err=True)
+    else:
+        echo(f"  of each genre at least {made.precision:.0%} are right, by the card", err=True)
     for reason, count in made.abstained.most_common():
         echo(f"  {count} without: {reason}", err=True)
 

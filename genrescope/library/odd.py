@@ -12,10 +12,8 @@ from genrescope.library.catalogue import Catalogue
 from genrescope.library.families import Families
 from genrescope.library.judge import probabilities_of
 from genrescope.library.songs import Song, songs
-from genrescope.model.prediction import NO_MUSIC, SILENT
-
-BELOW = 0.05
-"""Probability of the tag's genre below which a song may be odd."""
+from genrescope.model.bundle import Bundle
+from genrescope.model.prediction import NO_MUSIC, SILENT, UNLIKELY
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class Oddities:
 
 
 def find_odd(catalogue: Catalogue, bundle: int, families: Families) -> Oddities:
-    """Songs whose tag's genre is outside the prediction set and has less than `BELOW`.
+    """Songs whose tag's genre is outside the prediction set and has less than `UNLIKELY`.
 
     What is silent or no music is compared with nothing.
     """
@@ -74,10 +72,24 @@ def find_odd(catalogue: Catalogue, bundle: int, families: Families) -> Oddities:
 
 def is_odd(probability: float, tagged: frozenset[str], genres: Sequence[str]) -> bool:
     """Whether a tag's genres have too little probability and none is in the prediction set."""
-    return probability < BELOW and not tagged & set(genres)
+    return probability < UNLIKELY and not tagged & set(genres)
 
 
 def tag_probability(raw: bytes, tagged: frozenset[str], labels: Sequence[str]) -> float:
     """The probability of any of a tag's genres, from a judgement's bytes."""
     probabilities: NDArray[np.float32] = probabilities_of(raw)
     return float(sum(probabilities[labels.index(label)] for label in tagged))
+
+
+def false_alarms(bundle: Bundle) -> float | None:
+    """The share of right tags that would be odd, by the bundle's card.
+
+    The larger of what it tells of music by other artists (``artists``) and from elsewhere
+    (``world``); None where it tells neither.
+    """
+    told = [
+        float(row["odd_share"])
+        for row in bundle.metrics
+        if row["protocol"] in ("artists", "world") and "odd_share" in row
+    ]
+    return max(told, default=None)

@@ -19,6 +19,9 @@ DOUBTS = (UNCERTAIN, NO_MUSIC)
 
 SET = "set"
 
+UNLIKELY = 0.05
+"""Probability below which a genre outside of the prediction set contradicts a label."""
+
 _APART_S = 0.4  # less than the shortest silence, more than rounding
 
 

@@ -13,6 +13,7 @@ from library_makers import tune
 
 from benchmarks.collection import main
 from benchmarks.collection_quality import Judged, neighbours, oddities, tags
+from genrescope.model.bundle import Bundle
 
 
 def _table(text: str) -> dict[str, list[str]]:
@@ -75,13 +76,11 @@ def _judged(probs: np.ndarray, labels: np.ndarray) -> Judged:
     )
 
 
-def test_a_model_that_knows_everything_has_full_marks() -> None:
+def test_a_model_that_knows_everything_has_full_marks(tiny_bundle: Path) -> None:
     labels = np.arange(200) % 10
-    figures = {
-        figure.what: figure
-        for part in (tags, oddities, neighbours)
-        for figure in part(_judged(np.eye(10)[labels], labels))
-    }
+    judged = _judged(np.eye(10)[labels], labels)
+    parts = (tags(judged, Bundle.load(tiny_bundle)), oddities(judged), neighbours(judged))
+    figures = {figure.what: figure for part in parts for figure in part}
     assert figures["precision of the genres that tags plan would write"].value.startswith("1.000")
     assert figures["odd: AUC of planted wrong labels"].value == "1.000"
     assert figures["odd: false alarms"].value == "0.000"
@@ -89,9 +88,11 @@ def test_a_model_that_knows_everything_has_full_marks() -> None:
     assert figures["similar: genre precision at 10, with an artist filter"].value == "1.000"
 
 
-def test_a_model_that_guesses_does_not_meet_the_goals() -> None:
+def test_a_model_that_guesses_does_not_meet_the_goals(tiny_bundle: Path) -> None:
     labels = np.arange(200) % 10
     guesses = np.random.default_rng(0).dirichlet(np.full(10, 0.2), 200)
-    met = [figure.met for part in (tags, oddities) for figure in part(_judged(guesses, labels))]
+    judged = _judged(guesses, labels)
+    parts = (tags(judged, Bundle.load(tiny_bundle)), oddities(judged))
+    met = [figure.met for part in parts for figure in part]
     assert False in met
     assert True not in met[:2]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from library_makers import make_song, pretend
 
 from genrescope.library.catalogue import Catalogue
 from genrescope.library.families import families
-from genrescope.library.odd import find_odd
+from genrescope.library.odd import false_alarms, find_odd
 from genrescope.library.scan import scan
 from genrescope.model.bundle import Bundle
 
@@ -48,3 +49,14 @@ def test_what_the_sound_contradicts_comes_first(
     assert [item.probability for item in found.odd] == pytest.approx([0.01, 0.03])
     assert [Path(song.path).stem for song in found.outside] == ["outside"]
     assert found.compared == 6
+
+
+def test_the_share_of_false_alarms_is_the_cards(tiny_bundle: Path) -> None:
+    bundle = Bundle.load(tiny_bundle)
+    assert false_alarms(bundle) is None
+    rows = [
+        {**bundle.metrics[0], "protocol": "artists", "odd_share": 0.08},
+        {**bundle.metrics[0], "protocol": "world", "odd_share": 0.13},
+        {**bundle.metrics[0], "protocol": "tracks", "odd_share": 0.5},
+    ]
+    assert false_alarms(replace(bundle, metrics=rows)) == 0.13

@@ -91,7 +91,7 @@ def measure(labels: Array, probs: Array, threshold: float | Array) -> Coverage:
         raise ValueError("no clips to measure sets on")
     limit = np.broadcast_to(threshold, len(labels))
     held = depths(labels, probs) <= limit
-    sizes = (_before(probs)[1] <= limit[:, None]).sum(axis=1)
+    sizes = set_sizes(probs, threshold)
     low, high = _wilson(int(held.sum()), len(held))
     return Coverage(
         n=len(held),
@@ -101,6 +101,12 @@ def measure(labels: Array, probs: Array, threshold: float | Array) -> Coverage:
         size=float(sizes.mean()),
         single=float((sizes == 1).mean()),
     )
+
+
+def set_sizes(probs: Array, threshold: float | Array) -> NDArray[np.int64]:
+    """How many classes each clip's set holds, int64 (n,), at a threshold or at one for each."""
+    limit = np.broadcast_to(threshold, len(probs))
+    return np.asarray((_before(probs)[1] <= limit[:, None]).sum(axis=1))
 
 
 def measure_grouped(

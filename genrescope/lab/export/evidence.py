@@ -17,13 +17,19 @@ from genrescope.data.splits import SPLITS
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
-from genrescope.lab.export.conformal import artist_folds, measure, thresholds_of_others
+from genrescope.lab.export.conformal import (
+    artist_folds,
+    depths,
+    measure,
+    set_sizes,
+    thresholds_of_others,
+)
 from genrescope.lab.inference import predict
 from genrescope.lab.metrics import by_track, calibration_error, fit_temperature, score
 from genrescope.lab.stores import check_front_end
 from genrescope.lab.training.run import Run, ancestry
 from genrescope.model.inference import Windowing, clip_probabilities, prepare, standardised_span
-from genrescope.model.prediction import DOUBTS
+from genrescope.model.prediction import DOUBTS, UNLIKELY
 
 
 @dataclass(frozen=True)
@@ -170,7 +176,11 @@ def metric_rows(
     ``recall`` is the mean over the genres, whose own are in ``recalls``. ``calibration_error`` is
     that of each artist's tracks by a temperature fitted on other artists', and so are
     ``set_coverage`` and ``set_size`` of prediction sets by their threshold, on all clips of a
-    protocol together. Where all tracks are by one artist the sets are left out and the temperature
+    protocol together; of the tracks whose set holds one genre, ``single_share`` is their share of
+    all, ``single_precision`` the share of them whose genre is right, ``single_precisions`` the same
+    for each genre that was named (what is sure enough for a tag, by `genrescope.library`).
+    ``odd_share`` is the share of right labels that the sound would contradict. Where
+    all tracks are by one artist the sets are left out and the temperature
     is the bundle's.
     """
     rows = []
@@ -184,11 +194,17 @@ def metric_rows(
             fold_of = dict(zip(names, folds, strict=True))
             by_others = _probs_by_others(held, [fold_of[track_of(m)] for m in held.members])
             limits = thresholds_of_others(labels, clips, folds)
+        genre_of = {int(k): by_id[name].genre for k, name in zip(labels, names, strict=True)}
         for protocol, here in _row_sets(held.protocol, names):
             scores, sets = score(labels[here], clips[here]), {}
             if limits is not None:
                 found = measure(labels[here], clips[here], limits[here])
                 sets = {"set_coverage": round(found.coverage, 3), "set_size": round(found.size, 2)}
+                alone = set_sizes(clips[here], limits[here]) == 1
+                sets |= _of_single_sets(labels[here], clips[here], alone, genre_of)
+                own = clips[here][np.arange(len(here)), labels[here]]
+                outside = depths(labels[here], clips[here]) > limits[here]
+                sets["odd_share"] = round(float((outside & (own < UNLIKELY)).mean()), 3)
             hits = clips[here].argmax(axis=1) == labels[here]
             genres = np.array([by_id[names[i]].genre for i in here])
             rows.append(
@@ -214,6 +230,28 @@ def metric_rows(
                 }
             )
     return rows
+
+
+def _of_single_sets(
+    labels: NDArray[np.int64],
+    probs: NDArray[np.floating],
+    alone: NDArray[np.bool_],
+    genre_of: dict[int, str],
+) -> dict[str, Any]:
+    """What is right of the answers that leave one genre."""
+    if not alone.any():
+        return {"single_share": 0.0}
+    named = probs.argmax(axis=1)
+    right = named == labels
+    return {
+        "single_share": round(float(alone.mean()), 3),
+        "single_precision": round(float(right[alone].mean()), 3),
+        "single_precisions": {
+            genre_of[int(k)]: round(float(right[alone & (named == k)].mean()), 2)
+            for k in np.unique(named[alone])
+            if int(k) in genre_of
+        },
+    }
 
 
 def _row_sets(protocol: str, names: Sequence[str]) -> list[tuple[str, NDArray[np.int64]]]:

@@ -22,7 +22,7 @@ from genrescope.library.learn.graph import with_head
 from genrescope.library.learn.head import Fit, fit
 from genrescope.library.songs import Song, songs
 from genrescope.model.bundle import Bundle
-from genrescope.model.prediction import NO_MUSIC, SET, SILENT, UNCERTAIN
+from genrescope.model.prediction import NO_MUSIC, SET, SILENT, UNCERTAIN, UNLIKELY
 from genrescope.model.schema import MODEL
 from genrescope.model.writing import check_free, write_bundle
 
@@ -299,18 +299,28 @@ def _figures(fitted: Fit, genres: tuple[str, ...]) -> list[GenreFigures]:
 
 def _metrics(fitted: Fit, figures: list[GenreFigures], low: float, high: float) -> dict[str, Any]:
     n = np.arange(len(fitted.labels))
+    named = fitted.held_out.argmax(axis=1)
+    own = fitted.held_out[n, fitted.labels]
+    alone = fitted.sets.sum(axis=1) == 1
     return {
         "protocol": "artists",
         "part": "test",
         "level": "track",
         "n": len(n),
-        "accuracy": float((fitted.held_out.argmax(axis=1) == fitted.labels).mean()),
+        "accuracy": float((named == fitted.labels).mean()),
         "low": low,
         "high": high,
         "recall": round(float(np.mean([figure.recall for figure in figures])), 3),
         "recalls": {figure.genre: round(figure.recall, 2) for figure in figures},
         "set_coverage": round(float(fitted.sets[n, fitted.labels].mean()), 3),
         "set_size": round(float(fitted.sets.sum(axis=1).mean()), 2),
+        "odd_share": round(float(((own < UNLIKELY) & ~fitted.sets[n, fitted.labels]).mean()), 3),
+        "single_share": round(float(alone.mean()), 3),
+        "single_precisions": {
+            figure.genre: round(float((fitted.labels == k)[alone & (named == k)].mean()), 2)
+            for k, figure in enumerate(figures)
+            if (alone & (named == k)).any()
+        },
     }
 
 

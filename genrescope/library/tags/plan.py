@@ -27,6 +27,9 @@ nothing."""
 TRUSTED_RECALL = 0.70
 """Share of a genre's tracks that must be found by artists before it may replace a person's."""
 
+SURE_PRECISION = 0.90
+"""Share of right answers, among those that leave one genre, that a genre needs to be written."""
+
 _SINGLE = frozenset({".m4a", ".m4b", ".mp4"})
 _SUFFIXES = frozenset({*_SINGLE, ".mp3", ".flac", ".ogg", ".oga", ".opus", ".wav", ".aif", ".aiff"})
 
@@ -57,12 +60,15 @@ class Plan:
         changes: in the order of paths.
         genres: how many files get a genre.
         considered: how many judged songs there were.
+        precision: share of right answers of the least sure genre that is written, by the bundle's
+            card; None where it does not tell.
         abstained: reasons not to write a genre, each with how many songs it held for.
     """
 
     changes: list[Change] = field(default_factory=list)
     genres: int = 0
     considered: int = 0
+    precision: float | None = None
     abstained: Counter[str] = field(default_factory=Counter)
 
 
@@ -76,7 +82,8 @@ def make_plan(
 ) -> Plan:
     """Plan tags for songs that are judged.
 
-    Genrescope's own fields are planned for all that is music, a genre by `abstains` alone.
+    Genrescope's own fields are planned for all that is music, a genre by `abstains` alone, and
+    only one that is right often enough (`SURE_PRECISION`) wherever the card tells.
 
     Args:
         mode: one of `MODES`.
@@ -97,7 +104,8 @@ def make_plan(
     number = catalogue.bundle_id(bundle)
     if chosen is None:
         chosen = list(songs(catalogue, number, "judgement.probabilities IS NOT NULL"))
-    plan = Plan()
+    sure = sure_precisions(bundle)
+    plan = Plan(precision=min((p for p in sure.values() if p >= SURE_PRECISION), default=None))
     for song in chosen:
         if not song.is_judged:
             continue
@@ -108,7 +116,7 @@ def make_plan(
             continue
         tags = tags_of(catalogue, song.id)
         plan.changes += _own_changes(song, tags, bundle)
-        genre = _genre_change(song, tags, mode, families, recalls)
+        genre = _genre_change(song, tags, mode, families, recalls, sure)
         if isinstance(genre, Change):
             plan.changes.append(genre)
             plan.genres += 1
@@ -137,6 +145,21 @@ def recalls_by_artists(bundle: Bundle) -> dict[str, float]:
         if row["protocol"] == "artists" and isinstance(recalls, dict):
             return {str(genre): float(share) for genre, share in recalls.items()}
     return {}
+
+
+def sure_precisions(bundle: Bundle) -> dict[str, float]:
+    """Of each genre the share of right answers among those that leave no other, by the card.
+
+    The least of what it tells of music by other artists (``artists``) and from elsewhere
+    (``world``); empty where it tells of none.
+    """
+    least: dict[str, float] = {}
+    for row in bundle.metrics:
+        told = row.get("single_precisions")
+        if row["protocol"] in ("artists", "world") and isinstance(told, dict):
+            for genre, share in told.items():
+                least[str(genre)] = min(least.get(str(genre), 1.0), float(share))
+    return least
 
 
 def _unwritable(song: Song) -> str:
@@ -173,6 +196,7 @@ def _genre_change(
     mode: str,
     families: Families,
     recalls: dict[str, float],
+    sure: dict[str, float],
 ) -> Change | str:
     """The change of the genre, why there is none, or nothing to say."""
     before = tuple(values_of(tags, fields.GENRE))
@@ -184,6 +208,8 @@ def _genre_change(
         return reason
     if song.sound in families.of_tag(song.genre):
         return ""
+    if sure and sure.get(song.sound, 0.0) < SURE_PRECISION:
+        return f"{song.sound} is not sure enough, by the model's card"
     name = families.spelled(song.sound)
     why = f"it sounds like {song.sound} ({song.confidence:.2f}), and like no other genre"
     if not has_genre:

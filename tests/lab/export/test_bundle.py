@@ -461,6 +461,27 @@ def test_joint_folds_tell_of_gtzan_and_of_the_world_beyond() -> None:
     assert world_row["recalls"] == {"blues": 0.67, "rock": 1.0}
 
 
+def test_a_card_tells_how_often_a_set_of_one_genre_is_right() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(400) % 2
+    logits = np.where(np.arange(400)[:, None] < 300, 8.0, 0.1) * np.eye(2)[labels]
+    logits[:20] = 8.0 * np.eye(2)[1]  # blues that are called rock, without a doubt
+    logits += 0.01 * rng.normal(size=logits.shape)
+    facts = [
+        Track(f"t{i}", "blues" if y == 0 else "rock", artist=f"artist {i // 2}")
+        for i, y in enumerate(labels)
+    ]
+    held = Evidence(
+        "artists", "test", tuple(t.track_id for t in facts), labels,
+        list(logits[:, None].astype(np.float32)), ("made",), "2026-01-01",
+    )  # fmt: skip
+    (row,) = metric_rows([held], 1.0, facts)
+    assert 0.7 <= row["single_share"] <= 1.0
+    assert row["single_precisions"]["blues"] > row["single_precisions"]["rock"]
+    assert row["single_precisions"]["rock"] == pytest.approx(140 / 150, abs=0.05)
+    assert row["odd_share"] == pytest.approx(10 / 400, abs=0.005)
+
+
 @pytest.mark.slow
 def test_a_track_is_the_nearest_to_itself(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path

@@ -88,6 +88,31 @@ def test_replace_needs_a_card_that_tells_the_recall(
         _plan(catalogue, Bundle.load(tiny_bundle), "replace")
 
 
+def test_a_genre_that_is_not_sure_enough_by_the_card_is_not_written(
+    catalogue: Catalogue, music: Path, bundle: Bundle
+) -> None:
+    rows = [
+        {**bundle.metrics[0], "single_precisions": {"jazz": 0.97, "disco": 0.95}},
+        {**bundle.metrics[0], "protocol": "world", "single_precisions": {"disco": 0.21}},
+    ]
+    told = replace(bundle, metrics=rows)
+    for name in ("jazz", "disco", "metal"):
+        make_song(music / f"{name}.flac")
+    scan(catalogue, [music])
+    for name in ("jazz", "disco", "metal"):
+        pretend(catalogue, bundle, f"{name}.flac", {name: 0.95})
+    plan = _plan(catalogue, told)
+    assert _genres(plan) == {"jazz.flac": ("Jazz",)}
+    assert plan.precision == 0.97
+    assert set(plan.abstained) == {
+        "disco is not sure enough, by the model's card",
+        "metal is not sure enough, by the model's card",
+    }
+    untold = _plan(catalogue, bundle)
+    assert len(_genres(untold)) == 3
+    assert untold.precision is None
+
+
 def test_links_are_passed_over(catalogue: Catalogue, music: Path, bundle: Bundle) -> None:
     path = make_song(music / "a.flac")
     (music / "b.flac").hardlink_to(path)
