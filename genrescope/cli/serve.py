@@ -34,9 +34,10 @@ _OTHER_FILES = 128  # what is open besides connections: libraries, pipes to the 
 )
 @click.option(
     "--bundle",
+    multiple=True,
     type=click.Path(),
     metavar="FOLDER",
-    help="The model to ask, where not the one that ships.",
+    help="The model to ask, where not those that ship; may be repeated, to offer a choice.",
 )
 @click.option(
     "--allowed-host",
@@ -73,7 +74,7 @@ _OTHER_FILES = 128  # what is open besides connections: libraries, pipes to the 
 def serve(
     host: str,
     port: int,
-    bundle: str | None,
+    bundle: tuple[str, ...],
     allowed_host: tuple[str, ...],
     allow_origin: tuple[str, ...],
     workers: int | None,

@@ -19,6 +19,9 @@ from genrescope.web.service import Service
 from genrescope.web.uploads import Upload
 
 Form = Literal["wav", "flac", "opus"]
+BundleName = Annotated[
+    str | None, Query(description="which of the server's bundles; the first unless one is named")
+]
 
 _MEANING = {
     400: "broken request, or a host name this server does not answer to",
@@ -93,9 +96,12 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
         spectrogram: Annotated[
             bool, Query(description="false leaves the picture, most of the answer, out")
         ] = True,
+        bundle: BundleName = None,
     ) -> Response:
+        engine = service.engine_of(bundle)
+
         def work(upload: Upload, deadline: float) -> bytes:
-            return service.engine.classify(upload, deadline=deadline, spectrogram=spectrogram)
+            return engine.classify(upload, deadline=deadline, spectrogram=spectrogram)
 
         content = await service.work(service.listening, request, work)
         return Response(content, media_type="application/json")
@@ -150,8 +156,8 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
         )
 
     @routes.post("/listen", include_in_schema=False)  # for the page: both of the above at once
-    async def listen(request: Request, format: Form = "wav") -> Response:
-        return listening.Listening(service, request, form=format)
+    async def listen(request: Request, format: Form = "wav", bundle: BundleName = None) -> Response:
+        return listening.Listening(service, request, service.engine_of(bundle), form=format)
 
 
 def _add_similar(routes: APIRouter, service: Service) -> None:
@@ -177,9 +183,10 @@ def _add_similar(routes: APIRouter, service: Service) -> None:
         n: Annotated[
             int | None, Query(ge=1, le=schemas.MOST_SIMILAR, description="how many tracks")
         ] = None,
+        bundle: BundleName = None,
     ) -> Response:
         kind, _ = parse_options_header(request.headers.get("content-type"))
-        engine = service.engine
+        engine = service.engine_of(bundle)
         if kind == b"application/json":
             asked = await _read_json(request, service)
             embedding = np.asarray(asked.embedding, dtype=np.float32)
@@ -259,16 +266,21 @@ def _add_facts(routes: APIRouter, service: Service) -> None:
         openapi_extra=_described(f"curl {_HERE}/bundle"),
         responses={200: {"model": schemas.BundleAnswer}, **_faults(400, 422)},
     )
-    async def bundle(
+    async def describe(
         tracks: Annotated[
             bool, Query(description="true names every track that was learned from")
         ] = False,
+        bundle: BundleName = None,
     ) -> Response:
         limits = {
             "upload_bytes": service.limits.upload_bytes,
             "audio_s": service.limits.audio_s,
         }
-        facts = service.engine.describe(tracks=tracks)
-        return JSONResponse({**facts, "limits": limits, "version": __version__})
+        facts = service.engine_of(bundle).describe(tracks=tracks)
+        bundles = [
+            {"name": name, "labels": engine.describe().get("labels", [])}
+            for name, engine in service.engines.items()
+        ]
+        return JSONResponse({**facts, "limits": limits, "bundles": bundles, "version": __version__})
 
-    routes.add_api_route("/bundle", bundle, methods=["HEAD"], include_in_schema=False)
+    routes.add_api_route("/bundle", describe, methods=["HEAD"], include_in_schema=False)

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from genrescope import __version__
 from genrescope.web import api, metrics, pages, problems
-from genrescope.web.engine import Engine
+from genrescope.web.engine import Engine, load_engines
 from genrescope.web.limits import Limits
 from genrescope.web.middleware.failures import Failures
 from genrescope.web.middleware.headers import SecurityHeaders
@@ -35,7 +35,7 @@ DESCRIPTION = (
 
 def create_app(
     *,
-    bundle: str | os.PathLike[str] | None = None,
+    bundle: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
     allowed_hosts: Sequence[str] = LOCAL_HOSTS,
     allowed_origins: Sequence[str] = (),
     limits: Limits | None = None,
@@ -44,20 +44,24 @@ def create_app(
     """The app, ready to be served.
 
     Args:
-        bundle: folder of the bundle; None for the one that ships with the package.
+        bundle: folder of the bundle, or of several to choose from, the usual one first; None for
+            all that ship with the package.
         allowed_hosts: host names it answers to, without port; ``*`` any, ``*.example.org`` every
             name below.
         allowed_origins: other sites, such as ``https://example.org``, whose pages may use the API.
         limits: every bound of the server; None for the usual ones.
-        engine: what answers; None loads ``bundle``.
+        engine: what answers; None loads the bundles.
 
     Raises:
-        BundleError: the bundle is missing or damaged.
+        BundleError: a bundle is missing or damaged, or two have one name.
     """
     limits = limits or Limits()
-    if engine is None:
-        engine = Engine.load(bundle, limits=limits)
-    service = Service(engine, limits)
+    if engine is not None:
+        engines = {engine.name: engine}
+    else:
+        folders = [bundle] if isinstance(bundle, str | os.PathLike) else bundle or ()
+        engines = load_engines(folders, limits=limits)
+    service = Service(engines, limits)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -10,20 +10,25 @@ import json
 import logging
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.confinement import FENCES
+from genrescope.errors import BundleError
 from genrescope.features.config import FeatureConfig
 from genrescope.mastering.polish import to_wav
+from genrescope.model.bundle import DEFAULT_BUNDLE
 from genrescope.model.classifier import Classifier
 from genrescope.model.clip import Clip
 from genrescope.model.isolation import IsolatedFeatures
 from genrescope.model.prediction import SILENT
 from genrescope.model.similar import Catalogue
+from genrescope.sandbox import Sandbox
 from genrescope.web.limits import Limits
 from genrescope.web.polishing import NICENESS, PolishedSound, Polisher
 from genrescope.web.uploads import Upload
@@ -41,37 +46,65 @@ class Engine:
         classifier: answers for one bundle.
         catalogue: the tracks to suggest, of the same bundle.
         limits: how much is decoded at once, and for how long a recording may last.
+        beside: another engine of this server, whose processes do for this one as well: those
+            that polish, and those that decode where both bundles hear by the same front end.
     """
 
-    def __init__(self, classifier: Classifier, catalogue: Catalogue, *, limits: Limits) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        catalogue: Catalogue,
+        *,
+        limits: Limits,
+        beside: Engine | None = None,
+    ) -> None:
         self.classifier = classifier
         self.catalogue = catalogue
         self._max_audio_s = limits.audio_s
-        self._decoders = IsolatedFeatures(
-            classifier.bundle,
-            processes=limits.workers,
-            memory_bytes=limits.decoding_bytes,
-            niceness=NICENESS,
-        )
-        self._polisher = Polisher(processes=limits.polishers, memory_bytes=limits.polishing_bytes)
+        self._own: list[Sandbox] = []
+        self._decoders: IsolatedFeatures
+        self._polisher: Polisher
+        if beside is not None and beside.classifier.bundle.features == classifier.bundle.features:
+            self._decoders = beside._decoders
+        else:
+            self._decoders = IsolatedFeatures(
+                classifier.bundle,
+                processes=limits.workers,
+                memory_bytes=limits.decoding_bytes,
+                niceness=NICENESS,
+            )
+            self._own.append(self._decoders.sandbox)
+        if beside is not None:
+            self._polisher = beside._polisher
+        else:
+            self._polisher = Polisher(
+                processes=limits.polishers, memory_bytes=limits.polishing_bytes
+            )
+            self._own.append(self._polisher.sandbox)
 
     @classmethod
-    def load(cls, bundle: str | os.PathLike[str] | None, *, limits: Limits) -> Engine:
+    def load(
+        cls,
+        bundle: str | os.PathLike[str] | None,
+        *,
+        limits: Limits,
+        beside: Engine | None = None,
+    ) -> Engine:
         """Raises BundleError when the bundle is missing or damaged."""
         # One thread a recording: several recordings at once use the cores better.
         classifier = Classifier.load(bundle, threads=1)
         catalogue = Catalogue.load(classifier.bundle)
-        return cls(classifier, catalogue, limits=limits)
+        return cls(classifier, catalogue, limits=limits, beside=beside)
 
     def start(self) -> None:
         """Start the processes that decode; returns at once."""
-        self._decoders.sandbox.start()
-        self._polisher.sandbox.start()
+        for sandbox in self._own:
+            sandbox.start()
 
     def close(self) -> None:
         """End them, whatever they are doing."""
-        self._decoders.sandbox.close()
-        self._polisher.sandbox.close()
+        for sandbox in self._own:
+            sandbox.close()
 
     def fences(self) -> tuple[str, ...]:
         """What decoding is kept from on this system, see `genrescope.confinement`; waits."""
@@ -171,6 +204,31 @@ class Engine:
             "metrics": bundle.metrics,
             "n_catalogue": len(self.catalogue),
         }
+
+
+def shipped() -> list[Path]:
+    """Folders of the bundles that ship with the package, the default one first."""
+    others = sorted(path.parent for path in DEFAULT_BUNDLE.parent.glob("*/bundle.json"))
+    return [DEFAULT_BUNDLE, *(path for path in others if path != DEFAULT_BUNDLE)]
+
+
+def load_engines(bundles: Sequence[str | os.PathLike[str]], *, limits: Limits) -> dict[str, Engine]:
+    """An engine for each bundle, by the name of its folder; the first answers unless one is named.
+
+    Args:
+        bundles: folders; none for all that ship.
+
+    Raises:
+        BundleError: a bundle is missing or damaged, or two have one name.
+    """
+    engines: dict[str, Engine] = {}
+    for folder in [Path(path) for path in bundles] or shipped():
+        name = folder.resolve().name
+        if name in engines:
+            raise BundleError(f"two bundles are called {name}; rename the folder of one of them")
+        beside = next(iter(engines.values()), None)
+        engines[name] = Engine.load(folder, limits=limits, beside=beside)
+    return engines
 
 
 def picture(

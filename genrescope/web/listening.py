@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from genrescope.errors import AudioError
 from genrescope.web import problems, uploads
 from genrescope.web.downloads import send_in_pieces
+from genrescope.web.engine import Engine
 from genrescope.web.limits import Lease
 from genrescope.web.polishing import PolishedSound
 from genrescope.web.problems import ProblemError
@@ -33,7 +34,7 @@ class Listening(Response):
     `POLISH_AT_ONCE_S`.
     """
 
-    def __init__(self, service: Service, request: Request, *, form: str) -> None:
+    def __init__(self, service: Service, request: Request, engine: Engine, *, form: str) -> None:
         self._boundary = secrets.token_hex(16)
         super().__init__(
             media_type=f"multipart/mixed; boundary={self._boundary}",
@@ -41,6 +42,7 @@ class Listening(Response):
         )
         del self.headers["content-length"]
         self._service = service
+        self._engine = engine
         self._request = request
         self._form = form
 
@@ -52,7 +54,7 @@ class Listening(Response):
         try:
             upload = await uploads.receive(request, limits=service.limits, lease=held.lease)
             answer = await service.listening.run(
-                lambda deadline: service.engine.classify(upload, deadline=deadline),
+                lambda deadline: self._engine.classify(upload, deadline=deadline),
                 gone=lambda: left(request),
                 ended=held.also(),
             )
@@ -83,7 +85,7 @@ class Listening(Response):
         service = self._service
         try:
             polished = await service.polishing.run(
-                lambda deadline: service.engine.polish(upload, self._form, deadline=deadline),
+                lambda deadline: self._engine.polish(upload, self._form, deadline=deadline),
                 gone=lambda: left(self._request),
                 ended=held.also(),
             )

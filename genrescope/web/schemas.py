@@ -125,6 +125,11 @@ class LimitsAnswer(BaseModel):
     audio_s: float
 
 
+class BundleChoice(BaseModel):
+    name: str = Field(description="what the parameter `bundle` takes")
+    labels: list[str]
+
+
 class BundleAnswer(BaseModel):
     name: str
     created: str
@@ -139,4 +144,5 @@ class BundleAnswer(BaseModel):
     metrics: list[dict[str, Any]]
     n_catalogue: int = Field(description="tracks `similar` chooses from")
     limits: LimitsAnswer
+    bundles: list[BundleChoice] = Field(description="all that this server has to choose from")
     version: str

@@ -15,6 +15,7 @@ from genrescope.web.downloads import Download
 from genrescope.web.engine import Engine
 from genrescope.web.limits import Budget, Lease, Limits, Pool
 from genrescope.web.metrics import Metrics
+from genrescope.web.problems import ProblemError
 from genrescope.web.uploads import Upload
 
 T = TypeVar("T")
@@ -25,8 +26,9 @@ class Service:
     """What the routes share. Listening and polishing have workers of their own, so that a
     quick answer never waits for a slow one."""
 
-    def __init__(self, engine: Engine, limits: Limits) -> None:
-        self.engine = engine
+    def __init__(self, engines: Mapping[str, Engine], limits: Limits) -> None:
+        self.engines = engines
+        self.engine = next(iter(engines.values()))
         self.limits = limits
         self.metrics = Metrics()
         self.listening = self._pool("listening", limits.workers)
@@ -36,6 +38,19 @@ class Service:
         self.metrics.gauge(
             "held_bytes", "Bytes of recordings and large answers held.", lambda: self._budget.held
         )
+
+    def engine_of(self, bundle: str | None) -> Engine:
+        """The engine of the bundle of that name, or the first. Raises ProblemError 422."""
+        if bundle is None:
+            return self.engine
+        if bundle not in self.engines:
+            raise ProblemError(
+                422,
+                "unknown_bundle",
+                "This server has no bundle of that name.",
+                remedy=f"It has: {', '.join(self.engines)}.",
+            )
+        return self.engines[bundle]
 
     def _pool(self, name: str, workers: int) -> Pool:
         pool = Pool(name, workers=workers, waiting=self.limits.waiting, work_s=self.limits.work_s)
@@ -77,13 +92,15 @@ class Service:
 
     def start(self) -> None:
         """Warms up beside the first requests. Needs a running event loop."""
-        self.engine.start()
+        for engine in self.engines.values():
+            engine.start()
         self._warming = asyncio.ensure_future(self.polishing.run(self.engine.warm_up))
         self._warming.add_done_callback(_log_failure)
 
     def close(self) -> None:
         """Ends what still runs: whoever waited for it has been given up."""
-        self.engine.close()
+        for engine in self.engines.values():
+            engine.close()
         self.listening.close()
         self.polishing.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -190,3 +191,20 @@ def test_a_silent_recording_has_no_genre(browser: Browser, page_server: Running)
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_enabled(timeout=RESULT_MS)
     assert watch.troubles == []
     page.context.close()
+
+
+def test_one_chooses_between_models(
+    browser: Browser, tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    own = make_bundle(tmp_path_factory.mktemp("bundle") / "own", labels=OWN, name="own").path
+    with serve(create_app(bundle=[tiny_bundle, own])) as running:
+        page, watch = opened(browser, running, **DESK)
+        choice = page.get_by_role("combobox", name="Model")
+        expect(choice).to_have_value("tiny")
+        choice.select_option("10 genres (own)")
+        uploaded(page)
+        expect(page.locator("#bars")).to_contain_text("Singer-songwriter")
+        expect(page.locator("#tracks li").first).to_be_visible(timeout=RESULT_MS)
+        expect(page.locator("#accuracy")).to_contain_text("right on 50 of 100")
+        assert watch.troubles == []
+        page.context.close()

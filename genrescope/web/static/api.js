@@ -246,8 +246,9 @@ export async function sample(name) {
   return answer.blob();
 }
 
-export async function bundle() {
-  const answer = await fetch(BASE + "bundle");
+/** What a model is and how good it is, which others there are, and the server's limits. */
+export async function bundle(name) {
+  const answer = await fetch(`${BASE}bundle${asked({ bundle: name })}`);
   if (!answer.ok) throw new ApiError(answer.status, UNREACHABLE);
   return answer.json();
 }

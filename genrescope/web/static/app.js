@@ -40,7 +40,8 @@ let guessing = null;
 let pending = null; // the AbortController of what is under way
 let shown = null; // of the result on the page: { attempt, leaving }
 let last = null; // the sound that was sent last, to try again
-let facts = { limits: { upload_bytes: 50 * 2 ** 20, audio_s: 900 }, metrics: [], labels: [] };
+let limits = { upload_bytes: 50 * 2 ** 20, audio_s: 900 };
+const models = new Map(); // by the name that answers carry: what is known of each
 let ticker = 0;
 
 function enter(next) {
@@ -208,7 +209,7 @@ const plainName = (name) => name.replace(/\p{C}/gu, "");
 
 /** Why a file need not be sent at all, as [title, text]; null where it may be. */
 function refusal({ blob, name }) {
-  const most = facts.limits.upload_bytes;
+  const most = limits.upload_bytes;
   if (blob.size > most) {
     return [
       t("large.title"),
@@ -239,13 +240,14 @@ async function tryOut(button) {
 
 /** What an error says to a person; `name` is the recording's. */
 function explain(error, name) {
-  return api.explain(error, { name, limits: facts.limits });
+  return api.explain(error, { name, limits });
 }
 
 const bundleName = () => ($("bundle-way").hidden ? "" : $("bundle").value);
 
 /** Sends a sound and shows the answer; `failed` is the try of this very sound that failed before. */
 async function listenTo(sound, failed = null) {
+  const model = bundleName();
   pending?.abort();
   last = sound;
   enter("listening");
@@ -253,14 +255,20 @@ async function listenTo(sound, failed = null) {
   const asked = (pending = new AbortController());
   try {
     const { answer, polished } = await api.listen(sound, {
-      bundle: bundleName(),
+      bundle: model,
       signal: asked.signal,
       onProgress: showProgress,
       onBusy: () => hint(t("hint.busy")),
     });
     pending = null;
     const attempt = failed ?? tries.add({ name: nameOf(sound), sound });
-    Object.assign(attempt, { answer: audible(answer), polished: null, matches: null, error: null });
+    Object.assign(attempt, {
+      model,
+      answer: audible(answer),
+      polished: null,
+      matches: null,
+      error: null,
+    });
     show(attempt, { leaving: asked, polished });
   } catch (error) {
     if (error.name === "AbortError") return;
@@ -292,6 +300,7 @@ function showProgress(share) {
 async function listenToAll(sounds) {
   enter("listening");
   hide();
+  const model = bundleName();
   const asked = (pending = new AbortController());
   for (const [i, sound] of sounds.entries()) {
     last = sound;
@@ -302,9 +311,9 @@ async function listenToAll(sounds) {
       continue;
     }
     try {
-      const options = { bundle: bundleName(), signal: asked.signal, onProgress: showProgress };
+      const options = { bundle: model, signal: asked.signal, onProgress: showProgress };
       const answer = await api.classify(sound, options);
-      tries.add({ name: sound.name, sound, answer: audible(answer) });
+      tries.add({ name: sound.name, sound, model, answer: audible(answer) });
     } catch (error) {
       if (error.name === "AbortError") break;
       tries.add({ name: sound.name, sound: null, answer: null, error: explain(error, sound.name) });
@@ -351,7 +360,7 @@ function show(attempt, { leaving, polished = null, quietly = false }) {
   $("sound-title").textContent = t(sound ? "sound.title" : "timeline.title");
   classList.toggle("pictured", Boolean(answer.spectrogram));
   showVerdict(answer);
-  $("accuracy").textContent = isMusic(answer) ? accuracy(facts) : "";
+  showAccuracy(answer);
   const duration = answer.duration_s;
   if (answer.spectrogram) {
     paint($("spectrogram"), answer.spectrogram);
@@ -382,7 +391,7 @@ async function suggest(attempt, signal) {
   if (!attempt.answer.embedding) return;
   clearTracks(t("similar.wait"));
   try {
-    const options = { signal, bundle: bundleName() };
+    const options = { signal, bundle: attempt.model };
     attempt.matches = chooseTracks(await api.similar(attempt.answer.embedding, N_ASKED, options));
     if (signal.aborted) return;
     showTracks(attempt.matches);
@@ -418,22 +427,31 @@ function trouble(title, text, { retry = null, sound = null } = {}) {
 
 async function learnFacts() {
   try {
-    facts = await api.bundle();
+    const facts = await api.bundle(bundleName());
+    ({ limits } = facts);
+    models.set(facts.name, facts);
     $("honesty").textContent = honesty(facts);
     $("version").textContent = `Genrescope ${facts.version}`;
-    showBundles(facts.bundles ?? []);
-    if (shown && isMusic(shown.attempt.answer)) $("accuracy").textContent = accuracy(facts);
+    showBundles(facts.bundles);
+    if (shown) showAccuracy(shown.attempt.answer);
   } catch {
     // The page works without; whatever is wrong will be said when a recording is sent.
   }
 }
 
+/** How often the model that gave an answer is right, as far as that is known here. */
+function showAccuracy(answer) {
+  const facts = models.get(answer.bundle);
+  $("accuracy").textContent = facts && isMusic(answer) ? accuracy(facts) : "";
+}
+
 /** Offers the models to choose from, where there is more than one. */
 function showBundles(bundles) {
+  if ($("bundle").length === bundles.length) return;
   $("bundle-way").hidden = bundles.length < 2;
   $("bundle").replaceChildren(
     ...bundles.map(
-      ({ name, labels }) => new Option(t("bundle.choice", { n: labels.length }), name),
+      ({ name, labels }) => new Option(t("bundle.choice", { n: labels.length, name }), name),
     ),
   );
 }
@@ -485,6 +503,7 @@ $("scope-picture").addEventListener("click", (event) => {
 });
 $("live").checked = live.remembered();
 $("live").addEventListener("change", () => live.remember($("live").checked));
+$("bundle").addEventListener("change", learnFacts);
 $("language").addEventListener("click", () => {
   const other = $("language").hreflang;
   document.cookie = `lang=${other}; path=/; max-age=31536000; samesite=lax`;
