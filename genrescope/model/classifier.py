@@ -176,15 +176,36 @@ class Classifier:
             AudioTooLongError: it is longer than ``max_duration_s``.
             ValueError: the bundle knows no such genre.
         """
-        from genrescope.model.explain import explain
-
         waveform = as_waveform(
             source, self.bundle.features.sr, name=name, max_duration_s=max_duration_s
         )
-        clip = self.features(waveform)
+        return self.explain_features(
+            self.features(waveform), genre, waveform=waveform, name=name, progress=progress
+        )
+
+    def explain_features(
+        self,
+        clip: Clip,
+        genre: str | None = None,
+        *,
+        waveform: Waveform | None = None,
+        name: str | None = None,
+        progress: Progress | None = None,
+    ) -> Explanation:
+        """As `explain`, from what `features` made of a recording.
+
+        Args:
+            clip: the features.
+            genre: as of `explain`.
+            waveform: the recording at the front end's rate, where its parts are to be heard.
+            name: as of `explain`.
+            progress: as of `explain`.
+        """
+        from genrescope.model.explain import explain
+
         return explain(
-            self.bundle, self._net, waveform, clip, self.classify_features(clip), genre=genre,
-            name=name or "recording", progress=progress,
+            self.bundle, self._net, clip, self.classify_features(clip), waveform=waveform,
+            genre=genre, name=name or "recording", progress=progress,
         )  # fmt: skip
 
     def _doubts(

@@ -92,6 +92,7 @@ class Explanation:
         times: float64 (n_times + 1,), edges of the cells in s.
         fidelity: how true it is.
         features: float32 (n_bins, n_frames), dB, of the recording.
+        waveform: the recording at the front end's rate, which `sounds` needs; None without it.
     """
 
     prediction: Prediction
@@ -101,7 +102,7 @@ class Explanation:
     times: NDArray[np.float64]
     fidelity: Fidelity
     features: NDArray[np.float32]
-    _waveform: Waveform
+    waveform: Waveform | None
     _frames: NDArray[np.int64]
     _config: FeatureConfig
 
@@ -136,16 +137,21 @@ class Explanation:
 
         Each is the recording with the rest turned down, at the front end's rate, as long as the
         recording and in its own phase. They are not yet equally loud.
+
+        Raises:
+            ValueError: there is no waveform.
         """
+        if self.waveform is None:
+            raise ValueError("there are no samples to be heard in parts")
+        samples, sr = self.waveform.samples, self.waveform.sr
         mask = self.mask()
         parts = {
             DECIDED: np.maximum(mask, 0),
             INDIFFERENT: 1 - np.abs(mask),
             AGAINST: np.maximum(-mask, 0),
         }
-        sr = self._waveform.sr
         return {
-            name: Waveform(mask_sound(self._waveform.samples, part, self._config), sr)
+            name: Waveform(mask_sound(samples, part, self._config), sr)
             for name, part in parts.items()
         }
 
@@ -185,10 +191,10 @@ class Explanation:
 def explain(
     bundle: Bundle,
     net: Net,
-    waveform: Waveform,
     clip: Clip,
     prediction: Prediction,
     *,
+    waveform: Waveform | None = None,
     genre: str | None = None,
     name: str = "recording",
     seed: int = 0,
@@ -198,9 +204,9 @@ def explain(
 
     Args:
         bundle, net: what answered.
-        waveform: the recording at the front end's rate.
-        clip: its features.
+        clip: the features of the recording.
         prediction: the answer.
+        waveform: the recording at the front end's rate, where its parts are to be heard.
         genre: what to explain; the genre named by default.
         name: of the recording, in errors.
         seed: of the random orders.
@@ -236,7 +242,7 @@ def explain(
         times=np.minimum(edges, clip.duration_s),
         fidelity=fidelity,
         features=clip.log_mel,
-        _waveform=waveform,
+        waveform=waveform,
         _frames=prepared.frames,
         _config=bundle.features,
     )

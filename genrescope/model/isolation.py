@@ -5,20 +5,36 @@ from __future__ import annotations
 import io
 import math
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genrescope.audio.decode import decode
 from genrescope.audio.source import open_path
+from genrescope.audio.waveform import Waveform
 from genrescope.errors import AudioError
 from genrescope.model.bundle import Bundle
-from genrescope.model.clip import Clip, extract_features
+from genrescope.model.clip import Clip, as_waveform, extract_features
 from genrescope.model.prediction import SHORT, SILENT, TRUNCATED
 from genrescope.sandbox import Handler, Job, JobError, JobTimeoutError, Reply, Sandbox
 
 CONVERT = "Convert it to WAV or FLAC."
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A recording as samples, and what the front end makes of them.
+
+    Attributes:
+        waveform: at the front end's rate.
+        clip: its features.
+    """
+
+    waveform: Waveform
+    clip: Clip
 
 
 class IsolatedFeatures:
@@ -34,7 +50,7 @@ class IsolatedFeatures:
     def __init__(
         self, bundle: Bundle, *, processes: int, memory_bytes: int, niceness: int = 0
     ) -> None:
-        self._n_bins = bundle.features.n_bins
+        self._n_bins, self._sr = bundle.features.n_bins, bundle.features.sr
         self.sandbox = Sandbox(
             "genrescope.model.isolation:handler",
             {"bundle": os.fspath(bundle.path)},
@@ -68,17 +84,43 @@ class IsolatedFeatures:
         with open_path(Path(source), name) as file:
             return self._decoded(file, name, max_duration_s, deadline)
 
+    def recording(
+        self, data: bytes, *, name: str, max_duration_s: float, deadline: float = math.inf
+    ) -> Recording:
+        """As `features`, with the samples as well. Raises likewise."""
+        reply = self._run(data, name, max_duration_s, deadline, samples=True)
+        *features, samples = reply.arrays or (np.zeros(0, np.float32),)
+        clip = self._checked(Reply(reply.facts, tuple(features)), name)
+        if (
+            samples.dtype != np.float32
+            or samples.ndim != 1
+            or not len(samples)
+            or not bool(np.isfinite(samples).all())
+        ):
+            raise AudioError(name, "it made the decoder answer nonsense", CONVERT)
+        return Recording(Waveform(samples, self._sr), clip)
+
     def _decoded(
         self, source: bytes | BinaryIO, name: str, longest_s: float | None, deadline: float
     ) -> Clip:
-        options = {"name": name, "max_duration_s": longest_s}
+        return self._checked(self._run(source, name, longest_s, deadline), name)
+
+    def _run(
+        self,
+        source: bytes | BinaryIO,
+        name: str,
+        longest_s: float | None,
+        deadline: float,
+        *,
+        samples: bool = False,
+    ) -> Reply:
+        options = {"name": name, "max_duration_s": longest_s, "samples": samples}
         try:
-            reply = self.sandbox.run(source, options, deadline=deadline)
+            return self.sandbox.run(source, options, deadline=deadline)
         except JobTimeoutError:
             raise
         except JobError as error:
             raise AudioError(name, error.reason, CONVERT) from error
-        return self._checked(reply, name)
 
     def _checked(self, reply: Reply, name: str) -> Clip:
         """A clip of what comes from a process that a recording may have taken over."""
@@ -108,14 +150,15 @@ def handler(bundle: str) -> Handler:
     _warm_up(loaded)
 
     def features(job: Job) -> Reply:
-        clip = extract_features(
-            loaded,
-            job.file,
-            name=job.options["name"],
-            max_duration_s=job.options["max_duration_s"],
-        )
+        limits = {key: job.options[key] for key in ("name", "max_duration_s")}
+        samples: tuple[NDArray[np.float32], ...] = ()
+        if job.options["samples"]:
+            waveform = as_waveform(job.file, loaded.features.sr, **limits)
+            clip, samples = extract_features(loaded, waveform), (waveform.samples,)
+        else:
+            clip = extract_features(loaded, job.file, **limits)
         facts = {"duration_s": float(clip.duration_s), "flags": list(clip.flags)}
-        return Reply(facts, (clip.log_mel,))
+        return Reply(facts, (clip.log_mel, *samples))
 
     return features
 

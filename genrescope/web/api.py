@@ -12,6 +12,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.responses import JSONResponse, Response
 
 from genrescope import __version__
+from genrescope.model.explain import AGAINST, DECIDED, INDIFFERENT
 from genrescope.web import listening, problems, schemas, uploads
 from genrescope.web.encoding import FORMS
 from genrescope.web.polishing import PolishedSound
@@ -63,6 +64,10 @@ TAGS = [
 ]
 
 
+_SOUNDS = {"decided": DECIDED, "indifferent": INDIFFERENT, "against": AGAINST}
+"""Names of an explanation's sounds in a query."""
+
+
 def _described(curl: str, content: dict[str, Any] | None = None) -> dict[str, Any]:
     """What FastAPI does not know of an operation: what it takes, and how curl asks for it."""
     extra: dict[str, Any] = {"x-codeSamples": [{"lang": "Shell", "source": curl}]}
@@ -105,6 +110,63 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
 
         content = await service.work(service.listening, request, work)
         return Response(content, media_type="application/json")
+
+    @routes.post(
+        "/explain",
+        operation_id="explain",
+        summary="Say why a recording is called so",
+        description="Says which parts of the spectrogram speak for a genre, in cells of bands and "
+        "time, in words, and how true that is. With `sound` the answer is that part of the "
+        "recording's own sound: what decided, what did not matter, or what spoke against. For "
+        "recordings of up to two minutes.",
+        response_description="cells and words, or a sound",
+        tags=["recordings"],
+        responses={
+            200: {
+                "model": schemas.ExplainAnswer,
+                "content": {
+                    kind: {"schema": {"type": "string", "format": "binary"}}
+                    for kind, _ in FORMS.values()
+                },
+            },
+            **_WORK_FAULTS,
+        },
+        openapi_extra=_described(
+            f"curl -F file=@song.mp3 '{_HERE}/explain?sound=decided&format=flac' -o why.flac",
+            _UPLOADS,
+        ),
+    )
+    async def explain(
+        request: Request,
+        genre: Annotated[
+            str | None, Query(description="what to explain; the genre that is named if absent")
+        ] = None,
+        sound: Annotated[
+            Literal["decided", "indifferent", "against"] | None,
+            Query(description="answer with this part of the recording's sound"),
+        ] = None,
+        form: Annotated[Form, Query(alias="format", description="of the sound")] = "wav",
+    ) -> Response:
+        labels = service.engine.classifier.bundle.labels
+        if genre is not None and genre not in labels:
+            message = f"there is no genre {genre!r}; there are {', '.join(labels)}"
+            raise problems.invalid([{"loc": ("genre",), "msg": message}])
+        if sound is None:
+            answer = await service.work(
+                service.listening,
+                request,
+                lambda upload, deadline: service.engine.explain(upload, genre, deadline=deadline),
+            )
+            return Response(answer, media_type="application/json")
+        part = _SOUNDS[sound]
+        content, media_type = await service.work(
+            service.listening,
+            request,
+            lambda upload, deadline: service.engine.explained_sound(
+                upload, genre, part, form, deadline=deadline
+            ),
+        )
+        return service.download(content, media_type=media_type, headers={})
 
     @routes.post(
         "/polish",

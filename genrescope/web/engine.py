@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from genrescope.confinement import FENCES
 from genrescope.errors import BundleError
 from genrescope.features.config import FeatureConfig
+from genrescope.mastering.loudness import master
 from genrescope.mastering.polish import to_wav
 from genrescope.model.bundle import DEFAULT_BUNDLE
 from genrescope.model.classifier import Classifier
@@ -29,6 +30,7 @@ from genrescope.model.isolation import IsolatedFeatures
 from genrescope.model.prediction import SILENT
 from genrescope.model.similar import Catalogue
 from genrescope.sandbox import Sandbox
+from genrescope.web.encoding import FORMS
 from genrescope.web.limits import Limits
 from genrescope.web.polishing import NICENESS, PolishedSound, Polisher
 from genrescope.web.uploads import Upload
@@ -37,6 +39,13 @@ log = logging.getLogger("genrescope.web")
 
 MAX_COLUMNS = 600
 """Columns of the spectrogram picture; more would not be seen."""
+
+
+EXPLAINED_S = 120.0
+"""The longest recording that is explained: that takes a hundred times what its answer takes."""
+
+EXPLAINED_LUFS = -20.0
+"""Loudness of every part of an explained recording, so that they can be compared by ear."""
 
 
 class Engine:
@@ -151,6 +160,45 @@ class Engine:
     def embed(self, upload: Upload, *, deadline: float = math.inf) -> NDArray[np.float32]:
         """The embedding of a recording. Raises like ``classify``."""
         return self.classifier.classify_features(self._clip(upload, deadline)).embedding
+
+    def explain(self, upload: Upload, genre: str | None, *, deadline: float = math.inf) -> bytes:
+        """The JSON of an explanation.
+
+        Args:
+            genre: what to explain; the genre named if None.
+            deadline: when to give up, by `time.monotonic`; what is decoded by then is explained.
+
+        Raises:
+            AudioError: as by ``classify``, or it is silent.
+            ValueError: the bundle knows no such genre.
+        """
+        clip = self._decoders.features(
+            upload.data, name=upload.name, max_duration_s=EXPLAINED_S, deadline=deadline
+        )
+        explanation = self.classifier.explain_features(clip, genre, name=upload.name)
+        return json.dumps(explanation.to_dict(), allow_nan=False).encode()
+
+    def explained_sound(
+        self, upload: Upload, genre: str | None, part: str, form: str, *, deadline: float = math.inf
+    ) -> tuple[bytes, str]:
+        """A part of the recording's sound, as a file in one of `FORMS`, and its media type.
+
+        Args:
+            part: `DECIDED`, `INDIFFERENT` or `AGAINST`.
+
+        Raises like ``explain``.
+        """
+        recording = self._decoders.recording(
+            upload.data, name=upload.name, max_duration_s=EXPLAINED_S, deadline=deadline
+        )
+        explanation = self.classifier.explain_features(
+            recording.clip, genre, waveform=recording.waveform, name=upload.name
+        )
+        sound = explanation.sounds()[part]
+        both = np.repeat(sound.samples[np.newaxis], 2, axis=0)
+        loud = master(both, sound.sr, lufs=EXPLAINED_LUFS, peak_db=-1.0)
+        media_type, encode = FORMS[form]
+        return encode(np.ascontiguousarray(loud.T), sound.sr), media_type
 
     def polish(
         self, upload: Upload, form: str = "wav", *, deadline: float = math.inf

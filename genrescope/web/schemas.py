@@ -74,6 +74,31 @@ class ClassifyAnswer(BaseModel):
     )
 
 
+class Moment(BaseModel):
+    start: float = Field(description="seconds from the start")
+    end: float
+    probability: float = Field(description="of the genre that is explained")
+
+
+class ExplainAnswer(BaseModel):
+    genre: str = Field(description="the genre that is explained")
+    probability: float = Field(ge=0, le=1)
+    words: str = Field(description="the explanation in one sentence")
+    bands_hz: list[float] = Field(description="edges of the cells' bands, Hz")
+    times: list[float] = Field(description="edges of the cells in time, s")
+    cells: list[list[float]] = Field(
+        description="a row for each band, lowest first: by how much the log odds of the genre fall "
+        "where the cell is hidden, in nats; below 0 it speaks against"
+    )
+    moments: list[Moment] = Field(description="the genre over time")
+    decisive: bool = Field(description="whether the cells tell more than a random order does")
+    deletion_auc: float = Field(description="mean probability as the cells go, first ones first")
+    insertion_auc: float = Field(description="mean probability as they come, first ones first")
+    random_deletion_auc: float = Field(description="the same in random order")
+    random_insertion_auc: float = Field(description="the same in random order")
+    bundle: str
+
+
 class SimilarRequest(BaseModel):
     model_config = ConfigDict(
         extra="forbid",

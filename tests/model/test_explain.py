@@ -68,8 +68,12 @@ def test_the_three_sounds_are_parts_of_the_recording(tiny: Classifier) -> None:
     assert list(sounds) == [DECIDED, INDIFFERENT, AGAINST]
     total = sum(sound.samples.astype(np.float64) for sound in sounds.values())
     # Decided, against and indifferent share out each moment's loudness between them.
-    resampled = explanation._waveform.samples
-    np.testing.assert_allclose(total, resampled, atol=1e-3)
+    assert explanation.waveform is not None
+    np.testing.assert_allclose(total, explanation.waveform.samples, atol=1e-3)
+    features = tiny.explain_features(tiny.features(waveform))
+    assert features.cells.tolist() == explanation.cells.tolist()
+    with pytest.raises(ValueError, match="no samples"):
+        features.sounds()
 
 
 def test_any_genre_can_be_asked_for(tiny: Classifier) -> None:

@@ -44,6 +44,33 @@ def test_classify_says_what_the_classifier_says(
     schemas.ClassifyAnswer.model_validate(answer)
 
 
+def test_explain_says_what_the_classifier_explains(
+    client: httpx.Client, song: bytes, tiny_bundle: Path
+) -> None:
+    answer = send(client, "explain", song).raise_for_status().json()
+    assert answer == Classifier.load(tiny_bundle).explain(song).to_dict()
+    schemas.ExplainAnswer.model_validate(answer)
+    asked = send(client, "explain?genre=metal", song).raise_for_status().json()
+    assert asked["genre"] == "metal"
+
+
+@pytest.mark.parametrize("part", ["decided", "indifferent", "against"])
+def test_an_explanation_can_be_heard(client: httpx.Client, song: bytes, part: str) -> None:
+    response = send(client, f"explain?sound={part}&format=flac", song).raise_for_status()
+    assert response.headers["content-type"] == "audio/flac"
+    samples, sr = sf.read(io.BytesIO(response.content))
+    whole, whole_sr = sf.read(io.BytesIO(song))
+    assert len(samples) / sr == pytest.approx(len(whole) / whole_sr, abs=0.01)
+
+
+def test_a_genre_that_the_bundle_does_not_know_cannot_be_explained(
+    client: httpx.Client, song: bytes
+) -> None:
+    response = send(client, "explain?genre=polka", song)
+    assert response.status_code == 422
+    assert "there is no genre" in fault(response).message
+
+
 def test_spectrogram_picture_shows_where_the_sound_is(client: httpx.Client) -> None:
     t = np.arange(2 * 22_050) / 22_050
     low_then_high = np.sin(2 * np.pi * np.where(t < 1, 300, 6_000) * t).astype(np.float32)
@@ -253,7 +280,8 @@ def test_unknown_addresses_and_methods_are_json(client: httpx.Client) -> None:
 def test_description_names_every_route_and_the_page_shows_it(client: httpx.Client) -> None:
     described = client.get("/api/v1/openapi.json").json()
     assert set(described["paths"]) == {
-        f"/api/v1/{name}" for name in ("classify", "polish", "similar", "healthz", "bundle")
+        f"/api/v1/{name}"
+        for name in ("classify", "explain", "polish", "similar", "healthz", "bundle")
     }
     docs = client.get("/api/v1/docs")
     for path in described["paths"]:
