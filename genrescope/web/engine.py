@@ -198,7 +198,7 @@ class Engine:
         both = np.repeat(sound.samples[np.newaxis], 2, axis=0)
         loud = master(both, sound.sr, lufs=EXPLAINED_LUFS, peak_db=-1.0)
         media_type, encode = FORMS[form]
-        return encode(np.ascontiguousarray(loud.T), sound.sr), media_type
+        return encode(np.ascontiguousarray(loud.channels.T), sound.sr), media_type
 
     def polish(
         self, upload: Upload, form: str = "wav", *, deadline: float = math.inf
