@@ -146,8 +146,10 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
             Query(description="answer with this part of the recording's sound"),
         ] = None,
         form: Annotated[Form, Query(alias="format", description="of the sound")] = "wav",
+        bundle: BundleName = None,
     ) -> Response:
-        labels = service.engine.classifier.bundle.labels
+        engine = service.engine_of(bundle)
+        labels = engine.classifier.bundle.labels
         if genre is not None and genre not in labels:
             message = f"there is no genre {genre!r}; there are {', '.join(labels)}"
             raise problems.invalid([{"loc": ("genre",), "msg": message}])
@@ -155,14 +157,14 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
             answer = await service.work(
                 service.listening,
                 request,
-                lambda upload, deadline: service.engine.explain(upload, genre, deadline=deadline),
+                lambda upload, deadline: engine.explain(upload, genre, deadline=deadline),
             )
             return Response(answer, media_type="application/json")
         part = _SOUNDS[sound]
         content, media_type = await service.work(
             service.listening,
             request,
-            lambda upload, deadline: service.engine.explained_sound(
+            lambda upload, deadline: engine.explained_sound(
                 upload, genre, part, form, deadline=deadline
             ),
         )
