@@ -51,3 +51,19 @@ class LibraryError(GenrescopeError):
         self.reason = reason
         self.remedy = remedy
         super().__init__(f"{name}: {reason}." + (f" {remedy}" if remedy else ""))
+
+
+class FleetError(GenrescopeError):
+    """A manifest, plan, run or dataset of many machines that cannot be used as asked.
+
+    Args:
+        name: the file, folder or shard it is about.
+        reason: what is wrong with it, one clause without a full stop.
+        remedy: what the user can do about it, one sentence; may be empty.
+    """
+
+    def __init__(self, name: str, reason: str, remedy: str = "") -> None:
+        self.name = name
+        self.reason = reason
+        self.remedy = remedy
+        super().__init__(f"{name}: {reason}." + (f" {remedy}" if remedy else ""))

@@ -1,0 +1,163 @@
+"""``genrescope fleet``: plan, run, status, merge"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import click
+from click.exceptions import Exit
+
+from genrescope.cli.options import PATH, Group
+from genrescope.cli.terminal import echo
+
+_MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86_400.0
+
+
+@click.group(cls=Group, subcommand_metavar="VERB ...")
+def fleet() -> None:
+    """Classify millions of songs, on this machine or on many.
+
+    Begin with plan and run. A run may be stopped or killed at any moment: the same command goes
+    on with what is left. Places may be folders or URLs of an object store.
+    """
+
+
+@fleet.command()
+@click.argument("source", metavar="SOURCE")
+@click.option("--out", required=True, metavar="PLAN", help="Folder of the new plan.")
+@click.option(
+    "--shard",
+    "shard_size",
+    type=click.IntRange(1, 1_000_000),
+    default=2_000,
+    metavar="N",
+    help="Songs in a shard, which is done whole or not at all.",
+)
+def plan(source: str, out: str, shard_size: int) -> None:
+    """Divide songs into shards.
+
+    SOURCE is a folder, a prefix of an object store, or a table (.csv or .parquet) with a column
+    uri and, if you have them, id, size and etag.
+    """
+    from genrescope.cli.progress import bar
+    from genrescope.fleet.plan import write_plan
+
+    with bar(total=None) as shown:
+        made = write_plan(
+            source, out, shard_size=shard_size, progress=lambda *_: shown.advance(shard_size)
+        )
+    echo(f"{made.n_songs} songs in {len(made.shards)} shards: {out}")
+
+
+@fleet.command()
+@click.argument("plan_place", metavar="PLAN")
+@click.option("--out", required=True, metavar="FOLDER", help="Where the answers go.")
+@click.option("--engine", type=click.Choice(["local"]), default="local", help="Who does it.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    help="Songs decoded at once, a core each; by default the cores.",
+)
+@click.option(
+    "--bundle",
+    "bundle_path",
+    type=PATH,
+    metavar="FOLDER",
+    help="The model to ask, where not the one that ships.",
+)
+def run(
+    plan_place: str, out: str, engine: str, workers: int | None, bundle_path: Path | None
+) -> None:
+    """Classify what a plan holds and FOLDER does not.
+
+    A song that fails is a row that says why, and no failure of the run.
+    """
+    from genrescope.cli.output import complain
+    from genrescope.cli.progress import bar
+    from genrescope.fleet.engines import local
+    from genrescope.fleet.run import run as start
+    from genrescope.fleet.store import open_folder
+    from genrescope.model.bundle import Bundle
+    from genrescope.system import n_cores
+
+    bundle = Bundle.load(bundle_path)
+    chosen = functools.partial(local.map_shards, workers=workers or n_cores())
+    with bar(total=None) as shown:
+
+        def tell(done: float, total: float | None, _: str) -> None:
+            shown.update(done, total)
+
+        report = start(open_folder(plan_place), open_folder(out), bundle, chosen, progress=tell)
+    for outcome in report.failed:
+        complain(f"shard {outcome.shard.number}: {outcome.error}")
+    echo(f"{report.done} shards done, {report.before} before, {len(report.failed)} failed")
+    if report.failed:
+        raise Exit(1)
+
+
+@fleet.command()
+@click.argument("out", metavar="FOLDER")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "--metrics",
+    "metrics_port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Answer Prometheus at this port, until Ctrl-C; 0 takes any free one.",
+)
+def status(out: str, as_json: bool, metrics_port: int | None) -> None:
+    """Say how far a run has come, from its files alone."""
+    import json
+
+    from genrescope.fleet.status import Watch
+    from genrescope.fleet.store import open_folder
+
+    watch = Watch(open_folder(out))
+    if metrics_port is not None:
+        from genrescope.fleet.metrics import serve
+
+        serve(watch, metrics_port, tell=lambda url: echo(f"Genrescope: {url}  (Ctrl-C stops it)"))
+        return
+    state = watch.look()
+    if as_json:
+        print(json.dumps(state.to_dict()))
+        return
+    share = state.songs_done / state.songs
+    echo(f"{state.songs_done} of {state.songs} songs ({share:.1%}), by {state.bundle}")
+    echo(f"{state.shards_done} of {state.shards} shards")
+    if state.songs_per_s is not None:
+        echo(f"{state.songs_per_s:.3g} songs a second")
+    if state.seconds_left:
+        echo(f"{_duration(state.seconds_left)} left at this rate")
+    for code, n in state.errors.items():
+        echo(f"{n} without an answer: {code}")
+
+
+@fleet.command()
+@click.argument("parts", metavar="FOLDER")
+@click.option("--out", type=PATH, required=True, metavar="DATASET", help="The new folder.")
+def merge(parts: str, out: Path) -> None:
+    """Make one dataset of a finished run.
+
+    From a million songs on it gets an index of what sounds alike.
+    """
+    from genrescope.cli.progress import bar
+    from genrescope.fleet.merge import merge as run_merge
+    from genrescope.fleet.store import open_folder
+
+    with bar(total=None) as shown:
+
+        def tell(done: float, total: float | None, _: str) -> None:
+            shown.update(done, total)
+
+        run_merge(open_folder(parts), out, progress=tell)
+    echo(f"written: {out}")
+
+
+def _duration(seconds: float) -> str:
+    for unit, name in ((_DAY_S, "days"), (_HOUR_S, "hours"), (_MINUTE_S, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.1f} {name}"
+    return f"{seconds:.0f} seconds"
