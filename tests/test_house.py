@@ -40,7 +40,10 @@ LAB_MAY_IMPORT = {
     "robustness": set(),
 }
 """Besides the files of the laboratory's own ground and its nets."""
-HEAVY = {"torch", "sklearn", "matplotlib", "librosa", "onnx", "mutagen", "pyarrow"}
+HEAVY = {
+    *("torch", "sklearn", "matplotlib", "librosa", "onnx", "mutagen", "pyarrow"),
+    *("ray", "fsspec", "faiss"),
+}
 
 
 def _imports(path: Path) -> set[str]:

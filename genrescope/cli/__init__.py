@@ -23,6 +23,7 @@ VERBS: dict[str, str] = {
     "explain": "genrescope.cli.explain:explain",
     "serve": "genrescope.cli.serve:serve",
     "library": "genrescope.cli.library:library",
+    "fleet": "genrescope.cli.fleet:fleet",
     "info": "genrescope.cli.info:info",
     "dataset": "genrescope.cli.dataset:dataset",
     "train": "genrescope.cli.train:train",
@@ -37,6 +38,9 @@ TRAIN_MODULES = ("torch", "sklearn", "matplotlib", "onnx", "onnxscript", "libros
 
 LIBRARY_MODULES = ("mutagen", "pyarrow")
 """What the extra ``library`` installs, by the names that are imported."""
+
+FLEET_MODULES = ("ray", "fsspec", "faiss", "pyarrow")
+"""What the extra ``fleet`` installs, by the names that are imported."""
 
 INTERRUPTED = 130  # what a shell reports for a process that Ctrl-C ended
 _HELP_COLUMNS = 100  # lines of help are at most so long, and no longer than the terminal
@@ -66,7 +70,9 @@ class Verbs(Group):
         except GenrescopeError as error:
             message = str(error)
         except ModuleNotFoundError as error:
-            if error.name in TRAIN_MODULES:
+            if ctx.invoked_subcommand == "fleet" and error.name in FLEET_MODULES:
+                needs = "many machines: pip install 'genrescope[fleet]'"
+            elif error.name in TRAIN_MODULES:
                 needs = "the laboratory: pip install 'genrescope[train]'"
             elif error.name in LIBRARY_MODULES:
                 needs = "more for collections: pip install 'genrescope[library]'"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -10,6 +12,7 @@ from click.exceptions import Exit
 
 from genrescope.cli.options import PATH, Group
 from genrescope.cli.terminal import echo
+from genrescope.progress import Progress
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86_400.0
 
@@ -40,13 +43,10 @@ def plan(source: str, out: str, shard_size: int) -> None:
     SOURCE is a folder, a prefix of an object store, or a table (.csv or .parquet) with a column
     uri and, if you have them, id, size and etag.
     """
-    from genrescope.cli.progress import bar
     from genrescope.fleet.plan import write_plan
 
-    with bar(total=None) as shown:
-        made = write_plan(
-            source, out, shard_size=shard_size, progress=lambda *_: shown.advance(shard_size)
-        )
+    with _songs_bar("planning") as tell:
+        made = write_plan(source, out, shard_size=shard_size, progress=tell)
     echo(f"{made.n_songs} songs in {len(made.shards)} shards: {out}")
 
 
@@ -75,7 +75,6 @@ def run(
     A song that fails is a row that says why, and no failure of the run.
     """
     from genrescope.cli.output import complain
-    from genrescope.cli.progress import bar
     from genrescope.fleet.engines import local
     from genrescope.fleet.run import run as start
     from genrescope.fleet.store import open_folder
@@ -84,11 +83,7 @@ def run(
 
     bundle = Bundle.load(bundle_path)
     chosen = functools.partial(local.map_shards, workers=workers or n_cores())
-    with bar(total=None) as shown:
-
-        def tell(done: float, total: float | None, _: str) -> None:
-            shown.update(done, total)
-
+    with _songs_bar("classifying") as tell:
         report = start(open_folder(plan_place), open_folder(out), bundle, chosen, progress=tell)
     for outcome in report.failed:
         complain(f"shard {outcome.shard.number}: {outcome.error}")
@@ -143,17 +138,20 @@ def merge(parts: str, out: Path) -> None:
 
     From a million songs on it gets an index of what sounds alike.
     """
-    from genrescope.cli.progress import bar
     from genrescope.fleet.merge import merge as run_merge
     from genrescope.fleet.store import open_folder
 
-    with bar(total=None) as shown:
-
-        def tell(done: float, total: float | None, _: str) -> None:
-            shown.update(done, total)
-
+    with _songs_bar("merging") as tell:
         run_merge(open_folder(parts), out, progress=tell)
     echo(f"written: {out}")
+
+
+@contextmanager
+def _songs_bar(what: str) -> Iterator[Progress]:
+    from genrescope.cli.progress import bar
+
+    with bar(what, unit="songs", log=True) as shown:
+        yield lambda done, total, _: shown.update(done, total=total)
 
 
 def _duration(seconds: float) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import fsspec
@@ -47,7 +46,7 @@ def read_manifest(source: str) -> Iterator[pa.RecordBatch]:
     Raises:
         FleetError: there is no such source, or it is no manifest.
     """
-    suffix = os.path.splitext(source)[1].lower()
+    suffix = PurePosixPath(source).suffix.lower()
     if suffix in (".csv", ".parquet"):
         return _table(source, suffix)
     if "://" in source:
@@ -87,7 +86,7 @@ def _in_store(url: str) -> Iterator[tuple[str, str, int | None, str | None]]:
         for name in sorted(folders):  # in the order of names, whatever the store's
             folders[name] = folders.pop(name)
         for name, info in sorted(files.items()):
-            if os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES:
+            if PurePosixPath(name).suffix.lower() in AUDIO_SUFFIXES:
                 path = f"{folder}/{name}"
                 etag = info.get("ETag") or info.get("etag")
                 yield (

@@ -29,9 +29,7 @@ def text(status: Status) -> str:
     for name, help_text, value in gauges:
         lines += [*_head(name, help_text), f"genrescope_fleet_{name} {value:.10g}"]
     lines += _head("errors", "Songs without an answer, by code.")
-    lines += [
-        f'genrescope_fleet_errors{{code="{code}"}} {n}' for code, n in status.errors.items()
-    ]
+    lines += [f'genrescope_fleet_errors{{code="{code}"}} {n}' for code, n in status.errors.items()]
     return "\n".join(lines) + "\n"
 
 

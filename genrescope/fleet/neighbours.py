@@ -136,7 +136,7 @@ class Neighbours:
             import faiss
 
             self._index = faiss.read_index(str(folder / INDEX))
-            self._index.nprobe = _CELLS_SEARCHED
+            faiss.ParameterSpace().set_index_parameter(self._index, "nprobe", _CELLS_SEARCHED)
 
     def nearest(
         self, query: NDArray[np.float32], n: int = 10

@@ -103,7 +103,9 @@ def write_plan(
     """
     folder = open_folder(out)
     if any(entry.name == PLAN for entry in folder.entries()):
-        raise FleetError(folder.url, "there is a plan already", "A plan never changes; name another.")
+        raise FleetError(
+            folder.url, "there is a plan already", "A plan never changes; name another."
+        )
     shards: list[Shard] = []
     done = 0
     for table in _sliced(read_manifest(source), shard_size):
@@ -114,7 +116,9 @@ def write_plan(
         done += shard.n_songs
         progress(done, None, shard.name)
     if not shards:
-        raise FleetError(source, "it holds no song", "Check the source, and the names of its files.")
+        raise FleetError(
+            source, "it holds no song", "Check the source, and the names of its files."
+        )
     lines = ",\n".join(
         f'{{"songs": {shard.n_songs}, "sha256": "{shard.sha256}"}}' for shard in shards
     )

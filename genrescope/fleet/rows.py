@@ -12,6 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -110,9 +111,7 @@ def quantised(embedding: NDArray[np.float32]) -> tuple[NDArray[np.int8], float]:
     return np.rint(embedding * (127 / largest)).astype(np.int8), largest / 127
 
 
-def encode(
-    answers: Sequence[Answer], *, bundle: str, labels: Sequence[str], plan: str
-) -> bytes:
+def encode(answers: Sequence[Answer], *, bundle: str, labels: Sequence[str], plan: str) -> bytes:
     """A part: a file of Parquet, the same for the same answers.
 
     Nothing of it depends on when, where or how it was made, but for the version of pyarrow.
@@ -151,7 +150,7 @@ def encode(
     return buffer.getvalue()
 
 
-def read_counts(file: io.BufferedIOBase) -> Counts:
+def read_counts(file: BinaryIO) -> Counts:
     """What the footer of a part says (ValueError: it is no part)."""
     try:
         metadata = pq.read_metadata(file).metadata
