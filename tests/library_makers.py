@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +22,11 @@ from mutagen.wave import WAVE
 from numpy.typing import NDArray
 
 from genrescope.library.catalogue import Catalogue, quantise, touch
+from genrescope.library.families import Families
+from genrescope.library.playlist import Recipe, make_list
+from genrescope.library.similar import similar_songs
+from genrescope.library.songs import Song, by_path
+from genrescope.library.vectors import Vectors
 from genrescope.model.bundle import Bundle
 
 WRITABLE = {
@@ -122,3 +129,29 @@ def tune(seed: int, seconds: float = 12.0) -> NDArray[np.float32]:
         y[start : start + len(t)] += 0.2 * note
         at += rng.choice([0.2, 0.3, 0.4])
     return y.astype(np.float32)
+
+
+@dataclass
+class Collection:
+    """Sixty songs on a half circle, from jazz to metal, each third of an artist of its own."""
+
+    catalogue: Catalogue
+    number: int
+    families: Families
+    vectors: Vectors
+    paths: list[str]
+
+    def make(self, kind: str, songs: Sequence[int] = (), **more: object) -> list[int]:
+        recipe = Recipe(kind, songs=tuple(self.paths[i] for i in songs), **more)  # type: ignore[arg-type]
+        return self.places(
+            make_list(self.catalogue, self.number, self.families, self.vectors, recipe)
+        )
+
+    def places(self, songs: Sequence[Song]) -> list[int]:
+        return [self.paths.index(song.path) for song in songs]
+
+    def similar(self, i: int, **more: int) -> list[int]:
+        song = by_path(self.catalogue, self.number, self.paths[i])
+        assert song is not None
+        found = similar_songs(self.catalogue, self.number, self.vectors, song, **more)
+        return self.places([item.song for item in found])

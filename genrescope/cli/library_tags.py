@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from genrescope.library.tags.apply import Report
     from genrescope.library.tags.plan import Change
 
+_links_option = click.option(
+    "--hard-links", is_flag=True, help="Also files that have several names."
+)
 _write_option = click.option("--write", is_flag=True, help="Write; else only say what would be.")
 
 
@@ -40,10 +43,12 @@ def tags() -> None:
     default="fill",
     help="Write the genre where a file has none; beside what it has; over what it has; never.",
 )
+@_links_option
 @bundle_option
 def plan(
     query: tuple[str, ...],
     genre: str,
+    hard_links: bool,
     catalogue_path: Path | None,
     bundle_path: Path | None,
 ) -> None:
@@ -61,6 +66,7 @@ def plan(
             collection.families,
             mode=genre,
             chosen=list(collection.find(query)),
+            hard_links=hard_links,
         )
     for change in made.changes:
         print(to_line(change))
@@ -81,7 +87,7 @@ def plan(
 @tags.command()
 @click.argument("plan_path", type=PATH, metavar="PLAN")
 @_write_option
-@click.option("--hard-links", is_flag=True, help="Write files that have several names, too.")
+@_links_option
 @click.option("--keep-time", is_flag=True, help="Keep each file's time of change.")
 @catalogue_option
 def apply(

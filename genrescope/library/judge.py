@@ -13,6 +13,7 @@ import numpy as np
 from genrescope.errors import AudioError, LibraryError
 from genrescope.library.audio_region import audio_hash
 from genrescope.library.catalogue import Catalogue, quantise, touch
+from genrescope.library.songs import LONG, LONG_S
 from genrescope.model.bundle import Bundle
 from genrescope.model.prediction import Prediction
 
@@ -198,8 +199,9 @@ def _store(catalogue: Catalogue, audio: bytes, bundle: int, reply: Prediction | 
         )
         if not isinstance(reply, str):
             db.execute(
-                "UPDATE file SET duration_s = ? WHERE audio = ? AND duration_s IS NULL",
-                (reply.duration_s, audio),
+                "UPDATE file SET duration_s = ?, kind = iif(kind = 'track' AND ? > ?, ?, kind) "
+                "WHERE audio = ? AND duration_s IS NULL",
+                (reply.duration_s, reply.duration_s, LONG_S, LONG, audio),
             )
         touch(db)
 

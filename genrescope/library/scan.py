@@ -19,16 +19,10 @@ from typing import Any
 from genrescope.errors import LibraryError
 from genrescope.library.catalogue import Catalogue, touch
 from genrescope.library.cue import albums_of, folded
+from genrescope.library.songs import ALBUM, LONG, LONG_S, TRACK
 from genrescope.library.tags.fields import Facts, facts_of
 from genrescope.library.tags.reading import FileTags, genres_of, read_tags
 from genrescope.library.walk import Entry, Folder, walk
-
-LONG_S = 1_800.0
-"""Seconds from which a file is a class of its own: a mix, a show, a whole record."""
-
-TRACK, LONG, ALBUM = "track", "long", "album"
-KINDS = (TRACK, LONG, ALBUM)
-"""A track; a file of more than `LONG_S`; one that a CUE sheet cuts into tracks."""
 
 _COLUMNS = (
     *("folder", "name", "size", "mtime_ns", "inode", "links", "kind", "audio", "duration_s"),

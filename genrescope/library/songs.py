@@ -11,6 +11,13 @@ from typing import Any
 from genrescope.library.catalogue import Catalogue
 from genrescope.library.tags.fields import Tag
 
+LONG_S = 1_800.0
+"""Seconds from which a file is a class of its own: a mix, a show, a whole record."""
+
+TRACK, LONG, ALBUM = "track", "long", "album"
+KINDS = (TRACK, LONG, ALBUM)
+"""A track; a file of more than `LONG_S`; one that a CUE sheet cuts into tracks."""
+
 SELECT = """
 SELECT file.id, folder.path, file.name, file.kind, file.links, file.audio, file.duration_s,
     file.codec, coalesce(file.error, judgement.error), file.artist, file.album_artist, file.album,
@@ -28,7 +35,7 @@ class Song:
     Attributes:
         id: its number in the catalogue, until it is moved.
         path: where it lies.
-        kind: see `genrescope.library.scan.KINDS`.
+        kind: one of `KINDS`.
         links: names that the same file has; 0 for a symbolic link.
         audio: hash of its sound.
         error: why it has no tags or no judgement.

@@ -1,22 +1,17 @@
-"""Lists, and the search for similar songs, over a collection of made-up directions."""
+"""Lists over a collection of made-up directions."""
 
 from __future__ import annotations
 
-import shutil
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-from library_makers import make_song, pretend, tag
+from library_makers import Collection
 
 from genrescope.errors import LibraryError
-from genrescope.library.catalogue import Catalogue
 from genrescope.library.export import export
-from genrescope.library.families import Families, families
 from genrescope.library.playlist import (
     Recipe,
     make_list,
@@ -24,106 +19,6 @@ from genrescope.library.playlist import (
     read_recipe,
     transition_costs,
 )
-from genrescope.library.scan import scan
-from genrescope.library.similar import similar_songs
-from genrescope.library.songs import Song, by_path
-from genrescope.library.vectors import Vectors, load_vectors
-from genrescope.model.bundle import Bundle
-
-N = 60
-
-
-@dataclass
-class Collection:
-    """Sixty songs on a half circle, from jazz to metal, each third of an artist of its own."""
-
-    catalogue: Catalogue
-    number: int
-    families: Families
-    vectors: Vectors
-    paths: list[str]
-
-    def make(self, kind: str, songs: Sequence[int] = (), **more: object) -> list[int]:
-        recipe = Recipe(kind, songs=tuple(self.paths[i] for i in songs), **more)  # type: ignore[arg-type]
-        return self.places(
-            make_list(self.catalogue, self.number, self.families, self.vectors, recipe)
-        )
-
-    def places(self, songs: Sequence[Song]) -> list[int]:
-        return [self.paths.index(song.path) for song in songs]
-
-    def similar(self, i: int, **more: int) -> list[int]:
-        song = by_path(self.catalogue, self.number, self.paths[i])
-        assert song is not None
-        found = similar_songs(self.catalogue, self.number, self.vectors, song, **more)
-        return self.places([item.song for item in found])
-
-
-@pytest.fixture(scope="module")
-def collection(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Iterator[Collection]:
-    folder = tmp_path_factory.mktemp("collection")
-    bundle = Bundle.load(tiny_bundle)
-    made = make_song(folder / "made.flac")
-    paths = []
-    for i in range(N):
-        path = folder / "music" / f"{i:02d}.flac"
-        path.parent.mkdir(exist_ok=True)
-        shutil.copy(made, path)
-        title = "Live (One)" if i == 11 else "Live" if i == 12 else f"Song {i}"
-        tag(path, artist=f"Artist {10 if i in (11, 12) else i // 3}", title=title, genre="Jazz")
-        paths.append(str(path))
-    catalogue = Catalogue(folder / "library.db")
-    scan(catalogue, [folder / "music"])
-    for i in range(N):
-        angle = np.pi * i / N
-        embedding = np.zeros(16, np.float32)
-        embedding[:2] = np.cos(angle), np.sin(angle)
-        share = i / N
-        pretend(
-            catalogue,
-            bundle,
-            f"{i:02d}.flac",
-            {"jazz": 1 - share, "metal": share},
-            embedding=embedding,
-        )
-    number = catalogue.bundle_id(bundle)
-    yield Collection(
-        catalogue,
-        number,
-        families(bundle.labels),
-        load_vectors(catalogue, number, bundle.labels),
-        paths,
-    )
-    catalogue.close()
-
-
-def test_neighbours_are_similar(collection: Collection) -> None:
-    assert set(collection.similar(30, n=4)) <= set(range(26, 35))
-
-
-def test_an_artist_comes_twice_at_most_and_a_work_once(collection: Collection) -> None:
-    found = collection.similar(10, n=20)
-    assert len(found) == 20
-    artists = Counter(10 if i in (11, 12) else i // 3 for i in found)
-    assert max(artists.values()) <= 2
-    assert not {11, 12} <= set(found)
-
-
-def test_reasons_are_given(collection: Collection) -> None:
-    song = by_path(collection.catalogue, collection.number, collection.paths[3])
-    assert song is not None
-    first = similar_songs(collection.catalogue, collection.number, collection.vectors, song, n=1)[0]
-    assert "jazz, too" in first.reasons
-    assert 0.9 < first.nearness <= 1.01
-
-
-def test_a_song_without_a_judgement_is_named(collection: Collection) -> None:
-    song = by_path(collection.catalogue, collection.number, collection.paths[0])
-    assert song is not None
-    with pytest.raises(LibraryError, match="nothing to compare it by"):
-        similar_songs(
-            collection.catalogue, collection.number, collection.vectors, replace(song, audio=b"x")
-        )
 
 
 def test_a_list_begins_with_its_songs_and_stays_near(collection: Collection) -> None:
@@ -222,7 +117,7 @@ def test_what_is_not_there_is_named(collection: Collection) -> None:
 
 
 def test_half_a_tempo_is_the_same_tempo(collection: Collection) -> None:
-    bpm = np.zeros(N, np.float32)
+    bpm = np.zeros(len(collection.paths), np.float32)
     bpm[:4] = 60, 120, 85, 0
     costs = transition_costs(replace(collection.vectors, bpm=bpm), [0, 1, 2, 3])
     plain = transition_costs(collection.vectors, [0, 1, 2, 3])

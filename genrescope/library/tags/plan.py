@@ -79,6 +79,7 @@ def make_plan(
     *,
     mode: str = FILL,
     chosen: Iterable[Song] | None = None,
+    hard_links: bool = False,
 ) -> Plan:
     """Plan tags for songs that are judged.
 
@@ -88,6 +89,7 @@ def make_plan(
     Args:
         mode: one of `MODES`.
         chosen: songs with this bundle's judgements; all of them by default.
+        hard_links: plan for files of several names, too.
 
     Raises:
         LibraryError: the mode is unknown, or the bundle's card does not say what replacing needs.
@@ -110,7 +112,7 @@ def make_plan(
         if not song.is_judged:
             continue
         plan.considered += 1
-        reason = _unwritable(song)
+        reason = _unwritable(song, hard_links=hard_links)
         if reason:
             plan.abstained[reason] += 1
             continue
@@ -162,10 +164,10 @@ def sure_precisions(bundle: Bundle) -> dict[str, float]:
     return least
 
 
-def _unwritable(song: Song) -> str:
+def _unwritable(song: Song, *, hard_links: bool) -> str:
     if song.links == 0:
         return "a link"
-    if song.links > 1:
+    if song.links > 1 and not hard_links:
         return "a file of several names (hard links)"
     if song.kind != "track":
         return "no single track"

@@ -123,6 +123,8 @@ def test_links_are_passed_over(catalogue: Catalogue, music: Path, bundle: Bundle
     plan = _plan(catalogue, bundle)
     assert plan.changes == []
     assert plan.abstained == {"a link": 1, "a file of several names (hard links)": 2}
+    asked = make_plan(catalogue, bundle, families(bundle.labels), hard_links=True)
+    assert set(_genres(asked)) == {"a.flac", "b.flac"}
 
 
 def test_a_plan_survives_its_file(tmp_path: Path) -> None:
