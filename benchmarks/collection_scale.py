@@ -28,11 +28,12 @@ import json, resource, sys, time
 from genrescope.library.catalogue import Catalogue
 from genrescope.library.scan import scan
 with Catalogue(sys.argv[1]) as catalogue:
-    began = time.perf_counter()
+    began = time.perf_counter(), time.process_time()
     report = scan(catalogue, [sys.argv[2]])
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - began[0]
+    cpu = time.process_time() - began[1]
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps([seconds, peak, report.files, report.new, report.changed]))
+print(json.dumps([seconds, peak, report.files, report.new, report.changed, cpu]))
 """
 _LIST = """
 import json, sys, time
@@ -70,17 +71,23 @@ def scanning(folder: Path, n_files: int) -> Iterator[Figure]:
         n_files: how many files.
     """
     tree, catalogue = folder / "tree", folder / "scale.db"
+    for path in folder.glob("scale.db*"):
+        path.unlink()
     _make_tree(tree, n_files)
     first = _run(_SCAN, str(catalogue), str(tree))
     rate = first[3] / first[0]
     yield Figure(
-        f"first scan of {n_files:,} files, tags read", f"{rate:,.0f} files/s", ">= 500", rate >= 500
+        f"first scan of {n_files:,} files, tags read",
+        f"{rate:,.0f} files/s; {first[3] / first[5]:,.0f} for each second of processor",
+        ">= 500",
+        rate >= 500,
     )
-    again = _run(_SCAN, str(catalogue), str(tree))
+    rounds = [_run(_SCAN, str(catalogue), str(tree)) for _ in range(3)]
+    again = sorted(rounds)[1]
     limit_s = 180 * n_files / 1e6
     yield Figure(
         f"scan again of {n_files:,} unchanged files, warm",
-        f"{again[0]:.1f} s",
+        f"{again[0]:.1f} s; {again[5]:.1f} s of processor",
         f"<= {limit_s:.0f} s (180 s a million)",
         again[0] <= limit_s,
     )
@@ -91,8 +98,8 @@ def scanning(folder: Path, n_files: int) -> Iterator[Figure]:
     changed = _run(_SCAN, str(catalogue), str(tree))
     yield Figure(
         f"scan again, {changed[4]:,} files changed",
-        f"{changed[0]:.1f} s, {1000 * (changed[0] - again[0]) / max(changed[4], 1):.1f} ms "
-        "for each that changed",
+        f"{changed[0]:.1f} s; {changed[5]:.1f} s of processor, "
+        f"{1000 * (changed[5] - again[5]) / max(changed[4], 1):.1f} ms for each that changed",
     )
 
 

@@ -75,14 +75,13 @@ def find_duplicates(
 def candidates(vectors: Vectors) -> list[tuple[int, int]]:
     """Pairs of rows, first below second, of about the same length and near to each other."""
     order = np.argsort(vectors.duration_s, kind="stable")
-    lengths = vectors.duration_s[order]
+    lengths, rows = vectors.duration_s[order], vectors.vector[order]
     ends = np.searchsorted(lengths, lengths + LENGTHS_S, side="right")
     pairs: list[tuple[int, int]] = []
     for i, end in enumerate(ends.tolist()):
         if end > i + 1 and lengths[i] > 0:
-            others = order[i + 1 : end]
-            near = vectors.vector[others] @ vectors.vector[order[i]]
-            pairs += [_sorted(int(order[i]), int(j)) for j in others[near >= NEAR]]
+            near = np.flatnonzero(rows[i + 1 : end] @ rows[i] >= NEAR) + i + 1
+            pairs += [_sorted(int(order[i]), int(order[j])) for j in near]
     return pairs
 
 

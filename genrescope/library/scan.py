@@ -221,10 +221,11 @@ def _update_folder(catalogue: Catalogue, folder: Folder, report: Report, state: 
         gone = known.keys() - {entry.name for entry in folder.entries}
         state.missing += [(row[0], name) for name in sorted(gone)]
     albums = frozenset[bytes]().union(*(albums_of(Path(os.fsdecode(s))) for s in folder.sheets))
-    todo = [e for e in folder.entries if _differs(known.get(e.name), e, folded(e.name) in albums)]
+    inside = {e.name for e in folder.entries if albums and folded(e.name) in albums}
+    todo = [e for e in folder.entries if _differs(known.get(e.name), e, e.name in inside)]
     if not todo and not (row is not None and row[1]):
         return
-    read = {e: _read(folder.path, e, folded(e.name) in albums) for e in todo}
+    read = {e: _read(folder.path, e, e.name in inside) for e in todo}
     news = {e: values for e, values in read.items() if not _says(known.get(e.name), e, values)}
     with catalogue.transaction():
         number = _folder_id(db, folder.path)
