@@ -39,9 +39,9 @@ def test_the_readme_says_what_is_short() -> None:
 
 def test_the_shipped_recipe_is_the_one_in_the_repository() -> None:
     pytest.importorskip("torch")
-    from genrescope.lab.training.recipe import DEFAULT_RECIPE, Recipe
+    from genrescope.lab.training.recipe import SHIPPED_RECIPE, Recipe
 
-    assert Recipe.from_dict(Bundle.load().training["recipe"]) == Recipe.load(DEFAULT_RECIPE)
+    assert Recipe.from_dict(Bundle.load().training["recipe"]) == Recipe.load(SHIPPED_RECIPE)
 
 
 def test_the_page_of_degradations_has_the_shipped_bundles_figures() -> None:

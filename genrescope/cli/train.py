@@ -39,7 +39,7 @@ def _known_input(ctx: click.Context, param: click.Parameter, kind: str) -> str:
     "--recipe",
     type=PATH,
     metavar="FILE.toml",
-    help="How to train, see docs/training.md; as the shipped model was if absent.",
+    help="How to train, see docs/training.md; for a set of the size of GTZAN if absent.",
 )
 @click.option(
     "--net",

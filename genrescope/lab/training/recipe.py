@@ -13,7 +13,10 @@ from genrescope.errors import GenrescopeError
 from genrescope.lab.training.augment import Augment
 
 DEFAULT_RECIPE = Path(__file__).parents[1] / "recipes" / "default.toml"
-"""How the nets of the shipped bundle are trained."""
+"""How a net is trained where no recipe is named: right for a set of the size of GTZAN."""
+
+SHIPPED_RECIPE = DEFAULT_RECIPE.with_name("world.toml")
+"""How the net of the shipped bundle is trained, on several sets together."""
 
 OLD_NAMES = {"judge_every": "validate_every"}
 """Fields of recipes as earlier versions called them, which are still read."""
