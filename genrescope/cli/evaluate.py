@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from genrescope.cli.options import PATH, known_split, window_option
 from genrescope.cli.terminal import echo
 
 PARTS = ("train", "valid", "test")
+_NEEDS_MUSIC = "--degrade needs a bundle, and music that can be disturbed; so does --explain"
 
 
 @click.command()
@@ -83,6 +85,13 @@ PARTS = ("train", "valid", "test")
     "other. Needs music, not a feature store, and a bundle.",
 )
 @click.option(
+    "--explain",
+    "explained",
+    is_flag=True,
+    help="Measure how true explanations of recordings are instead. Needs music and a bundle, as "
+    "--degrade does.",
+)
+@click.option(
     "--json",
     "as_json",
     is_flag=True,
@@ -100,6 +109,7 @@ def evaluate(
     split_seed: int | None,
     seed: int,
     degraded: bool,
+    explained: bool,
     as_json: bool,
 ) -> None:
     """Measure a model on labelled music, and say if it has heard that music before.
@@ -110,11 +120,13 @@ def evaluate(
     if part is not None and part not in PARTS:
         raise click.BadParameter(f"there is no part {part!r}; there are {', '.join(PARTS)}")
     if runs:
-        _check_options_of_runs(bundle, degraded, split, fold, split_seed)
+        _check_options_of_runs(bundle, degraded or explained, split, fold, split_seed)
     elif last:
         raise click.BadParameter("--last is of runs; a bundle holds one net")
     elif window is not None:
         raise click.BadParameter("--window is of runs; a bundle has its own")
+    if degraded and explained:
+        raise click.BadParameter("choose one of --degrade and --explain")
     from genrescope.lab.run_folder import check_is_run
 
     for path in runs:
@@ -122,9 +134,8 @@ def evaluate(
     from genrescope.cli import figures
     from genrescope.cli.progress import clips_bar
     from genrescope.lab.evaluation.evaluate import (
-        Report,
-        RobustnessReport,
         evaluate_bundle,
+        evaluate_explanations,
         evaluate_robustness,
         evaluate_runs,
     )
@@ -133,17 +144,21 @@ def evaluate(
     from genrescope.model.bundle import Bundle
 
     music = open_music(data)
-    if degraded and music.store is not None:
-        raise click.BadParameter("--degrade needs a bundle, and music that can be disturbed")
+    if (degraded or explained) and music.store is not None:
+        raise click.BadParameter(_NEEDS_MUSIC)
     with clips_bar("judging") as progress:
-        report: Report | RobustnessReport
+        report: figures.AnyReport
         if runs:
             report = evaluate_runs(
                 [Run.load(path) for path in runs], music, part=part, last=last, window_s=window,
                 seed=seed, progress=progress,
             )  # fmt: skip
         else:
-            judge = evaluate_robustness if degraded else evaluate_bundle
+            judge: Callable[..., figures.AnyReport] = evaluate_bundle
+            if degraded:
+                judge = evaluate_robustness
+            elif explained:
+                judge = evaluate_explanations
             try:
                 report = judge(
                     Bundle.load(bundle), music, protocol=split, part=part, fold=fold or 0,
@@ -160,15 +175,15 @@ def evaluate(
 
 def _check_options_of_runs(
     bundle: Path | None,
-    degraded: bool,
+    needs_music: bool,
     split: str | None,
     fold: int | None,
     split_seed: int | None,
 ) -> None:
     if bundle is not None:
         raise click.BadParameter("choose one of --bundle and --run")
-    if degraded:
-        raise click.BadParameter("--degrade needs a bundle, and music that can be disturbed")
+    if needs_music:
+        raise click.BadParameter(_NEEDS_MUSIC)
     for option, value in (("--split", split), ("--fold", fold), ("--split-seed", split_seed)):
         if value is not None:
             raise click.BadParameter(f"a run is judged by its own split; leave {option} out")

@@ -11,8 +11,15 @@ from genrescope.cli.terminal import echo, table, write
 
 if TYPE_CHECKING:
     from genrescope.data.splits import Split
-    from genrescope.lab.evaluation.evaluate import Report, RobustnessReport, Trial
+    from genrescope.lab.evaluation.evaluate import (
+        ExplanationReport,
+        Report,
+        RobustnessReport,
+        Trial,
+    )
     from genrescope.lab.evaluation.scoring import Evaluation
+
+    AnyReport = Report | RobustnessReport | ExplanationReport
 
 
 def absence(split: Split) -> str:
@@ -24,17 +31,19 @@ def absence(split: Split) -> str:
     return f"{split.protocol}: {what} are absent"
 
 
-def print_report(report: Report | RobustnessReport) -> None:
+def print_report(report: AnyReport) -> None:
     """Print the figures as tables on standard output."""
-    from genrescope.lab.evaluation.evaluate import RobustnessReport
+    from genrescope.lab.evaluation.evaluate import ExplanationReport, RobustnessReport
 
     if isinstance(report, RobustnessReport):
         _print_robustness(report)
+    elif isinstance(report, ExplanationReport):
+        _print_explanations(report)
     else:
         _print_evaluation(report)
 
 
-def warn(report: Report | RobustnessReport) -> None:
+def warn(report: AnyReport) -> None:
     """Say on standard error why these figures may flatter the model, and what was left out."""
     for trial in report.trials:
         _warn_of(trial)
@@ -99,6 +108,26 @@ def _print_evaluation(report: Report) -> None:
     _print_table(rows)
     echo()
     _print_confusion(evaluation)
+
+
+def _print_explanations(report: ExplanationReport) -> None:
+    """How true explanations are, beside what chance and loudness would come to."""
+    found = report.faithfulness
+    echo(f"{report.trial.model} on {report.title}: {found.n} recordings explained")
+    areas = {
+        "deletion, lower is truer": (
+            found.deletion, found.random_deletion, found.loudest_deletion,
+        ),
+        "insertion, higher is truer": (
+            found.insertion, found.random_insertion, found.loudest_insertion,
+        ),
+    }  # fmt: skip
+    rows = [["area", "explanation", "random order", "loudest first"]]
+    rows += [[name, *(f"{value:.3f}" for value in values)] for name, values in areas.items()]
+    _print_table(rows, right=(1, 2, 3))
+    echo(f"what decided, heard alone, keeps the genre: {found.kept:.0%}")
+    echo(f"rank correlation, half a second later: {found.shifted:.2f}")
+    echo(f"rank correlation with a net of shuffled weights: {found.shuffled:.2f}")
 
 
 def _print_robustness(report: RobustnessReport) -> None:

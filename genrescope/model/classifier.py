@@ -36,6 +36,10 @@ class Classifier:
 
     The same recording gives the same answer, bit for bit, from whichever thread. A classifier can
     be pickled: the process that receives it reads the bundle anew.
+
+    Attributes:
+        bundle: what answers.
+        net: its net, from windows to logits, see `genrescope.model.inference`.
     """
 
     def __init__(self, bundle: Bundle, *, threads: int | None = None) -> None:
@@ -44,7 +48,7 @@ class Classifier:
             raise ValueError(f"threads must be at least 1, not {threads}")
         self.bundle = bundle
         self._threads = threads
-        self._net = BundleNet(bundle, threads=threads)
+        self.net = BundleNet(bundle, threads=threads)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _unpickle, (self.bundle, self._threads)
@@ -116,7 +120,7 @@ class Classifier:
             )
         prepared = prepare(clip.log_mel, bundle.features)
         frames = prepared.frames
-        (output,) = infer([prepared.standardised()], self._net, bundle.windowing)
+        (output,) = infer([prepared.standardised()], self.net, bundle.windowing)
         if SILENT in clip.flags:
             output = _nothing(output)
         assert output.steps is not None
@@ -204,7 +208,7 @@ class Classifier:
         from genrescope.model.explain import explain
 
         return explain(
-            self.bundle, self._net, clip, self.classify_features(clip), waveform=waveform,
+            self.bundle, self.net, clip, self.classify_features(clip), waveform=waveform,
             genre=genre, name=name or "recording", progress=progress,
         )  # fmt: skip
 

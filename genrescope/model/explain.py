@@ -1,9 +1,11 @@
 """Why a net names a genre: which parts of the spectrogram decide, and how true that is.
 
 Occlusion: each cell of a grid over bands and time is replaced by its bands' own means, so that no
-hole is itself a cue, and the fall of the genre's log odds is the cell's weight (Zeiler and Fergus
-2014, "Visualizing and Understanding Convolutional Networks"). How true it is, deletion and
-insertion tell (Petsiuk, Das and Saenko 2018, "RISE"): cells are taken away, or put into a clip of
+hole is itself a cue, and the genre's log odds fall (Zeiler and Fergus 2014, "Visualizing and
+Understanding Convolutional Networks"); and each is put alone into a clip of bands' means, and they
+rise. A cell's weight is the mean of both: the first alone misses what several cells say alike, the
+second what only several say together. How true it is, deletion and insertion tell
+(Petsiuk, Das and Saenko 2018, "RISE"): cells are taken away, or put into a clip of
 bands' means, in the order of their weights, and the mean probability of the genre on the way stands
 beside that of random orders.
 """
@@ -87,7 +89,8 @@ class Explanation:
         prediction: what the classifier says of the recording.
         genre: the genre that is explained.
         cells: float64 (n_bands, n_times), lowest band first: by how much the log odds of the
-            genre fall where a cell is hidden, in nats; below 0 it speaks against.
+            genre fall where a cell is hidden and rise where it is all there is, in nats, the
+            mean of both; below 0 it speaks against.
         bands_hz: float64 (n_bands + 1,), edges of the cells in Hz.
         times: float64 (n_times + 1,), edges of the cells in s.
         fidelity: how true it is.
@@ -248,6 +251,15 @@ def explain(
     )
 
 
+def areas_by_loudness(bundle: Bundle, net: Net, clip: Clip, genre: str) -> tuple[float, float]:
+    """Areas of deletion and insertion where the loudest cells go, or come, first.
+
+    What any explanation has to beat: see `Fidelity`.
+    """
+    prepared = prepare(clip.log_mel, bundle.features)
+    return _Occluder(bundle, net, prepared, bundle.labels.index(genre)).areas_by_loudness()
+
+
 class _Occluder:
     """A clip of which cells can be hidden, and what the net then says of a genre."""
 
@@ -268,18 +280,21 @@ class _Occluder:
         self._cell = band[np.newaxis, :, None] * N_TIMES + time_of_window[:, None, :]
 
     def weights(self, report: Callable[[int], None]) -> NDArray[np.float64]:
-        """Fall of the genre's log odds where each cell is hidden, (N_BANDS, N_TIMES)."""
+        """What each cell is worth, in nats, (N_BANDS, N_TIMES); see `Explanation.cells`."""
         whole = self._probs(self._windows)
-        mean = whole.mean()
+        nothing = self._probs(self._filled[np.newaxis].astype(np.float32))[0]
         weights = np.zeros(N_BANDS * N_TIMES)
         for time in range(N_TIMES):
             cells = [band * N_TIMES + time for band in range(N_BANDS)]
             # Only windows that hold the cells can answer otherwise.
             touched = np.flatnonzero((self._cell % N_TIMES == time).any(axis=(1, 2)))
             hidden = np.concatenate([self._hide([cell], touched) for cell in cells])
-            probs = self._probs(hidden).reshape(N_BANDS, len(touched))
-            means = mean + (probs - whole[touched]).sum(axis=1) / len(whole)
-            weights[cells] = _log_odds(mean) - _log_odds(means)
+            alone = np.concatenate([self._show([cell], touched) for cell in cells])
+            probs = self._probs(np.concatenate([hidden, alone])).reshape(2, N_BANDS, len(touched))
+            without = whole.mean() + (probs[0] - whole[touched]).sum(axis=1) / len(whole)
+            with_it = nothing + (probs[1] - nothing).sum(axis=1) / len(whole)
+            fall = _log_odds(whole.mean()) - _log_odds(without)
+            weights[cells] = (fall + _log_odds(with_it) - _log_odds(nothing)) / 2
             report(time + 1)
         return weights.reshape(N_BANDS, N_TIMES)
 
@@ -298,6 +313,13 @@ class _Occluder:
         random = np.mean(areas[1:], axis=0)
         return Fidelity(areas[0][0], areas[0][1], float(random[0]), float(random[1]))
 
+    def areas_by_loudness(self) -> tuple[float, float]:
+        """Areas of deletion and insertion, loudest cells first."""
+        sums = np.bincount(self._cell.ravel(), self._windows.ravel(), N_BANDS * N_TIMES)
+        counts = np.bincount(self._cell.ravel(), minlength=N_BANDS * N_TIMES)
+        order = np.argsort(-sums / np.maximum(counts, 1), kind="stable")
+        return self._area(order, keep_first=False), self._area(order, keep_first=True)
+
     def _area(self, order: NDArray[np.int64], *, keep_first: bool) -> float:
         """Mean probability of the genre while the first cells alone are kept, or hidden."""
         every = np.arange(len(self._windows))
@@ -312,6 +334,11 @@ class _Occluder:
         """Some of the windows with some cells at their bands' means."""
         gone = np.isin(self._cell[windows], cells)
         return np.where(gone, self._filled, self._windows[windows])
+
+    def _show(self, cells: Any, windows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Some of the windows with all but some cells at their bands' means."""
+        kept = np.isin(self._cell[windows], cells)
+        return np.where(kept, self._windows[windows], self._filled)
 
     def _probs(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probability of the genre in each window."""

@@ -88,7 +88,8 @@ class ExplainAnswer(BaseModel):
     times: list[float] = Field(description="edges of the cells in time, s")
     cells: list[list[float]] = Field(
         description="a row for each band, lowest first: by how much the log odds of the genre fall "
-        "where the cell is hidden, in nats; below 0 it speaks against"
+        "where the cell is hidden and rise where it is all there is, in nats; below 0 it speaks "
+        "against"
     )
     moments: list[Moment] = Field(description="the genre over time")
     decisive: bool = Field(description="whether the cells tell more than a random order does")

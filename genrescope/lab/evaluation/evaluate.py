@@ -15,6 +15,7 @@ from genrescope.data.joined import BETWEEN
 from genrescope.data.splits import Split, protocol_title
 from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
+from genrescope.lab.evaluation.explanations import Faithfulness, measure_explanations
 from genrescope.lab.evaluation.models import Model, from_bundle, from_runs, judge_recordings
 from genrescope.lab.evaluation.music import Music
 from genrescope.lab.evaluation.overlap import Overlap, find_overlap
@@ -121,6 +122,38 @@ class RobustnessReport:
         return _describe([self.trial]) | {"degradations": rows, "failed": dict(self.failed)}
 
 
+@dataclass(frozen=True)
+class ExplanationReport:
+    """What `evaluate_explanations` found.
+
+    Attributes:
+        faithfulness: how true the explanations are.
+        trial: who was judged by what.
+    """
+
+    faithfulness: Faithfulness
+    trial: Trial
+
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """Nothing: recordings that are too short are passed over, not asked for."""
+        return {}
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """The trial, as `Report` has them."""
+        return (self.trial,)
+
+    @property
+    def title(self) -> str:
+        """Protocol, fold and part in words."""
+        return _title(self.trials)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return _describe([self.trial]) | {"explanations": self.faithfulness.to_dict()}
+
+
 def evaluate_bundle(
     bundle: Bundle,
     music: Music,
@@ -211,6 +244,57 @@ def evaluate_robustness(
             windows.
         ValueError: the split has no such fold.
     """
+    trial = _trial_of_recordings(bundle, music, protocol, part, fold, split_seed, progress)
+    robustness = measure_robustness(
+        [item.track for item in trial.items],
+        bundle.labels,
+        Classifier.load(bundle).classify,
+        names=degradations.DEGRADATIONS,
+        seed=seed,
+        progress=progress,
+    )
+    return RobustnessReport(robustness.rows, {**music.failed, **robustness.failed}, trial)
+
+
+def evaluate_explanations(
+    bundle: Bundle,
+    music: Music,
+    *,
+    protocol: str | None = None,
+    part: str | None = None,
+    fold: int = 0,
+    split_seed: int = 0,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> ExplanationReport:
+    """Measure how true a bundle's explanations are, see `measure_explanations`.
+
+    Arguments as of `evaluate_bundle`; ``seed`` draws the recordings.
+
+    Raises:
+        GenrescopeError: as by `evaluate_robustness`, or no recording is long enough.
+        ValueError: the split has no such fold.
+    """
+    trial = _trial_of_recordings(bundle, music, protocol, part, fold, split_seed, progress)
+    tracks = [item.track for item in trial.items]
+    found = measure_explanations(bundle, tracks, seed=seed, progress=progress)
+    return ExplanationReport(found, trial)
+
+
+def _trial_of_recordings(
+    bundle: Bundle,
+    music: Music,
+    protocol: str | None,
+    part: str | None,
+    fold: int,
+    split_seed: int,
+    progress: Progress | None,
+) -> Trial:
+    """As `_trial_of_bundle`, for what needs whole recordings.
+
+    Raises:
+        GenrescopeError: the music is a feature store, or is split into windows.
+    """
     if music.store is not None:
         raise GenrescopeError(
             f"{music.dataset.name}: is a feature store, which cannot be disturbed; name a folder "
@@ -222,15 +306,7 @@ def evaluate_robustness(
             f"{trial.split.protocol}: windows of recordings cannot be disturbed; name a split of "
             "whole ones."
         )
-    robustness = measure_robustness(
-        [item.track for item in trial.items],
-        bundle.labels,
-        Classifier.load(bundle).classify,
-        names=degradations.DEGRADATIONS,
-        seed=seed,
-        progress=progress,
-    )
-    return RobustnessReport(robustness.rows, {**music.failed, **robustness.failed}, trial)
+    return trial
 
 
 def _trial_of_bundle(
