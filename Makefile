@@ -4,7 +4,7 @@ BIN := .venv/bin
 AXE := 4.14.1
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test lint format bench soak audit clean
+.PHONY: run test lint format bench soak audit lock clean
 
 run: .venv/core
 	$(BIN)/genrescope serve
@@ -33,6 +33,13 @@ soak: .venv/dev
 audit: .venv/audit
 	.venv/audit/bin/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
 
+# The hashes of all that the image installs, at the versions of constraints.txt.
+LOCK := .venv/lock/bin/uv pip compile --quiet --constraint constraints.txt --generate-hashes \
+	--universal --python-version 3.11 --custom-compile-command "make lock"
+lock: .venv/lock
+	$(LOCK) --output-file requirements.lock pyproject.toml
+	sed -n 's/^requires = \["\(.*\)"\]/\1/p' pyproject.toml | $(LOCK) --output-file requirements-build.lock -
+
 clean:
 	rm -rf .venv
 
@@ -53,6 +60,10 @@ $(BIN)/pip:
 .venv/audit: | $(BIN)/pip
 	$(PYTHON) -m venv $@
 	$@/bin/pip install --quiet --disable-pip-version-check pip-audit || { rm -r $@; exit 1; }
+
+.venv/lock: | $(BIN)/pip
+	$(PYTHON) -m venv $@
+	$@/bin/pip install --quiet --disable-pip-version-check uv || { rm -r $@; exit 1; }
 
 .venv/bench: .venv/dev
 	$(PIP) --editable '.[bench]'
