@@ -101,9 +101,13 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
         spectrogram: Annotated[
             bool, Query(description="false leaves the picture, most of the answer, out")
         ] = True,
+        live: Annotated[
+            bool, Query(description="true, for a first guess: answers only while nobody waits")
+        ] = False,
         bundle: BundleName = None,
     ) -> Response:
         engine = service.engine_of(bundle)
+        service.listening.check(idle=live)
 
         def work(upload: Upload, deadline: float) -> bytes:
             return engine.classify(upload, deadline=deadline, spectrogram=spectrogram)

@@ -98,6 +98,7 @@ class Pool:
 
     def __init__(self, name: str, *, workers: int, waiting: int, work_s: float) -> None:
         self.name = name
+        self._workers = workers
         self._capacity = workers + waiting
         self._work_s = work_s
         self._jobs = 0
@@ -109,9 +110,9 @@ class Pool:
         """Running and waiting together."""
         return self._jobs
 
-    def check(self) -> None:
-        """Raises ProblemError 503 while there is no place in the queue."""
-        if self._jobs >= self._capacity:
+    def check(self, *, idle: bool = False) -> None:
+        """Raises ProblemError 503 while there is no place in the queue, or no idle worker."""
+        if self._jobs >= (self._workers if idle else self._capacity):
             raise problems.busy()
 
     async def run(

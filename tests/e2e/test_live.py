@@ -59,6 +59,7 @@ def test_one_question_at_a_time(browser: Browser, page_server: Running) -> None:
     expect(page.locator("#record-time")).to_have_text("0:08", timeout=RESULT_MS)
     assert len(asked) == 1
     assert "spectrogram=false" in asked[0]
+    assert "live=true" in asked[0]
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#result")).to_be_visible(timeout=RESULT_MS)
     page.context.close()

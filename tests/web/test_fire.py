@@ -133,6 +133,21 @@ def test_beyond_workers_and_queue_it_is_busy_and_says_when_to_come_back() -> Non
         assert post(running.url).status_code == 200
 
 
+def test_a_guess_is_refused_where_others_work() -> None:
+    work = Gatekeeper()
+    limits = Limits(workers=1, waiting=4)
+    app = create_app(engine=StubEngine(work), limits=limits)  # type: ignore[arg-type]
+    with serve(app) as running, ThreadPoolExecutor(1) as clients:
+        first = clients.submit(post, running.url)
+        work.started.acquire(timeout=20)
+        files = {"file": ("a.wav", b"abc")}
+        guess = httpx.post(f"{running.url}/api/v1/classify?live=true", files=files)
+        assert (guess.status_code, guess.json()["error"]["code"]) == (503, "busy")
+        work.go.set()
+        assert first.result().status_code == 200
+        assert httpx.post(f"{running.url}/api/v1/classify?live=true", files=files).is_success
+
+
 class PolishingStub(StubEngine):
     """Answers with twenty megabytes."""
 

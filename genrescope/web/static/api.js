@@ -234,7 +234,7 @@ export const similar = async (embedding, n, { bundle, ...options } = {}) => {
 export async function guess(blob, name, { bundle, signal }) {
   const data = new FormData();
   data.append("file", blob, name);
-  const path = `${BASE}classify${asked({ bundle, spectrogram: "false" })}`;
+  const path = `${BASE}classify${asked({ bundle, spectrogram: "false", live: "true" })}`;
   const answer = await fetch(path, { method: "POST", body: data, signal });
   return answer.ok ? answer.json() : null;
 }
