@@ -130,7 +130,7 @@ def test_everything_by_keyboard(browser: Browser, page_server: Running) -> None:
     page.locator(".stretch").first.focus()
     page.keyboard.press("End")
     page.keyboard.press("Enter")
-    page.wait_for_function("!document.querySelector('#audio-polished').paused")
+    page.wait_for_function("() => !document.querySelector('#audio-polished').paused")
     page.get_by_role("slider", name="Position in the sound").focus()
     page.keyboard.press("PageDown")
     page.keyboard.press("ArrowRight")

@@ -101,8 +101,8 @@ def test_suggestions_name_an_artist_and_a_work_once(browser: Browser, page_serve
 def test_the_page_opens_without_a_connection(browser: Browser, page_server: Running) -> None:
     page, _ = opened(browser, page_server, **DESK)
     page.evaluate("navigator.serviceWorker.ready")
-    page.wait_for_function("navigator.serviceWorker.controller !== null")
-    page.wait_for_function("caches.match('/static/app.js').then(Boolean)")
+    page.wait_for_function("() => navigator.serviceWorker.controller !== null")
+    page.wait_for_function("() => caches.match('/static/app.js').then(Boolean)")
     page.context.set_offline(True)
     page.reload()
     expect(page.get_by_role("button", name="Start")).to_be_visible()

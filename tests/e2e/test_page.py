@@ -77,13 +77,13 @@ def test_one_clock_for_both_versions(browser: Browser, page_server: Running) -> 
     assert original.evaluate("a => a.currentTime") == pytest.approx(6, abs=0.1)
     page.get_by_role("button", name="Play", exact=True).click()
     page.get_by_role("radio", name="More beautiful").check(force=True)
-    page.wait_for_function("!document.querySelector('#audio-polished').paused")
+    page.wait_for_function("() => !document.querySelector('#audio-polished').paused")
     assert original.evaluate("a => a.paused")
     assert polished.evaluate("a => a.currentTime") >= 5.9
     now = page.locator("#now").inner_text()
     assert now in {"0:06", "0:07", "0:08", "0:09"}
     page.locator(".stretch").first.click()
-    page.wait_for_function("document.querySelector('#audio-polished').currentTime < 5")
+    page.wait_for_function("() => document.querySelector('#audio-polished').currentTime < 5")
     assert original.evaluate("a => a.paused")
 
     lefts = "n => { const b = document.querySelector(n).getBoundingClientRect();"
@@ -154,7 +154,7 @@ def test_a_recording_is_kept_when_the_server_fails(browser: Browser, page_server
     expect(trouble).to_contain_text("The server did not answer", timeout=RESULT_MS)
     audio = page.locator("#trouble-audio")
     expect(audio).to_be_visible()
-    page.wait_for_function("document.querySelector('#trouble-audio').readyState > 0")
+    page.wait_for_function("() => document.querySelector('#trouble-audio').readyState > 0")
     with page.expect_download() as download:
         trouble.get_by_role("link", name="Save the recording").click()
     assert download.value.suggested_filename == "recording.webm"
@@ -165,7 +165,7 @@ def test_a_recording_is_kept_when_the_server_fails(browser: Browser, page_server
     expect(row).to_have_count(1)
     expect(row).to_contain_text("The server did not answer")
     row.get_by_role("button", name="Play Recording at").click()
-    page.wait_for_function("!document.querySelector('#audio-try').paused")
+    page.wait_for_function("() => !document.querySelector('#audio-try').paused")
     page.unroute_all()
     row.get_by_role("button", name="Try again").click()
     expect(page.locator("#result")).to_be_visible(timeout=RESULT_MS)

@@ -45,9 +45,9 @@ def test_several_files_become_a_table(
     assert no_sideways_scroll(page)
 
     page.get_by_role("button", name="Play a.wav").click()
-    page.wait_for_function("!document.querySelector('#audio-try').paused")
+    page.wait_for_function("() => !document.querySelector('#audio-try').paused")
     page.get_by_role("button", name="Pause a.wav").click()
-    page.wait_for_function("document.querySelector('#audio-try').paused")
+    page.wait_for_function("() => document.querySelector('#audio-try').paused")
 
     with page.expect_download() as download:
         page.get_by_role("button", name="Save as CSV").click()
@@ -106,7 +106,7 @@ def test_opening_again_uploads_nothing_that_is_there(
 def test_nothing_is_kept_once_it_is_forgotten(browser: Browser, page_server: Running) -> None:
     page, _ = opened(browser, page_server, **DESK)
     uploaded(page)
-    page.wait_for_function("sessionStorage.length > 0")
+    page.wait_for_function("() => sessionStorage.length > 0")
     page.get_by_role("button", name="Forget all").click()
     expect(page.get_by_role("button", name="Start")).to_be_focused()
     expect(page.locator("#visit")).to_be_hidden()
