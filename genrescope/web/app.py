@@ -85,7 +85,7 @@ def create_app(
         middleware=[  # from the outside in
             Middleware(Record, metrics=service.metrics),
             Middleware(SecurityHeaders),
-            Middleware(Linger),
+            Middleware(Linger, limits=limits),
             Middleware(Failures),
             Middleware(Hosts, allowed=allowed_hosts),
             Middleware(Origins, allowed=allowed_origins),

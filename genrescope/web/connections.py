@@ -7,6 +7,7 @@ without end; and a connection that sends nothing would be kept for ever.
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import uvicorn
@@ -61,6 +62,10 @@ class Connection(HttpToolsProtocol):
         if self._in_head:
             self._head_bytes += len(data)
             self._await_head()
+            # Nothing is upgraded to here; the parser would take what follows for no HTTP, and
+            # some clients (Java's) offer HTTP/2 so with every upload.
+            head, end, body = data.partition(b"\r\n\r\n")
+            data = _UPGRADE.sub(b"Ignored", head) + end + body
         super().data_received(data)
         if self._in_head and self._head_bytes > self.limits.header_bytes:
             self._refuse(431, "headers_too_large", "The headers of the request are too large.")
@@ -140,6 +145,7 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
 
+_UPGRADE = re.compile(rb"(?<=\r\n)Upgrade(?=[ \t]*:)", re.IGNORECASE)
 _PHRASES = {
     400: b"Bad Request",
     408: b"Request Timeout",

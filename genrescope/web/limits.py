@@ -41,6 +41,8 @@ class Limits:
         form_bytes: the most bytes of a form beside its file: boundaries, part headers, fields.
         form_parts: the most parts of a form.
         json_bytes: the most bytes of a JSON body.
+        linger_s: how long the rest of a refused upload is taken in, so that its sender reads why.
+        linger_bytes: the most bytes of it.
         connections: the most connections that may be open.
         header_s: how long a client may take to send the headers of a request.
         header_bytes: the most bytes of these headers.
@@ -60,6 +62,8 @@ class Limits:
     form_bytes: int = 64 * 2**10
     form_parts: int = 16
     json_bytes: int = 256 * 2**10
+    linger_s: float = 5.0
+    linger_bytes: int = 256 * 2**20
     connections: int = 1_000
     header_s: float = 10.0
     header_bytes: int = 32 * 2**10

@@ -152,6 +152,14 @@ def test_a_body_of_tiny_chunks_is_read(strict: Running) -> None:
     assert answer.endswith(b'{"bytes": 10000}')
 
 
+def test_an_offer_of_another_protocol_is_passed_over(strict: Running) -> None:
+    body = form(b"\r\nUpgrade: kept\r\n")
+    offer = b"\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAAB"
+    start = head(strict.port, length=len(body)).replace(b"\r\n\r\n", offer + b"\r\n\r\n")
+    assert talk(strict.port, start, body).endswith(b'{"bytes": 17}')
+    assert talk(strict.port, start + body).endswith(b'{"bytes": 17}')
+
+
 def test_the_rest_of_a_refused_upload_is_no_request(strict: Running) -> None:
     smuggled = asks(strict.port)
     kind = b"Content-Type: multipart/form-data; boundary=" + BOUNDARY

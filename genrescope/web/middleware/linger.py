@@ -7,8 +7,7 @@ import asyncio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LINGER_S = 5.0
-LINGER_BYTES = 256 * 2**20
+from genrescope.web.limits import Limits
 
 
 class Linger:
@@ -16,10 +15,14 @@ class Linger:
 
     A server that closes at once resets the connection, and the client, still sending, never
     reads the answer.
+
+    Args:
+        limits: for how long, and how many bytes.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, limits: Limits) -> None:
         self._app = app
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -49,8 +52,8 @@ class Linger:
                 return
             await send({**message, "more_body": True})
             try:
-                async with asyncio.timeout(LINGER_S):
-                    while has_more and received < LINGER_BYTES:
+                async with asyncio.timeout(self._limits.linger_s):
+                    while has_more and received < self._limits.linger_bytes:
                         await watched_receive()
             except TimeoutError:
                 pass

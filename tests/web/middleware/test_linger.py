@@ -4,9 +4,10 @@ import asyncio
 
 from starlette.types import Message, Receive, Scope, Send
 
-from genrescope.web.middleware import linger
+from genrescope.web.limits import Limits
 from genrescope.web.middleware.linger import Linger
 
+LIMITS = Limits(linger_bytes=4_000)
 ANSWER: tuple[Message, ...] = (
     {"type": "http.response.start", "status": 413, "headers": []},
     {"type": "http.response.body", "body": b"too much"},
@@ -31,7 +32,7 @@ def exchange(body: list[Message], headers: dict[bytes, bytes]) -> tuple[int, lis
         sent.append(message)
 
     scope = {"type": "http", "headers": list(headers.items())}
-    asyncio.run(Linger(refuse)(scope, receive, send))
+    asyncio.run(Linger(refuse, limits=LIMITS)(scope, receive, send))
     return taken, sent
 
 
@@ -58,6 +59,6 @@ def test_a_client_without_a_body_or_one_that_waits_is_answered_at_once() -> None
 
 
 def test_a_client_that_sends_without_end_is_cut_off() -> None:
-    endless = [part(linger.LINGER_BYTES // 4, more=True)] * 9
+    endless = [part(LIMITS.linger_bytes // 4, more=True)] * 9
     taken, _ = exchange(endless, {b"transfer-encoding": b"chunked"})
     assert taken == 4
