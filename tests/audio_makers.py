@@ -10,8 +10,12 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pytest
 import soundfile
 from numpy.typing import NDArray
+
+from genrescope.audio.decode import Source, decode, decode_channels, stream
+from genrescope.errors import AudioError
 
 Samples = NDArray[np.float32]  # (n_samples, n_channels)
 
@@ -150,3 +154,34 @@ def id3_tag(body: bytes) -> bytes:
     """An ID3v2.3 tag around raw frames."""
     size = len(body)
     return b"ID3\x03\x00\x00" + bytes(size >> s & 0x7F for s in (21, 14, 7, 0)) + body
+
+
+KINDS = (*SNDFILE, *FFMPEG, "webm-browser")
+SEEKING = ("wav24", "aiff", "au", "flac")
+SKIPPING = ("ogg", "mp3", "m4a", "opus", "webm-browser", "wma")
+
+
+@cache
+def recording(kind: str, seconds: float = 2.0, sr: int = 44_100, n_channels: int = 2) -> bytes:
+    """A chord in that format."""
+    return encoded(kind, chord(seconds, sr, n_channels=n_channels), sr)
+
+
+def refusal(source: Source, name: str | None = None) -> AudioError:
+    """The error, the same however the source is read, with its three parts."""
+    with pytest.raises(AudioError) as whole:
+        decode(source, name=name)
+    with pytest.raises(AudioError) as blocks:
+        list(stream(source, name=name))
+    with pytest.raises(AudioError) as channels:
+        decode_channels(source, name=name)
+    assert str(whole.value) == str(blocks.value) == str(channels.value)
+    error = whole.value
+    assert str(error) == f"{error.name}: {error.reason}. {error.remedy}"
+    assert error.remedy.endswith(".")
+    return error
+
+
+@cache
+def link(kind: str, seconds: float, sr: int, n_channels: int = 1, seed: int = 0) -> bytes:
+    return encoded(kind, chord(seconds, sr, n_channels=n_channels, seed=seed), sr)

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from genrescope.errors import BundleError
 from genrescope.features.config import STORE_CONFIG
 from genrescope.model.bundle import Bundle
 from genrescope.model.writing import write_bundle
@@ -139,3 +141,13 @@ def make_bundle(folder: Path, **changes: Any) -> Bundle:
         "catalogue": tiny_catalogue(),
     }
     return write_bundle(folder, **{**values, **changes})
+
+
+def refused(folder: Path) -> str:
+    """Why that folder is no bundle: the message, without the folder that it names."""
+    with pytest.raises(BundleError) as caught:
+        Bundle.load(folder)
+    message = str(caught.value)
+    assert str(folder) in message
+    assert message.count(str(folder)) == 1
+    return message.replace(str(folder), "")

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile as sf
 
+from genrescope.data.splits import make_split
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.features.config import STORE_CONFIG
+from genrescope.lab.evaluation.music import Music
+from genrescope.lab.metrics import Interval
+from genrescope.lab.robustness.robustness import Degraded
 from genrescope.lab.training.augment import Augment
 from genrescope.lab.training.recipe import Recipe
+from genrescope.lab.training.train import Training, begin
+from genrescope.reproduction.cells import Data
+from genrescope.reproduction.plan import Cell, quick_plan
 
 GENRES = ("fado", "polka", "tango")
 
@@ -19,13 +28,28 @@ SMALL_CNN = Recipe(
     net="cnn",
     options={"width": 8},
     window_s=1.5,
-    epochs=8,
+    epochs=6,
     excerpts=4,
     batch_size=16,
     lr=5e-3,
     ema=0.9,
     augment=Augment(shift_bands=1.0, band_limit=0.0, reverb=0.0, noise=0.1, style=0.0, mixup=0.1),
 )
+
+SMALL_COMPACT = Recipe(
+    net="compact",
+    options={"width": 4},
+    window_s=2.0,
+    epochs=3,
+    excerpts=4,
+    batch_size=16,
+    lr=5e-3,
+    ema=0.9,
+)
+
+HALL = Degraded("hall", 98, Interval(0.5, 0.4, 0.6), 0.1, "b", 0.25, 0.2, {"uncertain": 0.1})
+
+REPORT_FACTS = {"frames": "Here <13> a second.", "data": "Here 36."}
 
 
 def bands_store(n_per_genre: int = 10, *, n_frames: int = 80, seed: int = 0) -> FeatureStore:
@@ -58,3 +82,44 @@ def music_folder(folder: Path, n_per_genre: int = 6, *, seconds: float = 4.0) ->
             rows.append(f"{genre}/{i},{genre} {i // 2}")
     (folder / "artists.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return folder
+
+
+def begin_training(
+    store: FeatureStore,
+    out: Path,
+    recipe: Recipe = SMALL_CNN,
+    *,
+    fold: int = 0,
+    seed: int = 0,
+    **options: Any,
+) -> Training:
+    """A training on one of three folds of a store, ready to run; options as for `begin`."""
+    split = make_split("tracks", store.facts, seed=1, n_folds=3)
+    return begin(store, split, recipe, fold=fold, seed=seed, out=out, **options)
+
+
+def robustness_file(folder: Path, *, protocol: str = "tracks", **changed: object) -> Path:
+    """What `evaluate --degrade --json` prints, of one disturbance."""
+    file = folder / "degraded.json"
+    rows = [HALL.to_dict() | changed]
+    file.write_text(json.dumps({"split": {"protocol": protocol}, "degradations": rows}))
+    return file
+
+
+def mel_data(store: FeatureStore) -> Data:
+    """A store as what the cells of a reproduction work on."""
+    return Data({("all", "mel"): lambda: store})
+
+
+def quick_cell(protocol: str, kind: str, model: str) -> Cell:
+    """The quick plan's cell."""
+    return next(
+        cell
+        for cell in quick_plan(audio=False)
+        if (cell.protocol, cell.input, cell.model) == (protocol, kind, model)
+    )
+
+
+def music_of(store: FeatureStore) -> Music:
+    """A store as music to measure by."""
+    return Music((store.name,), store.dataset, store)

@@ -1,12 +1,14 @@
-"""A file that is being written never stands half."""
+"""Files that never stand half, folders with one writer, names that any terminal can show."""
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from genrescope.files import atomic_write
+from genrescope.files import atomic_write, exclusive_lock, printable
 
 
 def test_a_file_takes_its_place_when_all_is_written(tmp_path: Path) -> None:
@@ -33,3 +35,15 @@ def test_what_is_interrupted_leaves_the_old_one(tmp_path: Path, error: type[Base
         write_half()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there folders have no locks")
+def test_a_folder_has_one_writer_at_a_time(tmp_path: Path) -> None:
+    with exclusive_lock(tmp_path) as first, exclusive_lock(tmp_path) as second:
+        assert (first, second) == (True, False)
+    with exclusive_lock(tmp_path) as again:
+        assert again
+
+
+def test_bytes_that_are_no_text_stand_as_escapes() -> None:
+    assert printable(os.fsdecode(b"caf\xc3\xa9\xff")) == "café\\udcff"

@@ -1,9 +1,10 @@
-"""What the picture in docs/architecture.md promises, kept."""
+"""What docs/architecture.md and CONTRIBUTING.md promise, kept."""
 
 from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,11 @@ from pathlib import Path
 import pytest
 
 import genrescope
+from genrescope.features.config import KINDS
 
 ROOT = Path(genrescope.__file__).parent
+TESTS = Path(__file__).parent
+DOCS = TESTS.parent
 GROUND = {"errors", "files", "progress", "system", "confinement", "sandbox"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -44,6 +48,26 @@ HEAVY = {
     *("torch", "sklearn", "matplotlib", "librosa", "onnx", "mutagen", "pyarrow"),
     *("ray", "fsspec", "faiss"),
 }
+TESTED_ELSEWHERE = {
+    # A dataclass, a type, errors that are raised everywhere, and models without code of their own.
+    "audio/waveform": "audio/test_decode",
+    "errors": "audio/test_decode_bad",
+    "progress": "data/test_build",
+    "web/schemas": "web/test_api",
+    # What is one with its only user: tested through it.
+    "audio/sndfile": "audio/test_decode",
+    "confinement": "test_sandbox",
+    "library/tags/parts": "library/tags/test_apply",
+    "mastering/cleaning": "mastering/test_polish",
+    "mastering/loudness": "mastering/test_polish",
+    # Every net is held to one contract.
+    "lab/nets/base": "lab/nets/test_nets",
+    "lab/nets/bigru": "lab/nets/test_nets",
+    "lab/nets/cnn": "lab/nets/test_nets",
+    "lab/nets/cspdarknet": "lab/nets/test_nets",
+    "lab/nets/raw": "lab/nets/test_nets",
+}
+"""Modules without a test file of their own name, and where they are tested."""
 
 
 def _imports(path: Path) -> set[str]:
@@ -98,3 +122,84 @@ def test_using_a_model_leaves_nothing_behind_and_reports_to_nobody(
     command = [sys.executable, "-c", code, str(tiny_bundle)]
     subprocess.run(command, env=env, check=True, cwd=ROOT.parent)
     assert list(tmp_path.iterdir()) == []
+
+
+def _modules() -> set[str]:
+    """All modules of the package but the command's entry, as ``room/name``."""
+    files = (path.relative_to(ROOT).with_suffix("") for path in ROOT.rglob("*.py"))
+    return {path.as_posix() for path in files if not path.name.startswith("__")}
+
+
+def _test_of(module: str) -> Path:
+    path = TESTS / module
+    return path.with_name(f"test_{path.name}.py")
+
+
+def test_each_module_has_a_test_file_of_its_own() -> None:
+    without = {module for module in _modules() if not _test_of(module).exists()}
+    assert without == set(TESTED_ELSEWHERE)
+
+
+@pytest.mark.parametrize("place", sorted(set(TESTED_ELSEWHERE.values())))
+def test_what_is_tested_elsewhere_is_tested_there(place: str) -> None:
+    assert (TESTS / f"{place}.py").exists()
+
+
+ARCHITECTURE = (DOCS / "docs" / "architecture.md").read_text(encoding="utf-8")
+PICTURE, LABORATORY = re.findall(r"```\n(.*?)```", ARCHITECTURE, re.S)[:2]
+
+
+def _rooms(folder: Path) -> set[str]:
+    return {f"{path.parent.name}/" for path in folder.glob("*/__init__.py")}
+
+
+def test_the_picture_shows_every_room_and_the_ground() -> None:
+    drawn = set(re.findall(r"\b[a-z_]+/", PICTURE))
+    assert drawn == _rooms(ROOT)
+    assert set(re.findall(r"\b([a-z_]+)\.py", PICTURE)) == GROUND
+    assert {f"{room}/" for room in MAY_IMPORT} >= drawn - {"cli/"}
+
+
+def test_the_picture_of_the_laboratory_is_whole() -> None:
+    lab = ROOT / "lab"
+    names = {f"{path.stem}" for path in lab.glob("*.py") if path.stem != "__init__"}
+    drawn = LABORATORY.split("|")[0].split() + LABORATORY.splitlines()[-1].split()
+    rooms = set(re.findall(r"\b[a-z]+/", LABORATORY))
+    assert rooms == _rooms(lab) | {"recipes/"}
+    assert {word for word in drawn if not word.endswith("/")} == names
+
+
+ROWS = {
+    room: cells
+    for first, cells in re.findall(r"^\| (`[a-z`/, ]+`) \| (.*?) \|", ARCHITECTURE, re.M)
+    for room in re.findall(r"`([a-z_]+)/`", first)
+}
+
+
+def test_the_table_has_a_row_for_every_room() -> None:
+    assert {f"{room}/" for room in ROWS} == _rooms(ROOT)
+
+
+@pytest.mark.parametrize("room", sorted(ROWS))
+def test_the_table_names_modules_that_exist(room: str) -> None:
+    named = set(re.findall(r"`([a-z_]+)`", ROWS[room]))
+    there = {path.stem for path in ROOT.rglob("*.py")}
+    there |= {path.parent.name for path in ROOT.rglob("__init__.py")} | set(KINDS)
+    assert named <= there | {"tests"}
+    own = {path.stem for path in (ROOT / room).rglob("*.py")} - {"__init__"}
+    assert own & named or room in {"lab", "reproduction", "web", "cli"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(
+        set(
+            re.findall(
+                r"`((?:genrescope|tests|docs)/[\w/.-]+)`",
+                (DOCS / "CONTRIBUTING.md").read_text(encoding="utf-8"),
+            )
+        )
+    ),
+)
+def test_what_contributing_names_exists(path: str) -> None:
+    assert (DOCS / path).exists() or "yours" in path

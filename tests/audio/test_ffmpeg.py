@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from audio_makers import aligned, chord, encoded
 from numpy.typing import NDArray
-from odd_makers import dff, dsf, free_format, integer_wav, muxed
+from odd_makers import dff, dsf, integer_wav, muxed
 
 from genrescope.audio.decode import decode, decode_channels
 from genrescope.errors import AudioError
@@ -71,16 +71,6 @@ def test_whole_numbers_of_64_bits(sr: int) -> None:
     wave = decode(integer_wav((sound * 2.0**62).astype(np.int64), sr), sr=None)
     assert wave.flags == ()
     np.testing.assert_allclose(wave.samples, sound / 2, atol=1e-6)
-
-
-@pytest.mark.parametrize("n_channels", [1, 2])
-def test_free_format_mp3(n_channels: int) -> None:
-    sound = chord(3.0, 48_000, n_channels=n_channels)
-    mp3 = encoded("mp3-bare", sound, 48_000)
-    wave = decode(free_format(mp3))
-    got, expected = aligned(wave.samples, decode(mp3).samples, 3_000)
-    assert np.corrcoef(got, expected)[0, 1] > 0.999
-    assert wave.flags == ()
 
 
 def test_names_that_the_locale_cannot_encode(tmp_path: Path) -> None:

@@ -4,45 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from bundle_maker import make_bundle, tiny_catalogue, tiny_onnx
-from click.testing import CliRunner, Result
-from lab_makers import GENRES, music_folder
+from bundle_maker import make_bundle
+from cli_makers import genre_bundle, invoke
+from click.testing import CliRunner
 
 from genrescope.cli import app
 from genrescope.data.gtzan import GENRES as GTZAN
 from genrescope.data.gtzan import by_id, fault_filtered
 from genrescope.lab.robustness import degradations as degrade
 from genrescope.lab.robustness.degradations import DEGRADATIONS
-from genrescope.model.bundle import Bundle
 
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
-
-
-@pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Music, its features, a bundle that knows its genres, and runs of two folds."""
-    folder = tmp_path_factory.mktemp("work")
-    music_folder(folder / "music")
-    for arguments in (
-        ["dataset", "build", "music", "--out", "store", "--hop-length", "1708"],
-        ["train", "--data", "store", "--out", "run0", "--net", "bigru", "--epochs", "1"],
-        [*("train", "--data", "store", "--out", "run1", "--net", "bigru", "--epochs", "1"),
-         *("--fold", "1")],
-    ):  # fmt: skip
-        made = CliRunner().invoke(
-            app,
-            [str(folder / a) if a in ("music", "store", "run0", "run1") else a for a in arguments],
-        )
-        assert made.exit_code == 0, made.output
-    bundle(folder / "bundle", tracks=["fado/0.wav"])
-    return folder
+run = partial(invoke, "evaluate")
 
 
 def test_degraded_music_is_measured_beside_the_clean(
@@ -78,17 +56,6 @@ def test_what_cannot_be_degraded_is_said(work: Path) -> None:
         assert "--degrade needs" in " ".join(result.stderr.split())
 
 
-def bundle(folder: Path, *, tracks: list[str], artists: list[str] | None = None) -> Bundle:
-    """A bundle that calls the lowest bands fado and the highest tango."""
-    return make_bundle(
-        folder,
-        onnx_bytes=tiny_onnx(n_classes=3),
-        labels=GENRES,
-        training={"tracks": tracks},
-        catalogue=tiny_catalogue(track=tracks, artist=artists) if artists else None,
-    )
-
-
 def test_a_bundle_is_measured_on_features_and_on_audio_alike(work: Path) -> None:
     answers = []
     for data in ("store", "music"):
@@ -106,29 +73,10 @@ def test_a_bundle_is_measured_on_features_and_on_audio_alike(work: Path) -> None
         assert 0 <= stored[level]["calibration_error"] <= 1
 
 
-def test_it_is_loud_about_tracks_and_artists_it_has_heard(work: Path, tmp_path: Path) -> None:
-    result = run("--bundle", work / "bundle", "--data", work / "store")
-    assert "WARNING" in result.stderr
-    assert "1 of these tracks (fado/0.wav)" in result.stderr
-    assert "fado 0" in result.stderr
-    assert "truth" in result.stdout
-    strange = bundle(tmp_path / "b", tracks=["another/1.wav"])
-    quiet = run("--bundle", strange.path, "--data", work / "store", "--json")
-    assert "WARNING" not in quiet.stderr
-    nothing = json.loads(quiet.stdout)["seen"]
-    assert nothing["tracks"] == nothing["repeats"] == nothing["artists"] == []
-    assert len(nothing["untold"]) == 18  # it does not name the artist of what it learned
-    assert "it cannot be told" in quiet.stderr
-    silent = make_bundle(
-        tmp_path / "c", training={}, onnx_bytes=tiny_onnx(n_classes=3), labels=GENRES
-    )
-    assert "does not say" in run("--bundle", silent.path, "--data", work / "store").stderr
-
-
 def test_a_bundle_names_the_artists_it_learned_whatever_the_folder(
     work: Path, tmp_path: Path
 ) -> None:
-    learned = bundle(tmp_path / "b", tracks=["elsewhere/1.wav"], artists=["fado 0"])
+    learned = genre_bundle(tmp_path / "b", tracks=["elsewhere/1.wav"], artists=["fado 0"])
     result = run("--bundle", learned.path, "--data", work / "store", "--json")
     assert "other tracks of 1 artists (fado 0)" in result.stderr
     assert json.loads(result.stdout)["seen"]["artists"] == ["fado 0"]
@@ -226,17 +174,6 @@ def test_two_files_of_the_same_bytes_are_on_one_side(
             assert (f"fado/{i}.wav" in judged) == (f"fado/copy {i}.wav" in judged)
 
 
-def test_windows_are_called_leaky(work: Path) -> None:
-    common = ["--bundle", work / "bundle", "--split", "windows", "--data"]
-    result = run(*common, work / "store")
-    assert result.exit_code == 0, result.output
-    assert "leaky" in result.stdout
-    assert "leaky" in result.stderr
-    audio = run(*common, work / "music", "--json")
-    assert audio.exit_code == 0, audio.output
-    assert json.loads(audio.stdout)["split"]["leaky"] is True
-
-
 def test_the_test_tracks_of_gtzan_are_said_to_be_absent(tmp_path: Path) -> None:
     part_of = fault_filtered()
     chosen = [
@@ -309,28 +246,3 @@ def test_a_bundle_of_other_genres_is_refused(work: Path, tiny_bundle: Path) -> N
     result = run("--bundle", tiny_bundle, "--data", work / "store")
     assert result.exit_code == 1
     assert "does not know fado, polka, tango" in result.stderr
-
-
-def test_a_genre_s_name_is_shown_as_it_is(work: Path, tmp_path: Path) -> None:
-    shutil.copytree(work / "music", tmp_path / "music")
-    labels = [f"{genre} [old]" for genre in GENRES]
-    for genre, label in zip(GENRES, labels, strict=True):
-        (tmp_path / "music" / genre).rename(tmp_path / "music" / label)
-    (tmp_path / "music" / "artists.csv").unlink(missing_ok=True)
-    make_bundle(tmp_path / "bundle", onnx_bytes=tiny_onnx(n_classes=3), labels=labels)
-    result = run("--data", tmp_path / "music", "--bundle", tmp_path / "bundle", "--split", "all")
-    assert result.exit_code == 0, result.output
-    for label in labels:
-        assert label in result.stdout
-
-
-def test_what_could_not_be_judged_is_named_whatever_the_split(work: Path, tmp_path: Path) -> None:
-    shutil.copytree(work / "music", tmp_path / "music")
-    (tmp_path / "music" / "fado" / "broken.mp3").write_bytes(b"no audio")
-    arguments = ("--data", tmp_path / "music", "--bundle", work / "bundle", "--json")
-    for split in ("all", "tracks"):
-        result = run(*arguments, "--split", split)
-        assert result.exit_code == 0, result.output
-        assert list(json.loads(result.stdout)["failed"]) == ["fado/broken.mp3"]
-        assert "fado/broken.mp3" in result.stderr
-        assert "left out" in result.stderr

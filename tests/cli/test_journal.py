@@ -315,7 +315,7 @@ def test_wherever_it_is_cut_whole_records_are_kept(
     def form() -> JsonLines | Csv:
         return Csv(("a", "b"), stamp=stamp) if as_csv else JsonLines(stamp=stamp)
 
-    def stamp(one: Found) -> str:
+    def stamp(file: Found) -> str:
         return "s"
 
     found = [Found(name) for name in failed]
@@ -326,24 +326,24 @@ def test_wherever_it_is_cut_whole_records_are_kept(
     with closing(Journal(str(out), printer)) as journal:
         printer.write = journal.write
         assert journal.take_up(found, ["s"] * len(found)) == found
-        for one in found:
-            if failed[one.path]:
-                printer.failure(one, "bad\nluck")
+        for file in found:
+            if failed[file.path]:
+                printer.failure(file, "bad\nluck")
             else:
-                printer.write(answer(one, as_csv))
+                printer.write(answer(file, as_csv))
             ends.append(out.stat().st_size)
     raw = out.read_bytes()
     cut %= len(raw) + 1
     out.write_bytes(raw[:cut])
-    whole = [one for one, end in zip(found, ends, strict=True) if end <= cut]
+    whole = [file for file, end in zip(found, ends, strict=True) if end <= cut]
     for _ in range(2):  # the second time there is nothing left to repair
         with closing(Journal(str(out), form())) as journal:
             todo = journal.take_up(found, ["s"] * len(found))
-        assert todo == [one for one in found if one not in whole or failed[one.path]]
+        assert todo == [file for file in found if file not in whole or failed[file.path]]
 
 
-def answer(one: Found, as_csv: bool) -> str:
+def answer(file: Found, as_csv: bool) -> str:
     if not as_csv:
-        return json.dumps({"path": one.path, "stamp": "s"})
-    path = one.path.replace('"', '""')
+        return json.dumps({"path": file.path, "stamp": "s"})
+    path = file.path.replace('"', '""')
     return f'"{path}",s,a,1,1,0,1,,b,'

@@ -1,14 +1,20 @@
+"""The verb `serve`: it listens, or says why it cannot."""
+
 from __future__ import annotations
 
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from genrescope import cli
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="stops the server by a POSIX signal")
@@ -53,3 +59,28 @@ def test_serve_prints_its_address_answers_and_stops_on_ctrl_c(tiny_bundle: Path)
         server.wait()
     assert server.returncode == 0
     assert "Traceback" not in errors
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_loaded(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        arguments = ["serve", "--port", str(port), "--bundle", str(tmp_path)]
+        result = CliRunner().invoke(cli.app, arguments)
+    assert result.exit_code == 1
+    assert f"127.0.0.1:{port}" in result.stderr
+    assert "--port" in result.stderr
+
+
+def test_serving_without_a_bundle_is_refused_in_words(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli.app, ["serve", "--port", "0", "--bundle", str(tmp_path)])
+    assert result.exit_code == 1
+    assert str(tmp_path) in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_an_address_of_another_machine_is_refused_in_words() -> None:
+    result = CliRunner().invoke(cli.app, ["serve", "--host", "192.0.2.1"])
+    assert result.exit_code == 1
+    assert "192.0.2.1" in result.stderr

@@ -4,47 +4,20 @@ from __future__ import annotations
 
 import csv
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from click.testing import CliRunner, Result
-from lab_makers import music_folder
+from cli_makers import invoke
+from click.testing import CliRunner
 
 from genrescope.cli import app
 from genrescope.data import build
 from genrescope.data.store import FeatureStore
 from genrescope.lab.training.run import Run
-from genrescope.lab.training.train import Training
 
-RECIPE = """
-net = "cnn"
-epochs = 3
-excerpts = 2
-batch_size = 8
-ema = 0.9
-options = { width = 4 }
-"""
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["train", *map(str, arguments)])
-
-
-@pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with music, its features and a recipe."""
-    folder = tmp_path_factory.mktemp("work")
-    music_folder(folder / "music")
-    (folder / "recipe.toml").write_text(RECIPE)
-    out = str(folder / "store")
-    built = CliRunner().invoke(
-        app,
-        ["dataset", "build", str(folder / "music"), "--out", out, "--hop-length", "1708"],
-    )
-    assert built.exit_code == 0, built.output
-    return folder
+run = partial(invoke, "train")
 
 
 def test_a_store_is_learned_and_the_run_read_back(work: Path, tmp_path: Path) -> None:
@@ -92,35 +65,6 @@ def test_several_sets_are_learned_and_judged_together(work: Path, tmp_path: Path
     assert {row["track"] for row in report["tracks"]} == set(kept.fold.test)
 
 
-def test_a_stopped_run_says_how_to_go_on_and_does(
-    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    arguments = ["--data", work / "store", "--recipe", work / "recipe.toml"]
-    arguments += ["--out", tmp_path / "run"]
-    whole = run(*arguments[:-1], tmp_path / "whole")
-    original = Training._epoch
-
-    def stop(self: Training, progress: object) -> tuple[float, float]:
-        if len(self.history) == 1:
-            raise KeyboardInterrupt
-        return original(self, progress)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Training, "_epoch", stop)
-    stopped = run(*arguments)
-    assert stopped.exit_code == 130
-    assert "1 of 3 epochs are kept" in stopped.stderr
-    assert "--resume" in stopped.stderr
-    monkeypatch.undo()
-    refused = run(*arguments)
-    assert refused.exit_code == 1
-    assert "--resume" in refused.stderr
-    resumed = run(*arguments, "--resume")
-    assert resumed.exit_code == 0
-    assert "going on after epoch 1" in resumed.stderr
-    last = [result.stdout.split(": ")[1].splitlines()[0] for result in (whole, resumed)]
-    assert last[0] == last[1]
-
-
 def test_the_valid_part_can_be_learned_as_well(work: Path, tmp_path: Path) -> None:
     common = ["--data", work / "store", "--recipe", work / "recipe.toml", "--epochs", 1]
     common += ["--split", "artists", "--fold", 1]
@@ -137,22 +81,6 @@ def test_the_valid_part_can_be_learned_as_well(work: Path, tmp_path: Path) -> No
     mixed = run(*common, "--out", tmp_path / "b", "--resume")
     assert mixed.exit_code == 1
     assert "another set of clips" in mixed.stderr
-
-
-def test_a_net_that_tells_no_genres_apart_is_warned_of(
-    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    common = ["--data", work / "store", "--recipe", work / "recipe.toml", "--epochs", 1]
-    end_epoch = Training._end_epoch
-
-    def sure_of_polka(self: Training, *arguments: float) -> None:
-        self.average.head.bias.data = torch.tensor([0.0, 1e6, 0.0])
-        end_epoch(self, *arguments)
-
-    monkeypatch.setattr(Training, "_end_epoch", sure_of_polka)
-    result = run(*common, "--out", tmp_path / "run")
-    assert result.exit_code == 0, result.output
-    assert "WARNING: this net names polka for every clip" in result.stderr
 
 
 def test_runs_teach_another(work: Path, tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from feature_makers import configs, noisy_tones
+from hypothesis import given, settings
 
 from genrescope.features.config import (
     CONFIGS,
@@ -70,3 +72,39 @@ def test_fields_that_do_not_suit_the_kind_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         replace(STORE_CONFIG, **changes)
+
+
+def test_linear_configuration() -> None:
+    config = FeatureConfig(n_mels=None, kind="stft")
+    assert config.n_bins == 1025
+    assert stft_db(noisy_tones(5_000, seed=0), config).shape == (1025, 10)
+    with pytest.raises(ValueError, match="n_mels"):
+        log_mel(noisy_tones(5_000, seed=0), config)
+
+
+@settings(deadline=None)
+@given(configs())
+def test_config_survives_the_trip_through_a_dictionary(config: FeatureConfig) -> None:
+    assert FeatureConfig.from_dict(config.to_dict()) == config
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"hop": 512}, "unknown feature parameters: hop"),
+        ({"n_fft": 2048.5}, "n_fft must be a whole number"),
+        ({"n_fft": 2**30}, "n_fft must be a whole number"),
+        ({"hop_length": 0}, "hop_length"),
+        ({"sr": "22050"}, "sr must be a whole number"),
+        ({"n_mels": True}, "n_mels"),
+        ({"n_mels": 1026}, "n_mels must be at most the 1025 bins of n_fft=2048"),
+        ({"top_db": float("nan")}, "top_db must be a number"),
+        ({"top_db": 10**400}, "top_db must be a number"),
+        ({"top_db": -1.0}, "top_db must be above 0"),
+        ({"fmin": 9_000.0, "fmax": 8_000.0}, "0 <= fmin < fmax"),
+        ({"fmax": 20_000.0}, "sr / 2"),
+    ],
+)
+def test_a_wrong_config_is_refused(values: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FeatureConfig.from_dict(values)

@@ -9,18 +9,13 @@ import librosa
 import numpy as np
 import pytest
 import soundfile
+from feature_makers import configs, noisy_tones
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from genrescope.features.config import STORE_CONFIG, FeatureConfig
-from genrescope.features.spectrogram import (
-    log_mel,
-    log_mel_stream,
-    mel_filterbank,
-    standardise,
-    stft_db,
-)
+from genrescope.features.spectrogram import log_mel, log_mel_stream, standardise, stft_db
 
 Float32 = NDArray[np.float32]
 TOLERANCE_DB = 0.05
@@ -42,30 +37,6 @@ def librosa_log_mel(samples: Float32, config: FeatureConfig) -> Float32:
         fmax=config.fmax,
     )
     return librosa.power_to_db(mel, ref=np.max, top_db=config.top_db)
-
-
-def noisy_tones(n_samples: int, *, seed: int, gain: float = 0.3) -> Float32:
-    """Tones with an envelope over a floor of noise: loud and quiet cells in one spectrogram."""
-    rng = np.random.default_rng(seed)
-    t = np.arange(n_samples)
-    tones = sum(np.sin(t * w + p) for w, p in rng.uniform(0.01, 1.5, (4, 2)))
-    envelope = 0.5 + 0.5 * np.cos(t * rng.uniform(1e-4, 1e-2))
-    return (gain * (tones * envelope + 0.01 * rng.standard_normal(n_samples))).astype(np.float32)
-
-
-@st.composite
-def configs(draw: st.DrawFn) -> FeatureConfig:
-    sr = draw(st.sampled_from([8_000, 16_000, 22_050, 44_100]))
-    fmin = draw(st.sampled_from([0.0, 27.5, 300.0]))
-    return FeatureConfig(
-        sr=sr,
-        n_fft=draw(st.sampled_from([2048, 1024, 512, 400, 257, 4096])),
-        hop_length=draw(st.integers(100, 5000)),
-        n_mels=draw(st.sampled_from([128, 64, 13, 1])),
-        fmin=fmin,
-        fmax=draw(st.sampled_from([None, sr / 2, 3_000.0])),
-        top_db=draw(st.sampled_from([80.0, 60.0, 23.5])),
-    )
 
 
 # librosa warns of clips shorter than a frame and of filters narrower than a Fourier bin; that its
@@ -102,21 +73,6 @@ def test_librosa_gives_the_same_on_real_music(
         (stft_db(samples, config), librosa_stft_db(samples, config)),
     ):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE_DB)
-
-
-@pytest.mark.filterwarnings("ignore:Empty filters:UserWarning")
-@settings(max_examples=40, deadline=None)
-@given(configs())
-def test_filterbank_is_librosas(config: FeatureConfig) -> None:
-    theirs = librosa.filters.mel(
-        sr=config.sr, n_fft=config.n_fft, n_mels=config.n_mels, fmin=config.fmin, fmax=config.fmax
-    )
-    np.testing.assert_allclose(mel_filterbank(config), theirs, rtol=1e-4, atol=1e-9)
-
-
-def test_filterbank_cannot_be_changed_by_a_caller() -> None:
-    with pytest.raises(ValueError, match="read-only"):
-        mel_filterbank(STORE_CONFIG)[0, 0] = 1.0
 
 
 @settings(max_examples=30, deadline=None)
@@ -180,14 +136,6 @@ def test_what_cannot_be_analysed_is_refused(samples: object, message: str) -> No
             function(samples, STORE_CONFIG)
 
 
-def test_linear_configuration() -> None:
-    config = FeatureConfig(n_mels=None, kind="stft")
-    assert config.n_bins == 1025
-    assert stft_db(noisy_tones(5_000, seed=0), config).shape == (1025, 10)
-    with pytest.raises(ValueError, match="n_mels"):
-        log_mel(noisy_tones(5_000, seed=0), config)
-
-
 @settings(deadline=None)
 @given(st.integers(0, 99), st.floats(-80, 80), st.floats(0.01, 30))
 def test_standardise_forgets_level_and_range(seed: int, offset: float, scale: float) -> None:
@@ -197,34 +145,6 @@ def test_standardise_forgets_level_and_range(seed: int, offset: float, scale: fl
     assert abs(y.mean()) < 1e-4
     assert abs(y.std() - 1) < 1e-4
     np.testing.assert_allclose(y, standardise(x), atol=1e-2)
-
-
-@settings(deadline=None)
-@given(configs())
-def test_config_survives_the_trip_through_a_dictionary(config: FeatureConfig) -> None:
-    assert FeatureConfig.from_dict(config.to_dict()) == config
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"hop": 512}, "unknown feature parameters: hop"),
-        ({"n_fft": 2048.5}, "n_fft must be a whole number"),
-        ({"n_fft": 2**30}, "n_fft must be a whole number"),
-        ({"hop_length": 0}, "hop_length"),
-        ({"sr": "22050"}, "sr must be a whole number"),
-        ({"n_mels": True}, "n_mels"),
-        ({"n_mels": 1026}, "n_mels must be at most the 1025 bins of n_fft=2048"),
-        ({"top_db": float("nan")}, "top_db must be a number"),
-        ({"top_db": 10**400}, "top_db must be a number"),
-        ({"top_db": -1.0}, "top_db must be above 0"),
-        ({"fmin": 9_000.0, "fmax": 8_000.0}, "0 <= fmin < fmax"),
-        ({"fmax": 20_000.0}, "sr / 2"),
-    ],
-)
-def test_a_wrong_config_is_refused(values: dict[str, object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        FeatureConfig.from_dict(values)
 
 
 def gtzan_clips(gtzan_dir: Path, *, at_least_s: float) -> list[tuple[str, Float32]]:

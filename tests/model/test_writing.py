@@ -43,3 +43,15 @@ def test_a_name_or_licence_that_no_bundle_may_have(name: str, licence: str, mess
 
 def test_usual_names_and_licences_pass() -> None:
     check_texts(name="Musik für Elise", licence="Apache-2.0")
+
+
+def test_writing_over_a_bundle_leaves_nothing_of_the_old(folder: Path) -> None:
+    again = make_bundle(folder, name="second", catalogue=None)
+    assert Bundle.load(folder).name == "second"
+    assert sorted(p.name for p in folder.iterdir()) == sorted([*again.files, "bundle.json"])
+
+
+def test_a_bundle_that_would_not_load_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="temperature"):
+        make_bundle(tmp_path / "b", temperature=0.0)
+    assert not (tmp_path / "b").exists()

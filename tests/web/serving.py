@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 import numpy as np
 import soundfile as sf
 import uvicorn
@@ -106,7 +107,21 @@ def wav(samples: NDArray[np.float32], *, sr: int = 22_050) -> bytes:
     return file.getvalue()
 
 
+MB = 2**20
 BOUNDARY = b"----a-boundary"
+
+
+class Gatekeeper:
+    """Work that waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.started = threading.Semaphore(0)
+        self.go = threading.Event()
+
+    def __call__(self, upload: Upload) -> bytes:
+        self.started.release()
+        self.go.wait(20)
+        return b"{}"
 
 
 def form(data: bytes, *, name: str = "song.wav", field_name: str = "file") -> bytes:
@@ -139,3 +154,15 @@ def talk(port: int, *parts: bytes) -> bytes:
             assert received, f"the connection closed after {answer!r}"
             answer += received
         return answer
+
+
+def status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+def post(url: str, data: bytes = b"abc") -> httpx.Response:
+    return httpx.post(f"{url}/api/v1/classify", files={"file": ("a.wav", data)}, timeout=30)
+
+
+def metrics(running: Running) -> str:
+    return httpx.get(f"{running.url}/metrics").text

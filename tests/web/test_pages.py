@@ -159,3 +159,42 @@ def test_the_samples_are_served(client: httpx.Client, name: str) -> None:
 def test_no_name_stands_twice_in_the_page() -> None:
     names = re.findall(r'\bid="([^"]+)"', PAGE)
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    "path", ["../app.py", "%2e%2e/app.py", "..%2fapp.py", "/etc/passwd", "%00", "", "."]
+)
+def test_no_path_reaches_the_file_system(client: httpx.Client, path: str) -> None:
+    answer = client.get(f"/static/{path}")
+    assert answer.status_code == 404
+
+
+def test_files_are_sent_once(client: httpx.Client) -> None:
+    first = client.get("/static/style.css")
+    assert first.headers["content-type"] == "text/css; charset=utf-8"
+    again = client.get("/static/style.css", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/static/style.css", "/favicon.ico", "/metrics",
+     *(f"/api/v1/{name}" for name in ("docs", "bundle", "healthz", "openapi.json"))],
+)  # fmt: skip
+def test_what_can_be_read_can_be_looked_at(client: httpx.Client, path: str) -> None:
+    answer = client.head(path)
+    assert answer.status_code == 200
+    assert answer.content == b""
+    assert answer.headers["content-type"] == client.get(path).headers["content-type"]
+
+
+def test_the_page_holds_nothing_inline_and_nothing_from_elsewhere(client: httpx.Client) -> None:
+    web = Path(pages.__file__).parent
+    texts = [f for kind in ("js", "css", "html", "json", "svg") for f in web.rglob(f"*.{kind}")]
+    assert len(texts) > 20
+    for page in (client.get("/").text, client.get("/api/v1/docs").text):
+        assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", page)
+    for file in texts:
+        text = file.read_text(encoding="utf-8")
+        outside = re.findall(r"(?:https?:)?//[\w.-]+\.\w+[^\s\"'`]*", re.sub(r"^\s*//.*", "", text))
+        assert [url for url in outside if "www.w3.org" not in url] == [], file.name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,37 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile as sf
-from bundle_maker import make_bundle, tiny_onnx
-from lab_makers import GENRES, bands_store, music_folder
+from lab_makers import GENRES, bands_store, music_of
 
 from genrescope.data.splits import make_split
 from genrescope.errors import GenrescopeError
 from genrescope.lab.evaluation import models
 from genrescope.lab.evaluation.evaluate import evaluate_bundle, evaluate_robustness, evaluate_runs
-from genrescope.lab.evaluation.music import Music, open_music
+from genrescope.lab.evaluation.music import open_music
 from genrescope.lab.robustness import degradations
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run
 from genrescope.model.bundle import Bundle
 
 RECIPE = Recipe(net="cnn", options={"width": 4}, window_s=1.5, epochs=1, batch_size=16)
-
-
-@pytest.fixture(scope="module")
-def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("recordings")
-    music_folder(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return make_bundle(
-        tmp_path_factory.mktemp("bundle") / "b",
-        onnx_bytes=tiny_onnx(n_classes=3),
-        labels=GENRES,
-        training={"tracks": ["fado/0.wav"]},
-    )
 
 
 def test_a_bundle_is_judged_by_recordings(recordings: Path, bundle: Bundle) -> None:
@@ -90,12 +71,6 @@ def test_intervals_are_drawn_by_the_seed(recordings: Path, bundle: Bundle) -> No
     assert first["tracks"] == other["tracks"]
 
 
-def test_there_is_no_fold_beyond_the_last(bundle: Bundle) -> None:
-    store = bands_store()
-    with pytest.raises(ValueError, match="has folds 0 to"):
-        evaluate_bundle(bundle, _music(store), protocol="tracks", fold=9)
-
-
 def test_runs_of_one_experiment_are_put_together(tmp_path: Path) -> None:
     from genrescope.lab.training.train import begin
 
@@ -104,7 +79,7 @@ def test_runs_of_one_experiment_are_put_together(tmp_path: Path) -> None:
     for fold in (0, 1):
         begin(store, split, RECIPE, fold=fold, seed=0, out=tmp_path / str(fold)).run()
     runs = [Run.load(tmp_path / str(fold)) for fold in (0, 1)]
-    report = evaluate_runs(runs, _music(store))
+    report = evaluate_runs(runs, music_of(store))
     judged = {*split.folds[0].test, *split.folds[1].test}
     assert set(report.evaluation.members) == judged
     assert [trial.fold for trial in report.trials] == [0, 1]
@@ -112,7 +87,7 @@ def test_runs_of_one_experiment_are_put_together(tmp_path: Path) -> None:
     other = replace(RECIPE, options={"width": 8})
     begin(store, split, other, fold=1, seed=0, out=tmp_path / "other").run()
     with pytest.raises(GenrescopeError, match="differ in recipe"):
-        evaluate_runs([runs[0], Run.load(tmp_path / "other")], _music(store))
+        evaluate_runs([runs[0], Run.load(tmp_path / "other")], music_of(store))
 
 
 def test_disturbed_recordings_are_measured_beside_the_clean(
@@ -128,25 +103,4 @@ def test_disturbed_recordings_are_measured_beside_the_clean(
 
 def test_features_cannot_be_disturbed(bundle: Bundle) -> None:
     with pytest.raises(GenrescopeError, match="is a feature store"):
-        evaluate_robustness(bundle, _music(bands_store()))
-
-
-def test_only_feature_stores_are_judged_by_together(recordings: Path, tmp_path: Path) -> None:
-    store = tmp_path / "store.npz"
-    mel = np.zeros((1, 128, 40), np.uint8)
-    np.savez(store, track=np.array(["a"]), genre=np.array(["fado"]), mel=mel)
-    with pytest.raises(GenrescopeError, match="is no feature store"):
-        open_music([store, recordings])
-
-
-def _music(*stores: Any) -> Music:
-    (store,) = stores
-    return Music((store.name,), store.dataset, store)
-
-
-def test_music_without_a_protocol_is_judged_whole() -> None:
-    store = bands_store()
-    split = _music(store).split(None)
-    assert split.protocol == "all"
-    members: Sequence[str] = split.folds[0].test
-    assert set(members) == set(store.tracks)
+        evaluate_robustness(bundle, music_of(bands_store()))

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 
+import httpx
 import pytest
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
@@ -55,3 +56,17 @@ def test_a_client_that_left_is_recorded_as_such() -> None:
         exchange(leaves, metrics)
     assert 'status="499"} 1' in metrics.text()
     assert metrics.in_flight == 0
+
+
+def test_the_log_leaves_recordings_and_their_names_out(
+    client: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "genrescope.web"):
+        client.post("/api/v1/classify?tell=me", files={"file": ("my-secret-song.wav", b"words")})
+        client.get("/api/v1/healthz")  # by its answer, the entry before it is written
+    entries = [json.loads(r.message) for r in caplog.records if r.name == "genrescope.web"]
+    entry = next(entry for entry in entries if entry["route"] == "/api/v1/classify")
+    assert entry["status"] == 422
+    assert entry["received"] > 0
+    assert "secret" not in caplog.text
+    assert "tell" not in caplog.text

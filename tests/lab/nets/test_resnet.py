@@ -1,4 +1,4 @@
-"""One contract for every net of the registry, and what is particular to some."""
+"""Resnets: their shortcut, and weights learned from images."""
 
 from __future__ import annotations
 
@@ -11,154 +11,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from net_makers import N_CLASSES
 from torch import nn
 
 from genrescope.errors import GenrescopeError
-from genrescope.lab.nets import NETS, Net
-from genrescope.lab.nets.bbnn import BBNN
-from genrescope.lab.nets.ensemble import together
+from genrescope.lab.nets import NETS
 from genrescope.lab.nets.resbigru import ResBiGRU
 from genrescope.lab.nets.resnet import ResNet18, load_image_weights
-
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-N_CLASSES = 5
-SMALL = {"bigru": {"hidden": 8}, "res-bigru": {"width": 8, "hidden": 8}}
-
-every_net = pytest.mark.parametrize("name", NETS)
-
-
-def _bins(name: str) -> int:
-    return 1 if NETS[name].inputs == ("waveform",) else 32
-
-
-def _small(name: str) -> Net:
-    torch.manual_seed(0)
-    return NETS[name](N_CLASSES, _bins(name), **SMALL.get(name, {"width": 8}))
-
-
-def _input(name: str, *, batch: int = 3, factor: float = 1.0) -> torch.Tensor:
-    n_frames = int(NETS[name].min_frames * factor)
-    return torch.randn(batch, _bins(name), n_frames, generator=torch.Generator().manual_seed(1))
-
-
-@every_net
-@pytest.mark.parametrize("factor", [1.0, 2.5, 6.3])
-def test_any_number_of_frames_gives_logits(name: str, factor: float) -> None:
-    net = _small(name).eval()
-    x = _input(name, factor=factor)
-    embedding = net.embed(x)
-    assert embedding.shape[0] == 3
-    assert embedding.ndim == 2
-    logits = net(x)
-    assert logits.shape == (3, N_CLASSES)
-    assert logits.isfinite().all()
-    torch.testing.assert_close(net.head(embedding), logits)
-
-
-@every_net
-def test_a_net_works_on_the_device_it_is_put_on(name: str) -> None:
-    """The meta device computes nothing, and as a GPU does refuses what was left on another."""
-    net = _small(name).train().to("meta")
-    embedding = net.embed(_input(name, factor=2.5).to("meta"))
-    answers = (net.head(embedding), *net.branch_logits(embedding))
-    torch.stack([logits.mean() for logits in answers]).sum().backward()
-    assert {p.grad.device.type for p in net.parameters() if p.grad is not None} == {"meta"}
-
-
-@every_net
-def test_every_parameter_gets_a_gradient(name: str) -> None:
-    net = _small(name).train()
-    y, embedding = torch.tensor([0, 1, 2]), net.embed(_input(name, factor=2.5))
-    answers = (net.head(embedding), *net.branch_logits(embedding))
-    sum(nn.functional.cross_entropy(logits, y) for logits in answers).backward()
-    for key, parameter in net.named_parameters():
-        assert parameter.grad is not None, key
-        assert parameter.grad.isfinite().all(), key
-        # A bias before a normalisation has a gradient of zero by right; a weight has not.
-        assert parameter.ndim == 1 or parameter.grad.any(), key
-
-
-@every_net
-def test_a_clip_does_not_depend_on_its_batch(name: str) -> None:
-    net = _small(name).eval()
-    x = _input(name, batch=4)
-    with torch.inference_mode():
-        torch.testing.assert_close(net(x)[2:3], net(x[2:3]), atol=1e-5, rtol=1e-4)
-
-
-@every_net
-def test_a_few_steps_learn_two_clips(name: str) -> None:
-    net = _small(name).train()
-    for module in net.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
-    x, y = _input(name, batch=2, factor=2.0), torch.tensor([0, 3])
-    optimiser = torch.optim.Adam(net.parameters(), lr=1e-2)
-    losses = []
-    for _ in range(25):
-        optimiser.zero_grad()
-        loss = nn.functional.cross_entropy(net(x), y)
-        loss.backward()
-        optimiser.step()
-        losses.append(loss.item())
-    assert losses[-1] < 0.5 * losses[0]
-
-
-@every_net
-def test_input_names_are_known(name: str) -> None:
-    assert NETS[name].inputs
-    assert set(NETS[name].inputs) <= {"waveform", "stft", "mel"}
-
-
-@every_net
-def test_one_step_is_the_whole(name: str) -> None:
-    net = _small(name).eval()
-    x = _input(name, factor=2.0)
-    logits, embedding, steps = net.serve(x, 1)
-    torch.testing.assert_close(embedding, net.embed(x))
-    torch.testing.assert_close(logits, net(x))
-    torch.testing.assert_close(steps, logits[:, None])
-
-
-def test_a_step_of_compact_hears_its_own_stretch() -> None:
-    torch.manual_seed(0)
-    net = NETS["compact"](N_CLASSES, 32, width=8, band_share=0.0).eval()
-    x = _input("compact", factor=8.0)
-    changed = x.clone()
-    changed[:, :, -x.shape[2] // 4 :] += 1  # farther from the first half than a net's kernels reach
-    _, _, before = net.serve(x, 2)
-    _, _, after = net.serve(changed, 2)
-    torch.testing.assert_close(after[:, 0], before[:, 0], atol=0, rtol=0)
-    assert (after[:, 1] != before[:, 1]).any(dim=1).all()
-
-
-@pytest.mark.parametrize("n_steps", [2, 3, 5])
-def test_steps_of_compact_are_parts_of_the_whole(n_steps: int) -> None:
-    net = _small("compact").eval()
-    whole, steps = net.embed_steps(_input("compact", factor=4.4), n_steps)
-    n_mean = whole.shape[1] // 2
-    torch.testing.assert_close(steps[..., n_mean:].amax(1), whole[:, n_mean:])
-    assert (steps[..., :n_mean].amax(1) >= whole[:, :n_mean] - 1e-6).all()
-    assert (steps[..., :n_mean].amin(1) <= whole[:, :n_mean] + 1e-6).all()
-
-
-def test_an_ensemble_takes_steps_from_those_that_know_them() -> None:
-    compact, res = _small("compact").eval(), _small("cnn").eval()
-    both = together([compact, res])
-    x = _input("compact", factor=3.0)
-    _, _, steps = both.serve(x, 3)
-    expected = (compact.serve(x, 3)[2] + res(x)[:, None]) / 2
-    torch.testing.assert_close(steps, expected)
-
-
-def test_the_branches_of_res_bigru_answer_as_if_they_were_alone() -> None:
-    net = _small("res-bigru").eval()
-    assert isinstance(net, ResBiGRU)
-    x = _input("res-bigru", factor=2.0)
-    of_resnet, of_bigru = net.branch_logits(net.embed(x))
-    torch.testing.assert_close(of_resnet, net.resnet(x))
-    torch.testing.assert_close(of_bigru, net.bigru(x))
 
 
 def _torchvision_shapes() -> dict[str, tuple[int, ...]]:
@@ -213,11 +72,6 @@ def test_resnet_has_torchvisions_names() -> None:
     # 11,689,512 parameters are documented for the original with its three input channels.
     n_parameters = sum(p.numel() for p in ResNet18(1000).parameters())
     assert n_parameters == 11_689_512 - 2 * 64 * 7 * 7
-
-
-def test_bbnn_has_as_many_weights_as_its_paper_counts() -> None:
-    layers = [m for m in BBNN(10).modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-    assert sum(p.numel() for m in layers for p in m.parameters()) == 180_458
 
 
 @pytest.fixture(scope="module")
@@ -323,14 +177,3 @@ def test_files_that_are_no_weights_are_refused(
         load_image_weights(net, path)
     with pytest.raises(GenrescopeError, match="fit a net of width 64"):
         load_image_weights(ResNet18(N_CLASSES, width=8), image_weights)
-
-
-def test_compact_hears_as_much_of_a_bands_colour_as_it_is_told() -> None:
-    x = torch.randn(2, 64, 39, generator=torch.Generator().manual_seed(1))
-    coloured = x + torch.linspace(-1, 1, 64)[:, None]
-    torch.manual_seed(0)
-    deaf = NETS["compact"](N_CLASSES, 64, width=8, band_share=1.0).eval()
-    torch.manual_seed(0)
-    hearing = NETS["compact"](N_CLASSES, 64, width=8, band_share=0.0).eval()
-    assert torch.allclose(deaf(x), deaf(coloured), atol=1e-6)
-    assert not torch.allclose(hearing(x), hearing(coloured), atol=1e-4)

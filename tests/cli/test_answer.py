@@ -1,0 +1,37 @@
+"""One answer for each file, in the order of the files, whatever happens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cli_makers import lines, tone
+
+from genrescope.cli import walk
+from genrescope.cli.answer import in_order
+from genrescope.model import Classifier, Prediction
+
+
+def test_answers_come_in_the_order_of_the_input(run: Any, tmp_path: Path) -> None:
+    # The first takes longest, so that the others are ready before it.
+    seconds = [60, *([1] * 11)]
+    genres = ["rock", "jazz", "blues"] * 4
+    paths = [
+        tone(tmp_path / f"{i}.wav", genre, seconds=s)
+        for i, (genre, s) in enumerate(zip(genres, seconds, strict=True))
+    ]
+    result = run("--json", *paths)
+    assert [a["path"] for a in lines(result)] == [str(path) for path in paths]
+    assert [a["genre"] for a in lines(result)] == genres
+
+
+def test_an_odd_failure_of_one_file_does_not_end_the_job(tiny_bundle: Path, music: Path) -> None:
+    def fail(source: str, **options: Any) -> Prediction:
+        if source.endswith("a.flac"):
+            raise MemoryError("too much")
+        return classifier.classify(source, **options)
+
+    classifier = Classifier.load(tiny_bundle)
+    answers = list(in_order(fail, walk.find([str(music)]), 2))
+    assert [isinstance(answer, str) for _, answer in answers] == [True, False, False]
+    assert "MemoryError: too much" in str(answers[0][1])

@@ -1,0 +1,69 @@
+"""Figures as they are printed: what is leaky or left out is told beside them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from functools import partial
+from pathlib import Path
+
+from bundle_maker import make_bundle, tiny_onnx
+from cli_makers import genre_bundle, invoke
+from lab_makers import GENRES
+
+run = partial(invoke, "evaluate")
+
+
+def test_it_is_loud_about_tracks_and_artists_it_has_heard(work: Path, tmp_path: Path) -> None:
+    result = run("--bundle", work / "bundle", "--data", work / "store")
+    assert "WARNING" in result.stderr
+    assert "1 of these tracks (fado/0.wav)" in result.stderr
+    assert "fado 0" in result.stderr
+    assert "truth" in result.stdout
+    strange = genre_bundle(tmp_path / "b", tracks=["another/1.wav"])
+    quiet = run("--bundle", strange.path, "--data", work / "store", "--json")
+    assert "WARNING" not in quiet.stderr
+    nothing = json.loads(quiet.stdout)["seen"]
+    assert nothing["tracks"] == nothing["repeats"] == nothing["artists"] == []
+    assert len(nothing["untold"]) == 18  # it does not name the artist of what it learned
+    assert "it cannot be told" in quiet.stderr
+    silent = make_bundle(
+        tmp_path / "c", training={}, onnx_bytes=tiny_onnx(n_classes=3), labels=GENRES
+    )
+    assert "does not say" in run("--bundle", silent.path, "--data", work / "store").stderr
+
+
+def test_windows_are_called_leaky(work: Path) -> None:
+    common = ["--bundle", work / "bundle", "--split", "windows", "--data"]
+    result = run(*common, work / "store")
+    assert result.exit_code == 0, result.output
+    assert "leaky" in result.stdout
+    assert "leaky" in result.stderr
+    audio = run(*common, work / "music", "--json")
+    assert audio.exit_code == 0, audio.output
+    assert json.loads(audio.stdout)["split"]["leaky"] is True
+
+
+def test_a_genre_s_name_is_shown_as_it_is(work: Path, tmp_path: Path) -> None:
+    shutil.copytree(work / "music", tmp_path / "music")
+    labels = [f"{genre} [old]" for genre in GENRES]
+    for genre, label in zip(GENRES, labels, strict=True):
+        (tmp_path / "music" / genre).rename(tmp_path / "music" / label)
+    (tmp_path / "music" / "artists.csv").unlink(missing_ok=True)
+    make_bundle(tmp_path / "bundle", onnx_bytes=tiny_onnx(n_classes=3), labels=labels)
+    result = run("--data", tmp_path / "music", "--bundle", tmp_path / "bundle", "--split", "all")
+    assert result.exit_code == 0, result.output
+    for label in labels:
+        assert label in result.stdout
+
+
+def test_what_could_not_be_judged_is_named_whatever_the_split(work: Path, tmp_path: Path) -> None:
+    shutil.copytree(work / "music", tmp_path / "music")
+    (tmp_path / "music" / "fado" / "broken.mp3").write_bytes(b"no audio")
+    arguments = ("--data", tmp_path / "music", "--bundle", work / "bundle", "--json")
+    for split in ("all", "tracks"):
+        result = run(*arguments, "--split", split)
+        assert result.exit_code == 0, result.output
+        assert list(json.loads(result.stdout)["failed"]) == ["fado/broken.mp3"]
+        assert "fado/broken.mp3" in result.stderr
+        assert "left out" in result.stderr

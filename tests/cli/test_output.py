@@ -1,0 +1,155 @@
+"""Answers as JSON lines, CSV and a table, whatever the name, the terminal and the encoding."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from bundle_maker import LABELS
+from cli_makers import SR, lines, tone
+from click.testing import CliRunner
+
+from genrescope.cli import app, output, walk
+from genrescope.model import Prediction
+
+
+def test_json_lines_hold_what_was_promised(run: Any, music: Path) -> None:
+    result = run("--json", music / "b.wav")
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    (answer,) = lines(result)
+    assert answer.keys() == {
+        *("path", "genre", "confidence", "genres", "probabilities", "timeline"),
+        *("duration_s", "flags", "bundle"),
+    }
+    assert answer["path"] == str(music / "b.wav")
+    assert answer["genre"] == "jazz"
+    assert answer["bundle"] == "tiny"
+    assert answer["duration_s"] == 3.5
+    assert answer["flags"] == []
+    assert list(answer["probabilities"]) == list(LABELS)
+    assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+    assert answer["confidence"] == max(answer["probabilities"].values())
+    (segment,) = answer["timeline"]
+    assert segment.keys() == {"start", "end", "label", "probability"}
+    assert (segment["start"], segment["end"], segment["label"]) == (0, 3.5, "jazz")
+
+
+def test_flags_in_csv_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    prediction = Prediction(
+        labels=("a", "b"),
+        times=np.array([[0.0, 1.0]]),
+        probs=np.array([[0.6, 0.4]], np.float32),
+        step_times=np.array([[0.0, 1.0]]),
+        step_probs=np.array([[0.6, 0.4]], np.float32),
+        clip_probs=np.array([0.6, 0.4], np.float32),
+        embedding=np.zeros(2, np.float32),
+        flags=("short", "no music"),
+        duration_s=1.0,
+        bundle="tiny",
+    )
+    output.Csv(("a", "b")).answer(walk.Found("x.wav"), prediction)
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert row["flags"] == "short;no music"
+
+
+def test_csv_has_a_header_and_a_row_a_file(run: Any, music: Path, tmp_path: Path) -> None:
+    odd = tone(tmp_path / 'a, "b".wav', "rock", seconds=1)
+    result = run("--csv", music / "b.wav", odd, tmp_path / "absent.wav")
+    assert result.exit_code == 1
+    good, quoted, bad = csv.DictReader(io.StringIO(result.stdout))
+    assert list(good) == [
+        *("path", "genre", "confidence", *LABELS),
+        *("duration_s", "flags", "bundle", "error"),
+    ]
+    assert (good["genre"], good["error"]) == ("jazz", "")
+    assert sum(float(good[label]) for label in LABELS) == pytest.approx(1, abs=1e-4)
+    assert (quoted["path"], quoted["flags"]) == (str(odd), "short")
+    assert (bad["genre"], "absent.wav" in bad["error"]) == ("", True)
+
+
+def test_no_cell_of_csv_is_a_formula(
+    tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ["=1+1.wav", "+a.wav", "@b.wav"]
+    for name in names:
+        tone(tmp_path / name, "jazz", seconds=0.5)
+    result = CliRunner().invoke(
+        app, ["classify", "--bundle", str(tiny_bundle), "--csv", *names, "@nothing.wav"]
+    )
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert [row["path"] for row in rows] == [f"./{name}" for name in [*names, "@nothing.wav"]]
+    assert rows[-1]["error"].startswith("'@nothing.wav: ")
+    assert not any(cell[:1] in "=+-@" for row in rows for cell in row.values() if cell)
+
+
+def test_the_table_shows_genre_probability_and_runners_up(
+    run: Any, music: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    head, row = run(music / "disc" / "c.WAV").stdout.splitlines()
+    assert head.split() == ["file", "genre", "runners-up"]
+    assert "c.WAV" in row
+    assert row.index("blues") < row.index("%") < row.index("█")
+    assert row.count("%") == 3
+    assert row.endswith("short")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 160])
+def test_the_table_fits_its_terminal(
+    run: Any, music: Path, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "columns_of_terminal", lambda: columns)
+    rows = run(music).stdout.splitlines()
+    assert len(rows) == 4
+    assert max(map(len, rows)) <= max(columns, 80)
+
+
+def test_names_are_not_cut_where_the_output_is_no_terminal(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    path = tone(tmp_path / f"{'long' * 30}.wav", "jazz", seconds=1)
+    assert str(path) in run(path).stdout
+
+
+def test_silence_gets_no_label(run: Any, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "silence.wav", np.zeros(4 * SR), SR)
+    result = run(tmp_path / "silence.wav")
+    assert result.exit_code == 0
+    row = result.stdout.splitlines()[1]
+    assert "no label" in row
+    assert "silent" in row
+    assert "%" not in row
+    (answer,) = lines(run("--json", tmp_path / "silence.wav"))
+    assert (answer["genre"], answer["timeline"]) == (None, [])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="such names cannot be made elsewhere")
+def test_names_cannot_drive_the_terminal_and_bytes_are_spelt_out(
+    run: Any, music: Path, tmp_path: Path
+) -> None:
+    evil = tmp_path / "\x1b[31mred\n.wav"
+    evil.write_bytes((music / "b.wav").read_bytes())
+    raw = os.fsencode(tmp_path) + b"/\xff.wav"
+    Path(os.fsdecode(raw)).write_bytes(b"broken")
+    table = run(tmp_path)
+    assert table.exit_code == 1
+    assert "\x1b" not in table.stdout + table.stderr
+    assert "\\x1b[31mred\\n.wav" in table.stdout
+    assert "".join(table.stderr.splitlines()).isprintable()
+    answers = lines(run("--json", tmp_path))
+    assert {os.fsencode(a["path"]) for a in answers} == {raw, os.fsencode(evil)}
+
+
+@pytest.mark.parametrize(("share", "bar"), [(0, ""), (1, "█" * 6), (0.5, "███"), (0.0625, "▍")])
+def test_bars_count_eighths(share: float, bar: str) -> None:
+    assert output._bar(share) == bar.ljust(6)

@@ -1,0 +1,37 @@
+"""Music to measure by: one folder or several stores, by its protocol or whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lab_makers import bands_store, music_of
+
+from genrescope.errors import GenrescopeError
+from genrescope.lab.evaluation.evaluate import evaluate_bundle
+from genrescope.lab.evaluation.music import open_music
+from genrescope.model.bundle import Bundle
+
+
+def test_there_is_no_fold_beyond_the_last(bundle: Bundle) -> None:
+    store = bands_store()
+    with pytest.raises(ValueError, match="has folds 0 to"):
+        evaluate_bundle(bundle, music_of(store), protocol="tracks", fold=9)
+
+
+def test_only_feature_stores_are_judged_by_together(recordings: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store.npz"
+    mel = np.zeros((1, 128, 40), np.uint8)
+    np.savez(store, track=np.array(["a"]), genre=np.array(["fado"]), mel=mel)
+    with pytest.raises(GenrescopeError, match="is no feature store"):
+        open_music([store, recordings])
+
+
+def test_music_without_a_protocol_is_judged_whole() -> None:
+    store = bands_store()
+    split = music_of(store).split(None)
+    assert split.protocol == "all"
+    members: Sequence[str] = split.folds[0].test
+    assert set(members) == set(store.tracks)

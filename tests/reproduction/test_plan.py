@@ -1,0 +1,35 @@
+"""The plan: each cell once, the talk first."""
+
+from __future__ import annotations
+
+from genrescope.data.splits import SPLITS
+from genrescope.lab.nets import NETS
+from genrescope.reproduction.material import KINDS
+from genrescope.reproduction.plan import PROTOCOLS, SEEDS, TALK_NETS, full_plan, quick_plan
+
+
+def test_the_plan_names_each_cell_once_and_the_talk_first() -> None:
+    cells = full_plan(audio=True)
+    assert len({cell.id for cell in cells}) == len(cells)
+    assert {cell.protocol for cell in cells} == set(SPLITS) - {"world", "all"} == set(PROTOCOLS)
+    nets = [cell for cell in cells if cell.recipe is not None]
+    assert [cell.model for cell in nets[:4]] == list(TALK_NETS)
+    assert {cell.protocol for cell in nets[:8]} == {"windows", "fault-filtered"}
+    assert {c.seed for c in cells if (c.protocol, c.model) == ("windows", "res-bigru")} == set(
+        SEEDS
+    )
+    assert {cell.model for cell in nets} == set(NETS)
+    for cell in nets:
+        assert cell.recipe is not None
+        assert cell.recipe.net == cell.model
+        assert KINDS[cell.input] in NETS[cell.model].inputs
+    kept_apart = [c for c in nets if c.data == "all" and c.protocol in ("artists", "tracks")]
+    assert {c.model for c in kept_apart if c.all_folds} >= {*TALK_NETS, "compact"}
+    small = {cell.id for cell in quick_plan(audio=True)}
+    assert small == {cell.id for cell in cells if cell.seed == 0}
+
+
+def test_effort_scales_epochs() -> None:
+    one, half = full_plan(audio=False), full_plan(audio=False, effort=0.5)
+    epochs = [[c.recipe.epochs for c in cells if c.recipe] for cells in (one, half)]
+    assert all(abs(2 * b - a) <= 1 for a, b in zip(*epochs, strict=True))

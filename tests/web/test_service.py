@@ -1,0 +1,122 @@
+"""Work under load: the queue, the memory that all share, the time each may take, and the end."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+from web.serving import Gatekeeper, StubEngine, form, head, metrics, post, serve
+
+from genrescope.web.app import create_app
+from genrescope.web.limits import Limits
+
+
+def test_beyond_workers_and_queue_it_is_busy_and_says_when_to_come_back() -> None:
+    work = Gatekeeper()
+    app = create_app(
+        engine=StubEngine(work),  # type: ignore[arg-type]
+        limits=Limits(workers=1, waiting=1),
+    )
+    with serve(app) as running, ThreadPoolExecutor(2) as clients:
+        accepted = [clients.submit(post, running.url) for _ in range(2)]
+        work.started.acquire(timeout=20)
+        while "genrescope_listening_jobs 2" not in httpx.get(f"{running.url}/metrics").text:
+            pass
+        refused = post(running.url)
+        assert refused.status_code == 503
+        assert int(refused.headers["retry-after"]) > 0
+        assert httpx.get(f"{running.url}/api/v1/healthz").status_code == 200
+        work.go.set()
+        assert [job.result().status_code for job in accepted] == [200, 200]
+        assert post(running.url).status_code == 200
+
+
+def is_listening(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=20).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_all_uploads_together_are_bounded() -> None:
+    app = create_app(
+        engine=StubEngine(),  # type: ignore[arg-type]
+        limits=Limits(held_bytes=100_000),
+    )
+    with serve(app) as running:
+        assert post(running.url, b"x" * 100_001).status_code == 503
+        assert post(running.url, b"x" * 90_000).status_code == 200
+
+
+def test_work_past_its_time_is_given_up() -> None:
+    work = Gatekeeper()
+    app = create_app(engine=StubEngine(work), limits=Limits(work_s=0.1))  # type: ignore[arg-type]
+    with serve(app) as running:
+        answer = post(running.url)
+        work.go.set()
+        assert (answer.status_code, answer.json()["error"]["code"]) == (504, "timed_out")
+
+
+def test_memory_counts_until_the_worker_lets_go_of_it() -> None:
+    work = Gatekeeper()
+    app = create_app(engine=StubEngine(work), limits=Limits(work_s=0.1))  # type: ignore[arg-type]
+    with serve(app) as running:
+        assert post(running.url, b"x" * 1_000).status_code == 504
+        held = re.search(r"^genrescope_held_bytes (\S+)$", metrics(running), re.M)
+        assert held is not None
+        assert float(held[1]) >= 1_000
+        work.go.set()
+        while "genrescope_held_bytes 0\n" not in metrics(running):
+            time.sleep(0.01)
+
+
+def test_who_hangs_up_while_waiting_leaves_the_queue() -> None:
+    work = Gatekeeper()
+    limits = Limits(workers=1, waiting=4)
+    app = create_app(engine=StubEngine(work), limits=limits)  # type: ignore[arg-type]
+    with serve(app) as running, ThreadPoolExecutor(1) as clients:
+        first = clients.submit(post, running.url)
+        work.started.acquire(timeout=20)
+        body = form(b"abc")
+        with socket.create_connection(("127.0.0.1", running.port), timeout=20) as waiting:
+            waiting.sendall(head(running.port, length=len(body)) + body)
+            while "genrescope_listening_jobs 2\n" not in metrics(running):
+                time.sleep(0.01)
+        while "genrescope_listening_jobs 1\n" not in metrics(running):
+            time.sleep(0.01)
+        work.go.set()
+        assert first.result().status_code == 200
+
+
+def test_shutdown_finishes_what_is_running() -> None:
+    work = Gatekeeper()
+    app = create_app(engine=StubEngine(work))  # type: ignore[arg-type]
+    with serve(app) as running, ThreadPoolExecutor(1) as clients:
+        answer = clients.submit(post, running.url)
+        work.started.acquire(timeout=20)
+        running.stop()
+        while is_listening(running.port):
+            time.sleep(0.01)
+        work.go.set()
+        assert answer.result().status_code == 200
+        running.thread.join(20)
+        assert not running.thread.is_alive()
+
+
+def test_a_guess_is_refused_where_others_work() -> None:
+    work = Gatekeeper()
+    limits = Limits(workers=1, waiting=4)
+    app = create_app(engine=StubEngine(work), limits=limits)  # type: ignore[arg-type]
+    with serve(app) as running, ThreadPoolExecutor(1) as clients:
+        first = clients.submit(post, running.url)
+        work.started.acquire(timeout=20)
+        files = {"file": ("a.wav", b"abc")}
+        guess = httpx.post(f"{running.url}/api/v1/classify?live=true", files=files)
+        assert (guess.status_code, guess.json()["error"]["code"]) == (503, "busy")
+        work.go.set()
+        assert first.result().status_code == 200
+        assert httpx.post(f"{running.url}/api/v1/classify?live=true", files=files).is_success
