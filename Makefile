@@ -4,13 +4,17 @@ BIN := .venv/bin
 AXE := 4.14.1
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test lint format bench soak audit lock clean
+.PHONY: run test quick lint format bench soak audit lock clean
 
 run: .venv/core
 	$(BIN)/genrescope serve
 
 test: .venv/dev
 	$(BIN)/pytest
+
+# All but what is marked slow.
+quick: .venv/dev
+	$(BIN)/pytest -m "not slow"
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -58,6 +58,7 @@ TESTED_ELSEWHERE = {
     "audio/sndfile": "audio/test_decode",
     "confinement": "test_sandbox",
     "library/tags/parts": "library/tags/test_apply",
+    "model/overlay": "model/test_explain",
     "mastering/cleaning": "mastering/test_polish",
     "mastering/loudness": "mastering/test_polish",
     # Every net is held to one contract.
@@ -163,7 +164,7 @@ def test_the_picture_shows_every_room_and_the_ground() -> None:
 def test_the_picture_of_the_laboratory_is_whole() -> None:
     lab = ROOT / "lab"
     names = {f"{path.stem}" for path in lab.glob("*.py") if path.stem != "__init__"}
-    drawn = LABORATORY.split("|")[0].split() + LABORATORY.splitlines()[-1].split()
+    drawn = LABORATORY.splitlines()[-1].split()
     rooms = set(re.findall(r"\b[a-z]+/", LABORATORY))
     assert rooms == _rooms(lab) | {"recipes/"}
     assert {word for word in drawn if not word.endswith("/")} == names
@@ -202,4 +203,4 @@ def test_the_table_names_modules_that_exist(room: str) -> None:
     ),
 )
 def test_what_contributing_names_exists(path: str) -> None:
-    assert (DOCS / path).exists() or "yours" in path
+    assert (DOCS / path).exists() or "yours" in path or path.endswith("/xx.json")
