@@ -23,7 +23,7 @@ def pcm_is_cut(sndfile_log: str) -> bool:
     """Whether libsndfile found less sound than the header promises (wav, aiff, au, w64, rf64)."""
     # A short RIFF or FORM chunk alone lacks trailing tags, not sound.
     sizes = re.findall(r"(?m)^\s*(?!RIFF|FORM)\S.*: (\d+) \(should be (\d+)\)", sndfile_log)
-    return any(int(actual) < int(said) < _STREAMING for said, actual in sizes)
+    return any(int(actual) < int(declared) < _STREAMING for declared, actual in sizes)
 
 
 def container_is_cut(file: Input, container: str, *, last_packet: bytes) -> bool:

@@ -23,7 +23,7 @@ _NEEDS_MUSIC = "--degrade needs a bundle, and music that can be disturbed; so do
     required=True,
     metavar="DATA",
     help="A feature store, or music with one sub-folder for each genre, which goes through the "
-    "whole path from the file on. Several stores are judged together.",
+    "whole path from the file on. Several stores are measured together.",
 )
 @click.option(
     "--bundle",
@@ -37,7 +37,7 @@ _NEEDS_MUSIC = "--degrade needs a bundle, and music that can be disturbed; so do
     type=PATH,
     multiple=True,
     metavar="RUN",
-    help="A run of train instead, judged by its own split. Given several times, the answers of "
+    help="A run of train instead, measured on its own split. Given several times, the answers of "
     "folds are put together, and runs of one fold are an ensemble.",
 )
 @click.option(
@@ -112,7 +112,7 @@ def evaluate(
     explained: bool,
     as_json: bool,
 ) -> None:
-    """Measure a model on labelled music, and say if it has heard that music before.
+    """Measure a model on labelled music, and say whether it was trained on that music.
 
     Prints accuracy, macro precision, recall and F1, each with its 95 % interval (bootstrap over
     tracks), for windows and for whole tracks, the calibration error and the confusion matrix.
@@ -154,13 +154,13 @@ def evaluate(
                 seed=seed, progress=progress,
             )  # fmt: skip
         else:
-            judge: Callable[..., figures.AnyReport] = evaluate_bundle
+            measure: Callable[..., figures.AnyReport] = evaluate_bundle
             if degraded:
-                judge = evaluate_robustness
+                measure = evaluate_robustness
             elif explained:
-                judge = evaluate_explanations
+                measure = evaluate_explanations
             try:
-                report = judge(
+                report = measure(
                     Bundle.load(bundle), music, protocol=split, part=part, fold=fold or 0,
                     split_seed=split_seed or 0, seed=seed, progress=progress,
                 )  # fmt: skip
@@ -186,4 +186,4 @@ def _check_options_of_runs(
         raise click.BadParameter(_NEEDS_MUSIC)
     for option, value in (("--split", split), ("--fold", fold), ("--split-seed", split_seed)):
         if value is not None:
-            raise click.BadParameter(f"a run is judged by its own split; leave {option} out")
+            raise click.BadParameter(f"a run is measured on its own split; leave {option} out")

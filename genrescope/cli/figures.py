@@ -54,7 +54,7 @@ def warn(report: AnyReport) -> None:
 def _warn_of(trial: Trial) -> None:
     name, overlap = trial.model, trial.overlap
     if overlap is None:
-        _shout(f"{name} does not say what it was trained on; it may have heard these tracks.")
+        _shout(f"{name} does not say what it was trained on; it may have learned these tracks.")
     elif overlap:
         learned = []
         if overlap.tracks:
@@ -67,7 +67,7 @@ def _warn_of(trial: Trial) -> None:
             )
         _shout(
             f"{name} was trained on {', and on '.join(learned)}. These figures say how well it "
-            "remembers, not how well it judges new music."
+            "remembers, not how well it does on new music."
         )
     if trial.split.leaky:
         _shout("the windows protocol is leaky: other windows of the same clips were learned.")

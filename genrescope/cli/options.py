@@ -56,7 +56,7 @@ window_option = click.option(
     "--window",
     type=Number(0.1, 600),
     metavar="SECONDS",
-    help="Length of the windows that a run judges clips by; as in training if absent.",
+    help="Length of the windows that clips are cut into; as in training if absent.",
 )
 
 

@@ -146,7 +146,7 @@ def _announce(training: Training) -> None:
             f"{track}: {reason}"
         )
     if SPLITS[split.protocol].holds_back and not (fold.valid or fold.test):
-        _note("nothing is held back: no track is left to judge this run by")
+        _note("nothing is held back: no track is left to evaluate this run on")
     if training.history:
         _note(f"going on after epoch {len(training.history)}")
 

@@ -77,7 +77,7 @@ def name_groups(tracks: Sequence[Track]) -> list[list[int]]:
     """Like `artist_groups`, but only the same name, or the same recording, joins two tracks.
 
     This is what hand-made artist filters promise: collaborations count as artists of their own,
-    and nothing is said of unknown artists.
+    and nothing is known of unknown artists.
     """
     keys = [{artist_key(track.artist)} if track.artist else set[str]() for track in tracks]
     return _join(tracks, keys)

@@ -65,7 +65,7 @@ class KnownDataset:
         facts: gives all its tracks, without paths: genre, artist, title, faults.
         fetch: downloads it.
         read: reads it from a folder; raises DatasetError where no clip of it is there.
-        protocol: the name in `SPLITS` of the split that it is trained and judged by when no other
+        protocol: the name in `SPLITS` of the split that it is trained and evaluated by when no other
             is asked for.
         published: its published splits, by the name of the protocol.
     """

@@ -1,4 +1,4 @@
-"""Protocols: which tracks, or windows, are learned from and which are judged by."""
+"""Protocols: which tracks, or windows, are trained on and which are evaluated."""
 
 from __future__ import annotations
 
@@ -263,7 +263,7 @@ def everything(tracks: Iterable[Track], *, part: str = "train", seed: int = 0) -
 
     Args:
         tracks: the data set.
-        part: ``train``, to learn all of them, as what ships does; ``test``, to judge a model by
+        part: ``train``, to learn all of them, as what ships does; ``test``, to evaluate a model on
             music that it has not learned.
         seed: kept as the split's, though nothing is drawn.
     """
@@ -278,7 +278,7 @@ def _all(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
 def _published(protocol: str, dataset: KnownDataset, lists: PublishedSplit) -> Protocol:
     """The protocol that follows the published lists of a dataset.
 
-    Other music beside it is learned, but what may be by an artist who is judged by.
+    Other music beside it is learned, but what may be by an artist of the held-out part.
     """
 
     def make(tracks: Sequence[Track], seed: int, n_folds: int) -> Split:
@@ -290,8 +290,8 @@ def _published(protocol: str, dataset: KnownDataset, lists: PublishedSplit) -> P
                 f"{protocol} is a split of {dataset.title}, and {others[0].track_id} is no "
                 f"{dataset.title} track."
             )
-        judged = [t for t in dataset.tracks.values() if part_of[t.track_id] in ("valid", "test")]
-        close = _sharing_an_artist(others, judged)
+        held_out = [t for t in dataset.tracks.values() if part_of[t.track_id] in ("valid", "test")]
+        close = _sharing_an_artist(others, held_out)
         learned = tuple(track.track_id for track in others if track.track_id not in close)
         parts = {part: tuple(t for t in here if part_of[t] == part) for part in PARTS}
         fold = Fold(parts["train"] + learned, parts["valid"], parts["test"])

@@ -31,7 +31,7 @@ class Track:
         duration: length of the audio in seconds.
         faults: known faults, e.g. ``undecodable`` or ``repeat:jazz.00051``.
         certain: whether the genre comes from a source to trust; a doubtful one may be learned from
-            with less weight, and nothing is judged by it under the protocol ``world``.
+            with less weight, and it is not evaluated on under the protocol ``world``.
     """
 
     track_id: str

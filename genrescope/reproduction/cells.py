@@ -152,25 +152,25 @@ def _result(cell: Cell, data: Data, out: Path, progress: Progress) -> dict[str, 
 
 
 def _figures(cell: Cell, data: Data, out: Path, progress: Progress) -> dict[str, Any]:
-    """Train and judge, fold by fold; DatasetError where the data does not allow it."""
+    """Train and evaluate, fold by fold; DatasetError where the data does not allow it."""
     began = time.perf_counter()
     store, split = data.store(cell), data.split(cell)
     folds = split.folds if cell.all_folds else split.folds[:1]
     answers = Answers([], [], [])
     of_net: dict[str, Any] = {}
     for number, fold in enumerate(folds):
-        judged = fold.test or fold.valid
-        if not judged:
-            raise DatasetError("no track to judge by is here")
+        held_out = fold.test or fold.valid
+        if not held_out:
+            raise DatasetError("no track to evaluate on is here")
 
         def report(share: float, total: float | None, text: str, number: int = number) -> None:
             progress((number + share) / len(folds), 1.0, text)
 
         if cell.recipe is None:
-            _judge_baseline(cell, data, split, fold, judged, answers)
+            _evaluate_baseline(cell, data, split, fold, held_out, answers)
             report(1.0, 1.0, f"fold {number + 1}")
         else:
-            of_fold = _judge_net(cell, store, split, number, judged, answers, out, report)
+            of_fold = _evaluate_net(cell, store, split, number, held_out, answers, out, report)
             of_net = of_net or of_fold  # its curves are the first fold's
     part = "test" if split.folds[0].test else "valid"
     return {
@@ -186,8 +186,8 @@ def _figures(cell: Cell, data: Data, out: Path, progress: Progress) -> dict[str,
     }
 
 
-def _judge_baseline(
-    cell: Cell, data: Data, split: Split, fold: Fold, judged: Sequence[str], into: Answers
+def _evaluate_baseline(
+    cell: Cell, data: Data, split: Split, fold: Fold, held_out: Sequence[str], into: Answers
 ) -> None:
     store = data.store(cell)
     check_learnable(fold, store.facts)  # of nets `begin` does
@@ -212,15 +212,15 @@ def _judge_baseline(
     if there < wanted:
         raise DatasetError(f"{wanted} neighbours are asked for, and {there} windows are here")
     model.fit(np.concatenate(xs), np.repeat(ys, [len(x) for x in xs]))
-    xs, ys = rows(judged, train=False)
+    xs, ys = rows(held_out, train=False)
     answer = model.predict_proba(np.concatenate(xs))
     probs = np.zeros((len(answer), len(store.genres)))
     probs[:, model.classes_] = answer
-    _add(into, judged, ys, np.split(probs, np.cumsum([len(x) for x in xs])[:-1]))
+    _add(into, held_out, ys, np.split(probs, np.cumsum([len(x) for x in xs])[:-1]))
 
 
 def _flat(prepared: Examples, member: int, rng: np.random.Generator | None) -> Array:
-    """Windows of a member as rows: random ones to learn from, the grid to be judged by."""
+    """Windows of a member as rows: random ones to learn from, the grid to be evaluated on."""
     clip = prepared.clips[member]
     n = min(TRAIN_WINDOWS, clip.shape[1] // prepared.n_frames)
     if rng is None or n == 0:
@@ -239,20 +239,20 @@ def _windowing(prepared: Examples) -> Windowing:
     return Windowing(prepared.n_frames, prepared.n_frames, stretched=False)
 
 
-def _judge_net(
+def _evaluate_net(
     cell: Cell,
     store: FeatureStore,
     split: Split,
     number: int,
-    judged: Sequence[str],
+    held_out: Sequence[str],
     into: Answers,
     out: Path,
     progress: Progress,
 ) -> dict[str, Any]:
     assert cell.recipe is not None
     if not split.folds[number].test:
-        # What is judged by must not choose the epoch: the last one is kept.
-        fold = replace(split.folds[number], valid=(), test=tuple(judged))
+        # What is evaluated on must not choose the epoch: the last one is kept.
+        fold = replace(split.folds[number], valid=(), test=tuple(held_out))
         split = replace(split, folds=(*split.folds[:number], fold, *split.folds[number + 1 :]))
     folder = _runs_of(out, cell) / f"fold{number}"
     _drop_other(folder, cell.recipe)
@@ -274,12 +274,12 @@ def _judge_net(
     run = Run.load(folder)
     prepared = examples(
         store,
-        judged,
+        held_out,
         n_frames=window_frames(cell.recipe.window_s, store.config),
         starts=split.starts,
     )
     outputs = predict(run.net(), prepared.clips, _windowing(prepared))
-    _add(into, judged, prepared.labels.tolist(), [softmax(output.logits) for output in outputs])
+    _add(into, held_out, prepared.labels.tolist(), [softmax(output.logits) for output in outputs])
     return {
         "weights": sum(p.numel() for p in training.net.parameters()),
         "history": [
@@ -293,7 +293,7 @@ def _runs_of(out: Path, cell: Cell) -> Path:
 
 
 def _drop_other(folder: Path, recipe: Recipe) -> None:
-    """Remove a run that was begun with another recipe; it can neither go on nor be judged."""
+    """Remove a run that was begun with another recipe; it can neither go on nor be evaluated."""
     if (folder / CONFIG).exists() and read_config(folder)["recipe"] != recipe.to_dict():
         shutil.rmtree(folder)
 

@@ -33,7 +33,7 @@ def draw_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], title: str
     Args:
         histories: name of a net -> its epochs, with the fields of
             `genrescope.lab.training.run.Epoch`; None where it was not validated.
-        title: said below, such as the protocol.
+        title: written below, such as the protocol.
     """
     figure = Figure(figsize=(9.5, 3.6), layout="constrained")
     axes: Any = figure.subplots(1, 2)
@@ -73,7 +73,7 @@ def draw_confusion(
     Args:
         confusion: counts (n_classes, n_classes).
         labels: of the classes.
-        title: said above.
+        title: written above.
     """
     counts = np.asarray(confusion, dtype=float)
     totals = counts.sum(axis=1, keepdims=True)

@@ -22,7 +22,7 @@ PAIRS = (
     ("res-bigru", "resnet18"),
     ("compact", "res-bigru"),
 )
-"""The order that the talk claims, each net against one said to be worse; then what ships."""
+"""The order that the talk claims, each net against another that it calls worse; then what ships."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Difference:
     """By how much a net is ahead of another.
 
     Attributes:
-        protocol: what both were judged under.
+        protocol: what both were evaluated under.
         ahead, behind: the nets, as the talk's order has them.
         accuracy: of the first less that of the second, means over the seeds of each.
         n: clips both answered for.

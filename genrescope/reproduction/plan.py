@@ -105,7 +105,7 @@ HUMAN = Published(0.70, "listeners, cited by the talk")
 
 @dataclass(frozen=True)
 class Cell:
-    """One figure of the tables: a model, trained and judged under a protocol.
+    """One figure of the tables: a model, trained and evaluated under a protocol.
 
     Attributes:
         protocol: name in `genrescope.data.splits.SPLITS`.
@@ -214,7 +214,7 @@ def _nets(
         Cell(
             protocol, data, kind, net, seed,
             recipe=recipe_for(net, protocol=protocol, data=data, kind=kind),
-            # A fifth of the windows is plenty to judge by, a fifth of the tracks is not.
+            # A fifth of the windows is plenty to evaluate on, a fifth of the tracks is not.
             all_folds=data == "all" and protocol != "windows" and net not in FIELD_NETS,
         )
         for protocol in protocols

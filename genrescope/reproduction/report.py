@@ -203,7 +203,7 @@ def _details(table: Table) -> str:
     heads = "".join(f'<th scope="col">{name}</th>' for name in (*names, "calibration error"))
     return (
         "<details><summary>Precision, recall and F1 (macro means over the genres with a clip among "
-        "those judged by)</summary>"
+        "those evaluated)</summary>"
         f'<div class="wide"><table><tr>{heads}</tr>{"".join(lines)}</table></div></details>'
     )
 

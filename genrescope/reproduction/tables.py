@@ -50,15 +50,15 @@ class Entry:
 
     Attributes:
         level: ``window`` or ``track``.
-        part: of the folds, that it was judged by.
+        part: of the folds, that it was evaluated on.
         folds: how many rounds were run, and how many the split has.
         n_seeds: trainings of it, pooled.
-        n: windows or tracks judged by, with each seed.
+        n: windows or tracks evaluated, with each seed.
         scores: as `genrescope.lab.metrics.Scores.to_dict`; over all seeds.
         by_seed: accuracy of each seed.
         seconds: that a cell took, the mean over the seeds.
         commits: of the code that computed it.
-        lacking: genres of the data without a clip among those judged by.
+        lacking: genres of the data without a clip among those evaluated.
     """
 
     level: str
@@ -180,7 +180,7 @@ def make_tables(results: Mapping[str, Result]) -> list[Table]:
             f"the paper's own; {HUMAN.source}: {HUMAN.accuracy:.2f}. The sparse representations "
             "are of modulations of the mel spectrogram, in octaves from 0.5 Hz to at most half "
             "its frame rate, where the paper has an auditory model. Under windows few windows of "
-            "a track are judged, so that there is little to vote on.",
+            "a track are evaluated, so that there is little to vote on.",
             [
                 *_rows(results, "all", "summary", SUMMARY_MODELS),
                 *_rows(results, "all", "modulations", ("src",)),

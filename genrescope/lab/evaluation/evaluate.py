@@ -16,7 +16,7 @@ from genrescope.data.splits import Split, protocol_title
 from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
 from genrescope.lab.evaluation.explanations import Faithfulness, measure_explanations
-from genrescope.lab.evaluation.models import Model, from_bundle, from_runs, judge_recordings
+from genrescope.lab.evaluation.models import Model, from_bundle, from_runs, predict_recordings
 from genrescope.lab.evaluation.music import Music
 from genrescope.lab.evaluation.overlap import Overlap, find_overlap
 from genrescope.lab.evaluation.scoring import Evaluation, Item, items_of, score_items
@@ -32,7 +32,7 @@ from genrescope.progress import Progress
 
 @dataclass(frozen=True)
 class Trial:
-    """A model and the part of a split that it is judged by.
+    """A model and the part of a split that it is measured on.
 
     Attributes:
         model: the name of the model.
@@ -78,7 +78,7 @@ class Report:
         return _title(self.trials)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, ready for JSON: who was judged by what, when, and the figures."""
+        """Everything, ready for JSON: which model on which tracks, when, and the figures."""
         overlaps = [trial.overlap for trial in self.trials if trial.overlap is not None]
         merged = {
             name: sorted({value for overlap in overlaps for value in getattr(overlap, name)})
@@ -99,7 +99,7 @@ class RobustnessReport:
     Attributes:
         rows: a row for each disturbance, the clean recordings first.
         failed: track ID -> why it was left out of all of them.
-        trial: who was judged by what.
+        trial: which model on which tracks.
     """
 
     rows: tuple[Degraded, ...]
@@ -165,7 +165,7 @@ def evaluate_bundle(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Report:
-    """Judge a bundle by labelled music.
+    """Measure a bundle on labelled music.
 
     Recordings go through the whole path that ``classify`` takes, from the file on; a feature store,
     and windows of recordings, from the features on.
@@ -182,7 +182,7 @@ def evaluate_bundle(
 
     Raises:
         GenrescopeError: no such protocol or part, a genre that the bundle does not know, or no clip
-            that can be judged by.
+            that can be scored.
         ValueError: the split has no such fold.
     """
     trial = _trial_of_bundle(bundle, music, protocol, part, fold, split_seed, progress)
@@ -199,20 +199,20 @@ def evaluate_runs(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Report:
-    """Judge runs by what they held out; several runs of one fold are an ensemble.
+    """Measure runs on what they held out; several runs of one fold are an ensemble.
 
     Args:
         runs: the folds of one experiment, as many runs of each.
         music: what `open_music` opened.
         part: ``train``, ``valid`` or ``test``; the last of them that has tracks by default.
-        last: judge the last epoch, not the one that the valid part chose.
-        window_s: of the windows that clips are judged by; as in training by default.
+        last: take the last epoch, not the one that the valid part chose.
+        window_s: of the windows that clips are cut into; as in training by default.
         seed: of the bootstrap.
         progress: called after each recording.
 
     Raises:
         GenrescopeError: runs of different experiments, tracks that are not in the music, or no clip
-            that can be judged by.
+            that can be scored.
     """
     check_distinct(runs)
     of_fold: dict[int, list[Run]] = {}
@@ -220,7 +220,7 @@ def evaluate_runs(
         of_fold.setdefault(run.config["split"]["fold"], []).append(run)
     folds = list(of_fold.values())
     trials = [_trial_of_fold(f, music, part, last=last, window_s=window_s) for f in folds]
-    _check_one_experiment(folds, trials)
+    _check_same_experiment(folds, trials)
     return _report(trials, music, seed, progress)
 
 
@@ -235,7 +235,7 @@ def evaluate_robustness(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> RobustnessReport:
-    """Judge a bundle by disturbed recordings: each goes through the whole path, from the file on.
+    """Measure a bundle on disturbed recordings: each goes through the whole path, from the file on.
 
     Arguments as of `evaluate_bundle`; ``seed`` is of the disturbances.
 
@@ -318,15 +318,15 @@ def _trial_of_bundle(
     split_seed: int,
     progress: Progress | None,
 ) -> Trial:
-    """A bundle, and what it is to be judged by."""
+    """A bundle, and what it is to be measured on."""
     model = from_bundle(bundle)
     split = music.split(protocol, seed=split_seed, progress=progress)
     if fold >= len(split.folds):
         raise ValueError(f"{split.protocol} has folds 0 to {len(split.folds) - 1}")
     part, members = _members(split, fold, part)
     whole_path = music.store is None and not split.starts
-    judge = judge_recordings(bundle) if whole_path else music.judge(model)
-    items = items_of(split, members, music.dataset.tracks, judge)
+    predict = predict_recordings(bundle) if whole_path else music.predictor(model)
+    items = items_of(split, members, music.dataset.tracks, predict)
     return _trial(model, split, fold, part, items, [*music.dataset.tracks, *_learned(bundle)])
 
 
@@ -340,7 +340,7 @@ def _title(trials: Sequence[Trial]) -> str:
 
 
 def _describe(trials: Sequence[Trial]) -> dict[str, Any]:
-    """Who was judged by what, when and with which version, ready for JSON."""
+    """Which model on which tracks, when and with which version, ready for JSON."""
     first = trials[0]
     return {
         "version": genrescope.__version__,
@@ -376,8 +376,8 @@ def _trial(
 ) -> Trial:
     overlap = None
     if model.learned is not None:
-        judged = list({item.track.track_id: item.track for item in items}.values())
-        overlap = find_overlap(model.learned, judged, known)
+        measured = list({item.track.track_id: item.track for item in items}.values())
+        overlap = find_overlap(model.learned, measured, known)
     return Trial(model.name, model.labels, split, fold, part, tuple(items), overlap)
 
 
@@ -403,11 +403,11 @@ def _trial_of_fold(
             f"{music.dataset.name}, such as {track_of(missing[0])}."
         )
     model = from_runs(runs, last=last, window_s=window_s)
-    items = items_of(split, members, music.dataset.tracks, music.judge(model))
+    items = items_of(split, members, music.dataset.tracks, music.predictor(model))
     return _trial(model, split, config["split"]["fold"], part, items, music.dataset.tracks)
 
 
-def _check_one_experiment(folds: Sequence[Sequence[Run]], trials: Sequence[Trial]) -> None:
+def _check_same_experiment(folds: Sequence[Sequence[Run]], trials: Sequence[Trial]) -> None:
     """Refuse runs whose figures cannot be put together.
 
     Raises:
@@ -438,7 +438,7 @@ def _check_one_experiment(folds: Sequence[Sequence[Run]], trials: Sequence[Trial
 
 
 def _members(split: Split, fold: int, part: str | None) -> tuple[str, tuple[str, ...]]:
-    """The part to judge by, and its members: test where there is one, or what was asked for."""
+    """The part to measure on, and its members: test where there is one, or what was asked for."""
     parts = split.folds[fold].parts()
     chosen = part or next((name for name in reversed(PARTS) if parts[name]), "test")
     if not parts[chosen]:

@@ -29,7 +29,7 @@ Array = NDArray[Any]
 
 
 class Answer(Protocol):
-    """What a model says of one clip; `genrescope.model.Prediction` is one."""
+    """What a model answers for one clip; `genrescope.model.Prediction` is one."""
 
     @property
     def probs(self) -> Array:
@@ -47,7 +47,7 @@ class Answer(Protocol):
 Span = tuple[float, float]
 """Start and end of a part of a recording, s."""
 
-Judge = Callable[[Track, Sequence[Span | None]], Sequence[Answer]]
+Predictor = Callable[[Track, Sequence[Span | None]], Sequence[Answer]]
 """Answers for spans of one recording, None being the whole; may raise AudioError."""
 
 Features = Callable[[Track], Array]
@@ -95,7 +95,7 @@ class Model:
 
         Args:
             features: dB (n_bins, n_frames) of the whole clip.
-            span: start and end in s of the part to judge.
+            span: start and end in s of the part that is asked about.
         """
         if span is None:
             x = prepare(features, self.config).standardised()
@@ -125,7 +125,7 @@ def from_runs(runs: Sequence[Run], *, last: bool = False, window_s: float | None
     Args:
         runs: one, or several of the same input, window and labels.
         last: take the last epochs.
-        window_s: of the windows to judge by; as in training by default.
+        window_s: of the windows; as in training by default.
     """
     first = runs[0]
     length = first.window_frames(window_s)
@@ -162,24 +162,24 @@ def audio_features(config: FeatureConfig) -> Features:
     return features
 
 
-def judge_features(model: Model, features: Features) -> Judge:
+def predict_features(model: Model, features: Features) -> Predictor:
     """The model's answers for what ``features`` gives; each recording is read once."""
 
-    def judge(track: Track, spans: Sequence[Span | None]) -> list[WindowAnswer]:
+    def predict(track: Track, spans: Sequence[Span | None]) -> list[WindowAnswer]:
         of_track = features(track)
         return [model.answer(of_track, span) for span in spans]
 
-    return judge
+    return predict
 
 
-def judge_recordings(bundle: Bundle) -> Judge:
-    """What ``classify`` says of whole recordings, from the file on."""
+def predict_recordings(bundle: Bundle) -> Predictor:
+    """What ``classify`` answers for whole recordings, from the file on."""
     classifier = Classifier.load(bundle)
 
-    def judge(track: Track, spans: Sequence[Span | None]) -> list[Prediction]:
+    def predict(track: Track, spans: Sequence[Span | None]) -> list[Prediction]:
         if track.path is None:
             raise AudioError(track.track_id, "no file", "Name the folder of the audio.")
         prediction = classifier.classify(str(track.path))
         return [prediction for _ in spans]
 
-    return judge
+    return predict

@@ -1,4 +1,4 @@
-"""Labelled music to judge by: feature stores, or recordings in folders."""
+"""Labelled music to evaluate on: feature stores, or recordings in folders."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from genrescope.data.store import FeatureStore, is_store
 from genrescope.data.track import Dataset
 from genrescope.errors import DatasetError
 from genrescope.lab.evaluation.models import (
-    Judge,
+    Predictor,
     Model,
     audio_features,
-    judge_features,
+    predict_features,
     store_features,
 )
 from genrescope.progress import Progress
@@ -40,11 +40,11 @@ class Music:
     store: FeatureStore | None
     failed: dict[str, str] = field(default_factory=dict)
 
-    def judge(self, model: Model) -> Judge:
+    def predictor(self, model: Model) -> Predictor:
         """The model's answers for what is here."""
         if self.store is not None:
-            return judge_features(model, store_features(self.store, model.config))
-        return judge_features(model, audio_features(model.config))
+            return predict_features(model, store_features(self.store, model.config))
+        return predict_features(model, audio_features(model.config))
 
     def split(
         self,
@@ -70,7 +70,7 @@ class Music:
             protocol = dataset.protocol if dataset else "all"
         if protocol not in SPLITS:
             raise DatasetError(f"no protocol {protocol!r}; there are {', '.join(SPLITS)}.")
-        if not SPLITS[protocol].holds_back:  # nothing is learned here, and all of it judged by
+        if not SPLITS[protocol].holds_back:  # nothing is learned here, and all of it is measured
             return everything(self.dataset.tracks, part="test", seed=seed)
         # Windows need lengths, and what keeps tracks together the files that are the same twice.
         if SPLITS[protocol].published is None and self.store is None:
@@ -82,7 +82,7 @@ class Music:
 
 
 def open_music(paths: Sequence[Path]) -> Music:
-    """Open feature stores, which are judged by together, or one folder of recordings.
+    """Open feature stores, which are measured together, or one folder of recordings.
 
     Raises:
         DatasetError: there is none, it is damaged, or there are several and some are no stores.
@@ -94,7 +94,7 @@ def open_music(paths: Sequence[Path]) -> Music:
     if len(paths) > 1:
         folder = next(path for path in paths if not is_store(path))
         raise DatasetError(
-            f"{folder}: is no feature store, and only stores are judged by together. Build one "
+            f"{folder}: is no feature store, and only stores are measured together. Build one "
             "with `genrescope dataset build`, or name this folder alone."
         )
     return Music(names, read_any(paths[0]), None)

@@ -1,4 +1,4 @@
-"""What a model was trained on, of the music that it is now judged by."""
+"""What a model was trained on, of the music that it is now measured on."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ class Overlap:
 
 
 def find_overlap(
-    learned: Iterable[str], judged: Sequence[Track], known: Iterable[Track] = ()
+    learned: Iterable[str], measured: Sequence[Track], known: Iterable[Track] = ()
 ) -> Overlap:
-    """Compare what a model learned with what it is to be judged by.
+    """Compare what a model learned with what it is to be measured on.
 
     Args:
         learned: IDs of the tracks it was trained on.
-        judged: the tracks it is asked about.
+        measured: the tracks that it is measured on.
         known: more tracks whose artist and repeats are known; those of known datasets always are.
     """
-    facts = known_tracks() | {t.track_id: t for t in known} | {t.track_id: t for t in judged}
+    facts = known_tracks() | {t.track_id: t for t in known} | {t.track_id: t for t in measured}
     learned = set(map(known_id, learned))
-    others = [track for track in judged if known_id(track.track_id) not in learned]
+    others = [track for track in measured if known_id(track.track_id) not in learned]
     repeats = tuple(track.track_id for track in others if learned & set(track.repeats))
     learned_artists = {facts[t].artist or "" for t in learned if t in facts} - {""}
     names = learned_artists | {track.artist for track in others if track.artist}
@@ -55,7 +55,7 @@ def find_overlap(
     learned_keys = {key for name in learned_artists for key in artist_keys(name, known_keys)}
     artists = {name for name in names if artist_keys(name, known_keys) & learned_keys}
     return Overlap(
-        tuple(track.track_id for track in judged if known_id(track.track_id) in learned),
+        tuple(track.track_id for track in measured if known_id(track.track_id) in learned),
         repeats,
         tuple(dict.fromkeys(track.artist for track in others if track.artist in artists)),
         tuple(

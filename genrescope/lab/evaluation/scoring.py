@@ -1,4 +1,4 @@
-"""From labelled clips and a judge to figures."""
+"""From labelled clips and a model to figures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genrescope.data.fold import track_of
 from genrescope.data.splits import Split
 from genrescope.data.track import Track
 from genrescope.errors import AudioError, GenrescopeError
-from genrescope.lab.evaluation.models import Answer, Judge, Span
+from genrescope.lab.evaluation.models import Answer, Predictor, Span
 from genrescope.lab.metrics import Scores, by_track, confusion_matrix, score
 from genrescope.model.prediction import SILENT
 from genrescope.progress import Progress
@@ -21,19 +21,19 @@ from genrescope.progress import Progress
 
 @dataclass(frozen=True)
 class Item:
-    """One clip to be judged by.
+    """One clip to be scored.
 
     Attributes:
         member: its ID in the split.
         track: the recording.
         span: start and end in s where the member is a window; None for the whole.
-        judge: who answers for it.
+        predict: what answers for it.
     """
 
     member: str
     track: Track
     span: Span | None
-    judge: Judge
+    predict: Predictor
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Evaluation:
 
 
 def items_of(
-    split: Split, members: Sequence[str], tracks: Iterable[Track], judge: Judge
+    split: Split, members: Sequence[str], tracks: Iterable[Track], predict: Predictor
 ) -> list[Item]:
     """Members of a part of a split, each with its recording and who answers for it."""
     known = {track.track_id: track for track in tracks}
@@ -89,7 +89,7 @@ def items_of(
     for member in members:
         start = split.starts.get(member)
         span = None if start is None else (start, start + split.window_s)
-        items.append(Item(member, known[track_of(member)], span, judge))
+        items.append(Item(member, known[track_of(member)], span, predict))
     return items
 
 
@@ -126,11 +126,11 @@ def score_items(
     for places in _by_recording(items):
         first = items[places[0]]
         try:
-            given = first.judge(first.track, [items[place].span for place in places])
+            of_spans = first.predict(first.track, [items[place].span for place in places])
         except AudioError as error:
             failed[first.track.track_id] = error.reason
         else:
-            for place, answer in zip(places, given, strict=True):
+            for place, answer in zip(places, of_spans, strict=True):
                 if SILENT in answer.flags:
                     failed[first.track.track_id] = SILENT
                 else:
@@ -140,16 +140,16 @@ def score_items(
             progress(n_done, len(items), first.track.track_id)
     if not answers:
         reason = next(iter(failed.values()), "there is none")
-        raise GenrescopeError(f"no clip could be judged by: {reason}.")
+        raise GenrescopeError(f"no clip could be scored: {reason}.")
     answered = [(items[place], answers[place]) for place in sorted(answers)]
     return _scored(answered, labels, failed, seed)
 
 
 def _by_recording(items: Sequence[Item]) -> Iterable[list[int]]:
-    """Places of the items of each recording and judge, in order of first appearance."""
+    """Places of the items of each recording and model, in order of first appearance."""
     places: dict[tuple[str, int], list[int]] = {}
     for place, item in enumerate(items):
-        places.setdefault((item.track.track_id, id(item.judge)), []).append(place)
+        places.setdefault((item.track.track_id, id(item.predict)), []).append(place)
     return places.values()
 
 

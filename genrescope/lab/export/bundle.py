@@ -179,8 +179,8 @@ def export_bundle(
     _check_data(runs, proof, store, window_s)
     # What held nothing out ships its last epoch, and its evidence shows the last one too.
     last = last or not first.fold.valid
-    judged = gather(proof, store, last=last, window_s=window_s)
-    calibration = _calibrate(proof, judged, store, last=last, window_s=window_s)
+    measured = gather(proof, store, last=last, window_s=window_s)
+    calibration = _calibrate(proof, measured, store, last=last, window_s=window_s)
     net = together([run.net(last=last) for run in runs])
     learned = list(dict.fromkeys(track_of(m) for run in runs for m in run.fold.train))
     windowing = windowing_of(first, window_s)
@@ -205,7 +205,7 @@ def export_bundle(
         thresholds=calibration.thresholds,
         no_music=fit_no_music(store, learned),
         training=_training(runs, learned, command),
-        metrics=metric_rows(judged, calibration.temperature, store.facts),
+        metrics=metric_rows(measured, calibration.temperature, store.facts),
         degradations=degradations,
         licence=licence,
         created=created,
@@ -269,7 +269,7 @@ def _check_evidence(runs: Sequence[Run], evidence: Sequence[Run]) -> None:
     for (protocol, member), nets in tested_by.items():
         if sorted(nets) != shipped:
             raise GenrescopeError(
-                f"evidence by {protocol}: {len(nets)} judge {member}, and {len(runs)} ship. "
+                f"evidence by {protocol}: {len(nets)} answer for {member}, and {len(runs)} ship. "
                 "Name for each fold as many runs of each recipe as ship."
             )
 
@@ -282,7 +282,7 @@ class _Calibration:
 
 def _calibrate(
     proof: Sequence[Run],
-    judged: Sequence[Evidence],
+    measured: Sequence[Evidence],
     store: FeatureStore,
     *,
     last: bool,
@@ -290,12 +290,12 @@ def _calibrate(
 ) -> _Calibration:
     """From the first protocol's held-out clips: never of a test part while there is another.
 
-    Fold by fold: a clip may be in the valid parts of several, and is judged by the nets of one at
+    Fold by fold: a clip may be in the valid parts of several, and is answered for by the nets of one at
     a time, as by what ships.
     """
     protocol = proof[0].config["split"]["protocol"]
     same_protocol = [run for run in proof if run.config["split"]["protocol"] == protocol]
-    found = [evidence for evidence in judged if evidence.protocol == protocol]
+    found = [evidence for evidence in measured if evidence.protocol == protocol]
     if any(run.fold.test for run in same_protocol):
         of_fold: dict[int, list[Run]] = {}
         for run in same_protocol:

@@ -134,7 +134,7 @@ def warp(x: Tensor, *, n_frames: int, shift_bands: float, stretch: float, rng: G
     """Cut ``n_frames`` at a random place, stretched in time and shifted in pitch.
 
     Whole frames and bands are taken, none interpolated: that would blur every excerpt as no
-    recording is, and a net that learned from blurred ones judges sharp ones worse.
+    recording is, and a net that learned from blurred ones does worse on sharp ones.
     """
     batch, n_mels, length = x.shape
     rate = torch.exp((2 * _uniform(batch, rng=rng, like=x) - 1) * stretch)

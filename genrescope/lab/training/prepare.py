@@ -337,7 +337,7 @@ def _check_parent(run: Run, store: FeatureStore, split: Split, fold: Fold) -> No
         learned = f"clips, such as {strange[0]}," if strange else "windows of clips"
         raise GenrescopeError(
             f"{run.path}: learned {learned} that this run does not, so nothing that it teaches "
-            "could be judged honestly. Name a run of the same split and fold."
+            "could be evaluated honestly. Name a run of the same split and fold."
         )
 
 

@@ -11,7 +11,7 @@ from lab_makers import bands_store
 from genrescope.data.splits import make_split
 from genrescope.errors import GenrescopeError
 from genrescope.features.config import FeatureConfig
-from genrescope.lab.evaluation.models import from_bundle, from_runs, judge_features, store_features
+from genrescope.lab.evaluation.models import from_bundle, from_runs, predict_features, store_features
 from genrescope.lab.evaluation.scoring import items_of, score_items
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run
@@ -26,9 +26,9 @@ def test_a_run_is_judged_as_its_training_judged_it(tmp_path: Path) -> None:
     training = begin(store, split, recipe, fold=1, seed=0, out=tmp_path / "run")
     training.run()
     model = from_runs([Run.load(tmp_path / "run")])
-    judge = judge_features(model, store_features(store, model.config))
+    predict = predict_features(model, store_features(store, model.config))
     members = split.folds[1].valid
-    found = score_items(items_of(split, members, store.facts, judge), model.labels)
+    found = score_items(items_of(split, members, store.facts, predict), model.labels)
     best = training.history[training.best]
     assert found.track.log_loss == pytest.approx(best.valid_loss, abs=0.02)
     assert found.track.accuracy.value == pytest.approx(best.valid_accuracy)

@@ -12,13 +12,13 @@ from genrescope.data.fold import Fold
 from genrescope.data.splits import Split, make_split
 from genrescope.data.track import Track
 from genrescope.errors import AudioError, GenrescopeError
-from genrescope.lab.evaluation.models import Answer, Judge, Span, WindowAnswer
+from genrescope.lab.evaluation.models import Answer, Predictor, Span, WindowAnswer
 from genrescope.lab.evaluation.scoring import items_of, score_items
 
 TRACKS = tuple(Track(f"{g}{i}", g, artist=f"{g} {i}") for g in GENRES for i in range(4))
 
 
-def oracle(*, wrong: frozenset[str] = frozenset(), n_windows: int = 3) -> Judge:
+def oracle(*, wrong: frozenset[str] = frozenset(), n_windows: int = 3) -> Predictor:
     """Right, with probability 0.8, but for the tracks named."""
 
     def judge(track: Track, spans: Sequence[Span | None]) -> list[WindowAnswer]:
