@@ -57,6 +57,13 @@ TESTED_ELSEWHERE = {
     # What is one with its only user: tested through it.
     "audio/sndfile": "audio/test_decode",
     "confinement": "test_sandbox",
+    "fleet/engines/local": "fleet/test_run",
+    "fleet/fetch": "fleet/test_run",
+    "fleet/metrics": "fleet/test_status",
+    "fleet/neighbours": "fleet/test_merge",
+    "fleet/shard": "fleet/test_run",
+    "fleet/step": "fleet/test_run",
+    "fleet/store": "fleet/test_run",
     "library/tags/parts": "library/tags/test_apply",
     "model/overlay": "model/test_explain",
     "mastering/cleaning": "mastering/test_polish",
