@@ -65,8 +65,8 @@ class KnownDataset:
         facts: gives all its tracks, without paths: genre, artist, title, faults.
         fetch: downloads it.
         read: reads it from a folder; raises DatasetError where no clip of it is there.
-        protocol: the name in `SPLITS` of the split that it is trained and evaluated by when no other
-            is asked for.
+        protocol: the name in `SPLITS` of the split for training and evaluation, where no other is
+            asked for.
         published: its published splits, by the name of the protocol.
     """
 

@@ -128,7 +128,7 @@ class ExplanationReport:
 
     Attributes:
         faithfulness: how true the explanations are.
-        trial: who was judged by what.
+        trial: which model on which tracks.
     """
 
     faithfulness: Faithfulness

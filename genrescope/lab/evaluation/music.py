@@ -15,8 +15,8 @@ from genrescope.data.store import FeatureStore, is_store
 from genrescope.data.track import Dataset
 from genrescope.errors import DatasetError
 from genrescope.lab.evaluation.models import (
-    Predictor,
     Model,
+    Predictor,
     audio_features,
     predict_features,
     store_features,

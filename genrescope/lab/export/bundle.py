@@ -290,8 +290,8 @@ def _calibrate(
 ) -> _Calibration:
     """From the first protocol's held-out clips: never of a test part while there is another.
 
-    Fold by fold: a clip may be in the valid parts of several, and is answered for by the nets of one at
-    a time, as by what ships.
+    Fold by fold: a clip may be in the valid parts of several, and the nets of one at a time answer
+    for it, as what ships does.
     """
     protocol = proof[0].config["split"]["protocol"]
     same_protocol = [run for run in proof if run.config["split"]["protocol"] == protocol]

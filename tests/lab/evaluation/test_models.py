@@ -11,7 +11,12 @@ from lab_makers import bands_store
 from genrescope.data.splits import make_split
 from genrescope.errors import GenrescopeError
 from genrescope.features.config import FeatureConfig
-from genrescope.lab.evaluation.models import from_bundle, from_runs, predict_features, store_features
+from genrescope.lab.evaluation.models import (
+    from_bundle,
+    from_runs,
+    predict_features,
+    store_features,
+)
 from genrescope.lab.evaluation.scoring import items_of, score_items
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run

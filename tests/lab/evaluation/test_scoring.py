@@ -104,5 +104,5 @@ def test_what_cannot_be_judged_is_an_error_in_words() -> None:
     items = items_of(split, split.folds[0].test, TRACKS, oracle())
     with pytest.raises(GenrescopeError, match="does not know tango"):
         score_items(items, ("fado", "polka"))
-    with pytest.raises(GenrescopeError, match="no clip could be judged"):
+    with pytest.raises(GenrescopeError, match="no clip could be scored"):
         score_items([], GENRES)
