@@ -1,14 +1,4 @@
-"""Why a net names a genre: which parts of the spectrogram decide, and how true that is.
-
-Occlusion: each cell of a grid over bands and time is replaced by its bands' own means, so that no
-hole is itself a cue, and the genre's log odds fall (Zeiler and Fergus 2014, "Visualizing and
-Understanding Convolutional Networks"); and each is put alone into a clip of bands' means, and they
-rise. A cell's weight is the mean of both: the first alone misses what several cells say alike, the
-second what only several say together. How true it is, deletion and insertion tell
-(Petsiuk, Das and Saenko 2018, "RISE"): cells are taken away, or put into a clip of
-bands' means, in the order of their weights, and the mean probability of the genre on the way stands
-beside that of random orders.
-"""
+"""Why a net names a genre: which parts of the spectrogram decide, in cells, words and sound."""
 
 from __future__ import annotations
 
@@ -25,20 +15,11 @@ from genrescope.errors import AudioError
 from genrescope.features.config import FeatureConfig
 from genrescope.features.masking import mask_sound
 from genrescope.features.mel import mel_edges
-from genrescope.features.windows import take
 from genrescope.model.bundle import Bundle
 from genrescope.model.clip import Clip
-from genrescope.model.inference import Net, PreparedClip, prepare, softmax
+from genrescope.model.inference import Net, prepare
+from genrescope.model.occlusion import N_RANDOM, N_TIMES, Fidelity, Occluder
 from genrescope.model.prediction import SILENT, Prediction
-
-N_BANDS, N_TIMES = 8, 10
-"""Cells of the grid over mel bands, and over time."""
-
-N_STEPS = 10
-"""Steps of the deletion and insertion curves."""
-
-N_RANDOM = 3
-"""Random orders that the curves are compared with."""
 
 DECIDED, INDIFFERENT, AGAINST = "what decided", "what did not matter", "what spoke against"
 """Names of the three sounds."""
@@ -55,30 +36,6 @@ _REGIONS_HZ = (
     (np.inf, "treble"),
 )
 """What people call parts of the spectrum: upper edge in Hz, and name."""
-
-
-@dataclass(frozen=True)
-class Fidelity:
-    """How true an explanation is: mean probabilities of the genre along a curve, 0 to 1.
-
-    Attributes:
-        deletion_auc: as cells are taken away, most important first; low is good.
-        insertion_auc: as cells are put in, most important first; high is good.
-        random_deletion_auc, random_insertion_auc: the same in random order.
-    """
-
-    deletion_auc: float
-    insertion_auc: float
-    random_deletion_auc: float
-    random_insertion_auc: float
-
-    @property
-    def decisive(self) -> bool:
-        """Whether the order of the cells tells more than chance, by both curves."""
-        return (
-            self.deletion_auc < self.random_deletion_auc
-            and self.insertion_auc > self.random_insertion_auc
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,7 +182,7 @@ def explain(
     if chosen not in bundle.labels:
         raise ValueError(f"there is no genre {chosen!r}; there are {', '.join(bundle.labels)}")
     prepared = prepare(clip.log_mel, bundle.features)
-    hidden = _Occluder(bundle, net, prepared, bundle.labels.index(chosen))
+    hidden = Occluder(bundle, net, prepared, bundle.labels.index(chosen))
     n_steps = N_TIMES + 2 * (1 + N_RANDOM)
 
     def report(done: int) -> None:
@@ -249,113 +206,6 @@ def explain(
         _frames=prepared.frames,
         _config=bundle.features,
     )
-
-
-def areas_by_loudness(bundle: Bundle, net: Net, clip: Clip, genre: str) -> tuple[float, float]:
-    """Areas of deletion and insertion where the loudest cells go, or come, first.
-
-    What any explanation has to beat: see `Fidelity`.
-    """
-    prepared = prepare(clip.log_mel, bundle.features)
-    return _Occluder(bundle, net, prepared, bundle.labels.index(genre)).areas_by_loudness()
-
-
-class _Occluder:
-    """A clip of which cells can be hidden, and what the net then says of a genre."""
-
-    def __init__(self, bundle: Bundle, net: Net, prepared: PreparedClip, label: int) -> None:
-        self._net, self._label, self._temperature = net, label, bundle.temperature
-        x = prepared.standardised()
-        starts, length = bundle.windowing.places(x.shape[1])
-        self._windows = take(x, starts, window_length=length)
-        means = x.mean(axis=1, dtype=np.float64).astype(np.float32)
-        self._filled = np.broadcast_to(means[:, None], self._windows.shape[1:])
-        self.band_edges = np.linspace(0, x.shape[0], N_BANDS + 1).round().astype(np.int64)
-        self.time_edges = np.linspace(0, x.shape[1], N_TIMES + 1).round().astype(np.int64)
-        band = np.repeat(np.arange(N_BANDS), np.diff(self.band_edges))
-        time = np.repeat(np.arange(N_TIMES), np.diff(self.time_edges))
-        # Which cell each place of each window lies in; a short clip is repeated to fill one.
-        frames = np.arange(x.shape[1])[np.newaxis]
-        time_of_window = time[take(frames, starts, window_length=length)[:, 0]]
-        self._cell = band[np.newaxis, :, None] * N_TIMES + time_of_window[:, None, :]
-
-    def weights(self, report: Callable[[int], None]) -> NDArray[np.float64]:
-        """What each cell is worth, in nats, (N_BANDS, N_TIMES); see `Explanation.cells`."""
-        whole = self._probs(self._windows)
-        nothing = self._probs(self._filled[np.newaxis].astype(np.float32))[0]
-        weights = np.zeros(N_BANDS * N_TIMES)
-        for time in range(N_TIMES):
-            cells = [band * N_TIMES + time for band in range(N_BANDS)]
-            # Only windows that hold the cells can answer otherwise.
-            touched = np.flatnonzero((self._cell % N_TIMES == time).any(axis=(1, 2)))
-            hidden = np.concatenate([self._hide([cell], touched) for cell in cells])
-            alone = np.concatenate([self._show([cell], touched) for cell in cells])
-            probs = self._probs(np.concatenate([hidden, alone])).reshape(2, N_BANDS, len(touched))
-            without = whole.mean() + (probs[0] - whole[touched]).sum(axis=1) / len(whole)
-            with_it = nothing + (probs[1] - nothing).sum(axis=1) / len(whole)
-            fall = _log_odds(whole.mean()) - _log_odds(without)
-            weights[cells] = (fall + _log_odds(with_it) - _log_odds(nothing)) / 2
-            report(time + 1)
-        return weights.reshape(N_BANDS, N_TIMES)
-
-    def fidelity(
-        self, cells: NDArray[np.float64], rng: np.random.Generator, report: Callable[[int], None]
-    ) -> Fidelity:
-        """Deletion and insertion in the order of the weights, and in random orders."""
-        order = np.argsort(-cells.ravel(), kind="stable")
-        orders = [order, *(rng.permutation(cells.size) for _ in range(N_RANDOM))]
-        areas = []
-        for i, ranked in enumerate(orders):
-            deletion = self._area(ranked, keep_first=False)
-            report(2 * i + 1)
-            areas.append((deletion, self._area(ranked, keep_first=True)))
-            report(2 * i + 2)
-        random = np.mean(areas[1:], axis=0)
-        return Fidelity(areas[0][0], areas[0][1], float(random[0]), float(random[1]))
-
-    def areas_by_loudness(self) -> tuple[float, float]:
-        """Areas of deletion and insertion, loudest cells first."""
-        sums = np.bincount(self._cell.ravel(), self._windows.ravel(), N_BANDS * N_TIMES)
-        counts = np.bincount(self._cell.ravel(), minlength=N_BANDS * N_TIMES)
-        order = np.argsort(-sums / np.maximum(counts, 1), kind="stable")
-        return self._area(order, keep_first=False), self._area(order, keep_first=True)
-
-    def _area(self, order: NDArray[np.int64], *, keep_first: bool) -> float:
-        """Mean probability of the genre while the first cells alone are kept, or hidden."""
-        every = np.arange(len(self._windows))
-        means = []
-        for n in np.linspace(0, len(order), N_STEPS + 1).round().astype(np.int64):
-            gone = order[n:] if keep_first else order[:n]
-            means.append(self._probs(self._hide(gone, every)).mean())
-        area: float = np.trapezoid(means, dx=1 / N_STEPS)
-        return float(area)
-
-    def _hide(self, cells: Any, windows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Some of the windows with some cells at their bands' means."""
-        gone = np.isin(self._cell[windows], cells)
-        return np.where(gone, self._filled, self._windows[windows])
-
-    def _show(self, cells: Any, windows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Some of the windows with all but some cells at their bands' means."""
-        kept = np.isin(self._cell[windows], cells)
-        return np.where(kept, self._windows[windows], self._filled)
-
-    def _probs(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Probability of the genre in each window."""
-        at_once = max(1, _BATCH_FRAMES // windows.shape[2])
-        logits = [
-            self._net(np.ascontiguousarray(windows[i : i + at_once], np.float32)).logits
-            for i in range(0, len(windows), at_once)
-        ]
-        return softmax(np.concatenate(logits), self._temperature)[:, self._label]
-
-
-_BATCH_FRAMES = 1300
-
-
-def _log_odds(probs: Any) -> Any:
-    probs = np.clip(probs, 1e-6, 1 - 1e-6)
-    return np.log(probs / (1 - probs))
 
 
 def _smooth(cells: NDArray[np.float64], n_bins: int, n_frames: int) -> NDArray[np.float64]:

@@ -14,7 +14,8 @@ from PIL import Image
 from genrescope.audio.waveform import Waveform
 from genrescope.errors import AudioError
 from genrescope.model import Classifier
-from genrescope.model.explain import AGAINST, DECIDED, INDIFFERENT, N_BANDS, N_TIMES
+from genrescope.model.explain import AGAINST, DECIDED, INDIFFERENT
+from genrescope.model.occlusion import N_BANDS, N_TIMES
 from genrescope.model.overlay import draw_overlay
 
 SR = 22_050

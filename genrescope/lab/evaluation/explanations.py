@@ -27,8 +27,9 @@ from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
 from genrescope.model.bundle import Bundle
 from genrescope.model.classifier import Classifier
-from genrescope.model.explain import DECIDED, Explanation, areas_by_loudness, explain
+from genrescope.model.explain import DECIDED, Explanation, explain
 from genrescope.model.inference import Net, NetOutput
+from genrescope.model.occlusion import areas_by_loudness
 from genrescope.model.schema import MODEL
 from genrescope.progress import Progress
 
