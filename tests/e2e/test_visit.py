@@ -18,7 +18,7 @@ from e2e.driving import (
     song,
     uploaded,
 )
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from web.serving import Running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -85,6 +85,26 @@ def test_a_try_is_opened_again_and_two_are_compared(browser: Browser, page_serve
     page.get_by_role("checkbox", name="Compare c.wav").check()
     assert page.locator("#tries input:checked").count() == 2
     expect(versus.get_by_role("columnheader")).to_have_text(["Genre", "a.wav", "c.wav"])
+    page.context.close()
+
+
+def test_several_files_can_be_cut_short(browser: Browser, page_server: Running) -> None:
+    page, _ = opened(browser, page_server, **DESK)
+    asked: list[Route] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route)
+        if len(asked) == 1:
+            route.continue_()  # and the second is never answered
+
+    page.route("**/api/v1/classify*", answer)
+    send(page, song(3, "a.wav"), song(3, "b.wav"), song(3, "c.wav"))
+    expect(page.locator("#hint")).to_contain_text("b.wav", timeout=RESULT_MS)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".try")).to_have_count(1)
+    expect(page.locator(".try")).to_contain_text("a.wav")
+    page.wait_for_timeout(500)
+    assert len(asked) == 2  # the third is not sent
     page.context.close()
 
 

@@ -64,6 +64,7 @@ async function post(path, body, { onBusy, ...options } = {}) {
  */
 function exchange(path, body, { onProgress, onReceive, signal, multipart = false }) {
   return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(new DOMException("aborted", "AbortError"));
     const request = new XMLHttpRequest();
     request.open("POST", BASE + path);
     request.overrideMimeType("text/plain; charset=x-user-defined");

@@ -43,6 +43,7 @@ let last = null; // the sound that was sent last, to try again
 let limits = { upload_bytes: 50 * 2 ** 20, audio_s: 900 };
 const models = new Map(); // by the name that answers carry: what is known of each
 let ticker = 0;
+let keptUrl = null; // of a recording that the server did not take
 
 function enter(next) {
   state = next;
@@ -303,6 +304,7 @@ async function listenToAll(sounds) {
   const model = bundleName();
   const asked = (pending = new AbortController());
   for (const [i, sound] of sounds.entries()) {
+    if (asked.signal.aborted) break;
     last = sound;
     hint(t("hint.several", { i: i + 1, n: sounds.length, name: sound.name }));
     const refused = refusal(sound);
@@ -417,8 +419,9 @@ function trouble(title, text, { retry = null, sound = null } = {}) {
   $("back").hidden = !shown;
   $("trouble-sound").hidden = !sound;
   if (sound) {
-    const url = URL.createObjectURL(sound.blob);
-    $("trouble-audio").src = $("trouble-save").href = url;
+    if (keptUrl) URL.revokeObjectURL(keptUrl);
+    keptUrl = URL.createObjectURL(sound.blob);
+    $("trouble-audio").src = $("trouble-save").href = keptUrl;
     $("trouble-save").download = sound.name;
   }
   scrollTo({ top: 0 });
