@@ -5,6 +5,7 @@ import { $, announce, offer, save } from "./dom.js";
 import { acceptFiles } from "./files.js";
 import * as keep from "./keep.js";
 import * as live from "./live.js";
+import * as models from "./models.js";
 import { MAX_S, MIN_S, openMicrophone, Recording } from "./recorder.js";
 import { Replay } from "./replay.js";
 import { showVerdict } from "./result.js";
@@ -15,15 +16,7 @@ import { Stage } from "./stage.js";
 import { choose as chooseTracks, clearTracks, N_ASKED, showTracks } from "./suggestions.js";
 import { clock, count, megabytes, t } from "./text.js";
 import { csv, Tries } from "./tries.js";
-import {
-  accuracy,
-  honesty,
-  isMusic,
-  isSilent,
-  microphoneTrouble,
-  spoken,
-  tabTitle,
-} from "./words.js";
+import { isMusic, isSilent, microphoneTrouble, spoken, tabTitle } from "./words.js";
 
 const WORKING = ["idle", "asking", "recording", "listening"];
 
@@ -40,8 +33,6 @@ let guessing = null;
 let pending = null; // the AbortController of what is under way
 let shown = null; // of the result on the page: { attempt, leaving }
 let last = null; // the sound that was sent last, to try again
-let limits = { upload_bytes: 50 * 2 ** 20, audio_s: 900 };
-const models = new Map(); // by the name that answers carry: what is known of each
 let ticker = 0;
 let keptUrl = null; // of a recording that the server did not take
 
@@ -116,7 +107,7 @@ async function start() {
   enter("recording");
   $("record").focus({ preventScroll: true });
   stage.start(recording);
-  if ($("live").checked) guessing = new live.LiveGuess(recording, { bundle: bundleName() });
+  if ($("live").checked) guessing = new live.LiveGuess(recording, { bundle: models.chosen() });
   announce(t("said.recording", { least: MIN_S, most: MAX_S }));
   ticker = setInterval(tick, 100);
   tick();
@@ -210,7 +201,7 @@ const plainName = (name) => name.replace(/\p{C}/gu, "");
 
 /** Why a file need not be sent at all, as [title, text]; null where it may be. */
 function refusal({ blob, name }) {
-  const most = limits.upload_bytes;
+  const most = models.limits().upload_bytes;
   if (blob.size > most) {
     return [
       t("large.title"),
@@ -241,14 +232,12 @@ async function tryOut(button) {
 
 /** What an error says to a person; `name` is the recording's. */
 function explain(error, name) {
-  return api.explain(error, { name, limits });
+  return api.explain(error, { name, limits: models.limits() });
 }
-
-const bundleName = () => ($("bundle-way").hidden ? "" : $("bundle").value);
 
 /** Sends a sound and shows the answer; `failed` is the try of this very sound that failed before. */
 async function listenTo(sound, failed = null) {
-  const model = bundleName();
+  const model = models.chosen();
   pending?.abort();
   last = sound;
   enter("listening");
@@ -301,7 +290,7 @@ function showProgress(share) {
 async function listenToAll(sounds) {
   enter("listening");
   hide();
-  const model = bundleName();
+  const model = models.chosen();
   const asked = (pending = new AbortController());
   for (const [i, sound] of sounds.entries()) {
     if (asked.signal.aborted) break;
@@ -362,7 +351,7 @@ function show(attempt, { leaving, polished = null, quietly = false }) {
   $("sound-title").textContent = t(sound ? "sound.title" : "timeline.title");
   classList.toggle("pictured", Boolean(answer.spectrogram));
   showVerdict(answer);
-  showAccuracy(answer);
+  models.showAccuracy(answer);
   const duration = answer.duration_s;
   if (answer.spectrogram) {
     paint($("spectrogram"), answer.spectrogram);
@@ -428,35 +417,9 @@ function trouble(title, text, { retry = null, sound = null } = {}) {
   $("trouble").focus({ preventScroll: true });
 }
 
-async function learnFacts() {
-  try {
-    const facts = await api.bundle(bundleName());
-    ({ limits } = facts);
-    models.set(facts.name, facts);
-    $("honesty").textContent = honesty(facts);
-    $("version").textContent = `Genrescope ${facts.version}`;
-    showBundles(facts.bundles);
-    if (shown) showAccuracy(shown.attempt.answer);
-  } catch {
-    // The page works without; whatever is wrong will be said when a recording is sent.
-  }
-}
-
-/** How often the model that gave an answer is right, as far as that is known here. */
-function showAccuracy(answer) {
-  const facts = models.get(answer.bundle);
-  $("accuracy").textContent = facts && isMusic(answer) ? accuracy(facts) : "";
-}
-
-/** Offers the models to choose from, where there is more than one. */
-function showBundles(bundles) {
-  if ($("bundle").length === bundles.length) return;
-  $("bundle-way").hidden = bundles.length < 2;
-  $("bundle").replaceChildren(
-    ...bundles.map(
-      ({ name, labels }) => new Option(t("bundle.choice", { n: labels.length, name }), name),
-    ),
-  );
+async function learnModel() {
+  await models.learn();
+  if (shown) models.showAccuracy(shown.attempt.answer);
 }
 
 function showConnection() {
@@ -506,7 +469,7 @@ $("scope-picture").addEventListener("click", (event) => {
 });
 $("live").checked = live.remembered();
 $("live").addEventListener("change", () => live.remember($("live").checked));
-$("bundle").addEventListener("change", learnFacts);
+$("bundle").addEventListener("change", learnModel);
 $("language").addEventListener("click", () => {
   const other = $("language").hreflang;
   document.cookie = `lang=${other}; path=/; max-age=31536000; samesite=lax`;
@@ -524,7 +487,7 @@ acceptFiles(take);
 prepareShare();
 showConnection();
 restore();
-learnFacts();
+learnModel();
 navigator.serviceWorker?.register("/static/worker.js", { scope: "/" }).catch(() => {
   // Without it the page needs a connection, as any other.
 });
