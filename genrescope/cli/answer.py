@@ -1,4 +1,4 @@
-"""One answer for one file: its prediction, or what went wrong in words."""
+"""An outcome for each file: its prediction, or what went wrong in words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from genrescope.cli.walk import Found
     from genrescope.model.prediction import Prediction
 
-    Answer: TypeAlias = Prediction | str
+    Outcome: TypeAlias = Prediction | str
 
 MOST_WORKERS = 32
 """Of files that are decoded at once."""
@@ -21,7 +21,7 @@ _LONGEST_S = 24 * 3600.0  # a few MB can decode to weeks, whose spectrogram fill
 
 def in_order(
     classify: Callable[..., Prediction], found: Iterable[Found], workers: int
-) -> Iterator[tuple[Found, Answer]]:
+) -> Iterator[tuple[Found, Outcome]]:
     """Each file with its prediction or what went wrong, a few files ahead at a time.
 
     Args:
@@ -30,7 +30,7 @@ def in_order(
     from concurrent.futures import ThreadPoolExecutor
 
     pool = ThreadPoolExecutor(workers, thread_name_prefix="classify")
-    ahead: deque[tuple[Found, Future[Answer]]] = deque()
+    ahead: deque[tuple[Found, Future[Outcome]]] = deque()
     try:
         for file in found:
             ahead.append((file, pool.submit(answer, classify, file)))
@@ -43,7 +43,7 @@ def in_order(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def answer(classify: Callable[..., Prediction], file: Found) -> Answer:
+def answer(classify: Callable[..., Prediction], file: Found) -> Outcome:
     """The prediction for one file, or in words why there is none."""
     from genrescope.errors import AudioError, GenrescopeError
 

@@ -14,7 +14,7 @@ from click.exceptions import Exit
 from genrescope.cli.terminal import echo
 
 if TYPE_CHECKING:
-    from genrescope.cli.answer import Answer
+    from genrescope.cli.answer import Outcome
     from genrescope.cli.journal import Journal
     from genrescope.cli.output import Output
     from genrescope.cli.walk import Found
@@ -143,7 +143,7 @@ def _sum_up(answered: int, failed: int, kept: int) -> None:
         echo(", ".join(words), err=True)
 
 
-def _answers(bundle: Bundle, todo: list[Found], *, alone: bool) -> Iterator[tuple[Found, Answer]]:
+def _answers(bundle: Bundle, todo: list[Found], *, alone: bool) -> Iterator[tuple[Found, Outcome]]:
     """Each file with its prediction or what went wrong, in order."""
     if alone:  # in this process: it starts faster, and all cores are for the one file
         for file in todo:
@@ -156,7 +156,7 @@ def _answers(bundle: Bundle, todo: list[Found], *, alone: bool) -> Iterator[tupl
         yield file, next(replies) if file.error is None else str(file.error)
 
 
-def _while_loading(bundle: Bundle, file: Found) -> Answer:
+def _while_loading(bundle: Bundle, file: Found) -> Outcome:
     """The answer for one file, which is decoded while the net loads."""
     from genrescope.cli.answer import answer
     from genrescope.model.classifier import Classifier

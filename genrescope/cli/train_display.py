@@ -15,7 +15,7 @@ from genrescope.cli.figures import absence
 from genrescope.cli.progress import bar, clips_bar, duration
 from genrescope.cli.terminal import echo
 from genrescope.data.splits import SPLITS, protocol_title
-from genrescope.lab.training.prepare import Music
+from genrescope.lab.training.prepare import TrainingData
 from genrescope.lab.training.run import Epoch
 from genrescope.lab.training.train import Observer, Step, Training
 from genrescope.progress import Progress
@@ -31,7 +31,7 @@ class TrainDisplay(Observer):
         self._bars = ExitStack()
         self._show_feature: Progress | None = None
         self._show_step: Callable[[Step], None] | None = None
-        self._music: Music | None = None
+        self._data: TrainingData | None = None
         self._training: Training | None = None
         self._n_shown = 0
         self._began, self._first_step = 0.0, 0
@@ -60,11 +60,11 @@ class TrainDisplay(Observer):
             self._show_feature = self._bars.enter_context(clips_bar("features"))
         self._show_feature(done, total, track)
 
-    def on_music(self, music: Music) -> None:
+    def on_data(self, data: TrainingData) -> None:
         """Name what is left out."""
         self._bars.close()
-        self._music = music
-        for name, reason in music.left_out.items():
+        self._data = data
+        for name, reason in data.left_out.items():
             _note(f"{name}: {reason}; left out")
 
     def on_begin(self, training: Training) -> None:
@@ -98,7 +98,7 @@ class TrainDisplay(Observer):
             _note(f"stopped early: no lower validation loss in {recipe.patience} validations")
         best = training.history[training.best]
         echo(f"{training.out}: {_figures(best, recipe.epochs)}, the epoch that is kept")
-        for cache in self._music.caches if self._music is not None else ():
+        for cache in self._data.caches if self._data is not None else ():
             echo(f"{cache}: the features, for `genrescope evaluate` and `export`")
         genre = training.only_answer()
         if genre is not None:

@@ -15,7 +15,7 @@ import json
 import os
 import signal
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.audio.decode import stream
+from genrescope.audio.meter import Meter
 from genrescope.data.download import disk_error
 from genrescope.data.folder import read_any
 from genrescope.data.store import (
@@ -241,26 +242,18 @@ def _make(track: Track, config: FeatureConfig) -> _Made:
     """Features of one clip; runs in a worker."""
     if track.path is None:
         return _Made(track, reason="no file")
-    n_samples, silent = 0, True
     stat = _stat(track)  # before it is read: a file changed since is then known as changed
     try:
         sound = stream(track.path, sr=config.sr)
-
-        def blocks() -> Iterator[NDArray[np.float32]]:
-            nonlocal n_samples, silent
-            for block in sound:
-                n_samples += len(block.samples)
-                silent = silent and not block.samples.any()
-                yield block.samples
-
-        features = compute_features(blocks(), config)
-        duration = n_samples / config.sr
+        meter = Meter(sound)
+        features = compute_features(meter, config)
+        duration = meter.n_samples / config.sr
         found = decoded(track, track.path, duration=duration, flags=sound.flags)
     except AudioError as error:
         return _Made(track, reason=error.reason)
     except OSError as error:
         return _Made(track, reason=error.strerror or str(error))
-    if silent:
+    if meter.is_silent:
         return _Made(track, reason=SILENCE)
     found = replace(found, path=track.path.resolve())
     return _Made(found, np.ascontiguousarray(features.T, dtype=np.float16), stat=stat)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from genrescope.audio.decode import stream
+from genrescope.audio.meter import Meter
 from genrescope.data.folder import read_any
 from genrescope.data.splits import protocols_for, split_for
 from genrescope.data.store import FeatureStore, is_store
@@ -81,13 +82,12 @@ def _check_clip(track: Track) -> _Checked:
         return _Checked(track, "no file")
     try:
         sound = stream(track.path, sr=None)
-        duration, silent = 0.0, True
-        for block in sound:
-            duration += block.duration
-            silent = silent and not block.samples.any()
-        if silent:
+        meter = Meter(sound)
+        for _ in meter:
+            pass
+        if meter.is_silent:
             return _Checked(track, SILENCE)
-        return _Checked(decoded(track, track.path, duration=duration, flags=sound.flags))
+        return _Checked(decoded(track, track.path, duration=meter.duration_s, flags=sound.flags))
     except AudioError as error:
         return _Checked(track, error.reason)
     except OSError as error:

@@ -141,7 +141,7 @@ def draw_dataset(
     for part in (top, low):
         part.set_facecolor(PAPER)
     grid = top.subplots(rows, 3, squeeze=False, width_ratios=[1, 1, 1])
-    for row, (genre, clip), hue in zip(grid, clips.items(), _hues(rows), strict=True):
+    for row, (genre, clip), hue in zip(grid, clips.items(), hues(rows), strict=True):
         _draw_clip(row, genre, clip, config, hue)
     for ax, title in zip(
         grid[0], ("Waveform", "STFT, -80 to 0 dB", "Mel spectrogram, -80 to 0 dB"), strict=True
@@ -158,8 +158,9 @@ def draw_dataset(
     return figure
 
 
-def _hues(n: int) -> list[str]:
-    return [HUES[i % len(HUES)] for i in range(n)]
+def hues(n: int, of: Sequence[str] = HUES) -> list[str]:
+    """Colours for ``n`` things, in the order of a palette; after its last they start again."""
+    return [of[i % len(of)] for i in range(n)]
 
 
 def _draw_clip(
@@ -232,7 +233,7 @@ def _draw_windows(
     whole.set_yticks([0, config.n_bins])
     whole.set_ylabel("band", color=FAINT, fontsize=8)
     _calm(whole)
-    for i, (start, hue) in enumerate(zip(starts, _hues(n_windows), strict=True)):
+    for i, (start, hue) in enumerate(zip(starts, hues(n_windows), strict=True)):
         window = mel[:, start : start + length]
         begin, end = start / config.frame_rate, (start + length) / config.frame_rate
         box = (begin, end, 0, config.n_bins)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from genrescope.audio.decode import decode
+from genrescope.audio.meter import Meter
 from genrescope.data.build import build_store
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import SILENCE, Dataset, decoded, mark_repeats
@@ -57,9 +58,10 @@ def waveform_store(dataset: Dataset, *, progress: Progress | None = None) -> Fea
                 raise AudioError(track.track_id, "no file", "Name the folder of the audio.")
             wave = decode(track.path, sr=WAVEFORM_CONFIG.sr)
             samples = wave.samples
-            # In float16 a full-scale waveform keeps 11 bits; a quiet one would keep fewer.
-            peak = float(np.abs(samples).max())
-            if peak == 0:
+            meter = Meter([wave])
+            for _ in meter:
+                pass
+            if meter.is_silent:
                 raise AudioError(track.track_id, SILENCE, "Leave it out.")
             found = decoded(track, track.path, duration=wave.duration, flags=wave.flags)
         except AudioError as error:
@@ -67,6 +69,8 @@ def waveform_store(dataset: Dataset, *, progress: Progress | None = None) -> Fea
         except OSError as error:
             absent[track.track_id] = error.strerror or str(error)
         else:
+            # In float16 a full-scale waveform keeps 11 bits; a quiet one would keep fewer.
+            peak = np.abs(samples).max()
             clips.append((samples / peak).astype(np.float16)[:, np.newaxis])
             facts.append(found)
         report(i, len(dataset.tracks), track.track_id)

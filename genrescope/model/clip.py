@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.audio.decode import LOUDEST, Source, Stream, decode, stream
+from genrescope.audio.meter import Meter
 from genrescope.audio.reader import SR_RANGE_HZ
 from genrescope.audio.waveform import Waveform
 from genrescope.errors import AudioError, AudioTooLongError
 from genrescope.features.spectrogram import compute_features
 from genrescope.model.bundle import Bundle
 from genrescope.model.prediction import SHORT, SILENT
-
-SILENCE_PEAK = 1e-4  # -80 dBFS: below the noise of any room, above dither
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,16 +48,16 @@ def extract_features(
     sound: Waveform | Stream
     if isinstance(source, Waveform):
         sound = source
-        meter = _Meter([_resampled(source, config.sr, name or "recording", max_duration_s)])
+        meter = Meter([_resampled(source, config.sr, name or "recording", max_duration_s)])
     else:
         sound = stream(source, sr=config.sr, max_duration_s=max_duration_s, name=name)
-        meter = _Meter(sound)
+        meter = Meter(sound)
     log_mel = compute_features(meter, config)
     flags = list(sound.flags)  # a stream knows all of them only now
     duration_s = meter.n_samples / config.sr
     if duration_s < bundle.window_s:
         flags.append(SHORT)
-    if meter.peak < SILENCE_PEAK:
+    if meter.is_silent:
         flags.append(SILENT)
     return Clip(log_mel, duration_s, tuple(flags))
 
@@ -79,30 +77,6 @@ def as_waveform(
     if isinstance(source, Waveform):
         return _resampled(source, sr, name or "recording", max_duration_s)
     return decode(source, sr=sr, max_duration_s=max_duration_s, name=name)
-
-
-class _Meter:
-    """Passes blocks on and keeps their length and peak, which a constant offset does not raise."""
-
-    def __init__(self, blocks: Iterable[Waveform]) -> None:
-        self._blocks = blocks
-        self.n_samples = 0
-        self._low, self._high = np.inf, -np.inf
-
-    @property
-    def peak(self) -> float:
-        if self.n_samples == 1:
-            return abs(self._low)
-        return max(0.0, (self._high - self._low) / 2)
-
-    def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        for block in self._blocks:
-            samples = block.samples
-            if len(samples):
-                self.n_samples += len(samples)
-                self._low = min(self._low, float(samples.min()))
-                self._high = max(self._high, float(samples.max()))
-            yield samples
 
 
 def _resampled(waveform: Waveform, sr: int, name: str, max_duration_s: float | None) -> Waveform:

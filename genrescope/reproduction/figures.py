@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from genrescope.data.splits import protocol_title
 from genrescope.lab.metrics import Interval
-from genrescope.lab.plots import FAINT, INK
+from genrescope.lab.plots import FAINT, INK, hues
 
 HUES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 SEQUENTIAL = LinearSegmentedColormap.from_list("ink", ["#0072b200", "#0072b2ff"])
@@ -38,7 +38,7 @@ def draw_curves(histories: Mapping[str, Sequence[Mapping[str, Any]]], title: str
     figure = Figure(figsize=(9.5, 3.6), layout="constrained")
     axes: Any = figure.subplots(1, 2)
     for ax, what in zip(axes, ("accuracy", "loss"), strict=True):
-        for (name, history), hue in zip(histories.items(), _hues(len(histories)), strict=True):
+        for (name, history), hue in zip(histories.items(), hues(len(histories), HUES), strict=True):
             for part, style in (("train", (0, (4, 2))), ("valid", "solid")):
                 points = [
                     (epoch["epoch"] + 1, epoch[f"{part}_{what}"])
@@ -120,7 +120,9 @@ def draw_protocols(
     figure = Figure(figsize=(9.5, 1.1 + 0.52 * len(rows)), layout="constrained")
     ax = figure.add_subplot()
     for y, marks in enumerate(rows.values()):
-        for k, (protocol, hue) in enumerate(zip(protocols, _hues(len(protocols)), strict=True)):
+        for k, (protocol, hue) in enumerate(
+            zip(protocols, hues(len(protocols), HUES), strict=True)
+        ):
             if protocol not in marks:
                 continue
             mark = marks[protocol]
@@ -176,10 +178,6 @@ def png(figure: Figure, *, ground: str = "#ffffff") -> bytes:
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=150, facecolor=ground, bbox_inches="tight")
     return file.getvalue()
-
-
-def _hues(n: int) -> list[str]:
-    return [HUES[i % len(HUES)] for i in range(n)]
 
 
 def _calm(ax: Axes) -> None:

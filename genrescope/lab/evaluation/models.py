@@ -17,6 +17,7 @@ from genrescope.features.config import FeatureConfig
 from genrescope.features.spectrogram import compute_features
 from genrescope.lab.inference import torch_net
 from genrescope.lab.nets.ensemble import together
+from genrescope.lab.robustness.robustness import ClipAnswer
 from genrescope.lab.stores import check_front_end
 from genrescope.lab.training.run import Run
 from genrescope.model.bundle import Bundle
@@ -28,20 +29,12 @@ from genrescope.model.prediction import Prediction
 Array = NDArray[Any]
 
 
-class Answer(Protocol):
-    """What a model answers for one clip; `genrescope.model.Prediction` is one."""
+class Answer(ClipAnswer, Protocol):
+    """What a model answers for one clip and its windows; `genrescope.model.Prediction` is one."""
 
     @property
     def probs(self) -> Array:
         """Float (n_windows, n_classes), rows summing to 1."""
-
-    @property
-    def clip_probs(self) -> Array:
-        """Float (n_classes,)."""
-
-    @property
-    def flags(self) -> Sequence[str]:
-        """What to know about the recording, as `genrescope.model.Prediction` has it."""
 
 
 Span = tuple[float, float]

@@ -59,21 +59,21 @@ def _clicks(n: int, sr: int, rng: Rng) -> Array:
 
 
 def _speech(n: int, sr: int, rng: Rng) -> Array:
-    x = sounds.speech(n, sr, rng=rng)
-    if rng.random() < 0.5:
-        x = sounds.in_room(
-            x, sr, rt60_s=rng.uniform(0.1, 0.7), direct_db=rng.uniform(-6, 8), rng=rng
-        )
+    x = _often_in_a_room(sounds.speech(n, sr, rng=rng), sr, (0.1, 0.7), rng)
     return _hissing(x, sr, 12, 80, rng)
 
 
 def _melody(n: int, sr: int, rng: Rng) -> Array:
-    x = sounds.melody(n, sr, rng=rng)
-    if rng.random() < 0.5:
-        x = sounds.in_room(
-            x, sr, rt60_s=rng.uniform(0.2, 1.5), direct_db=rng.uniform(-6, 8), rng=rng
-        )
+    x = _often_in_a_room(sounds.melody(n, sr, rng=rng), sr, (0.2, 1.5), rng)
     return _hissing(x, sr, 30, 100, rng)
+
+
+def _often_in_a_room(x: Array, sr: int, rt60_s: tuple[float, float], rng: Rng) -> Array:
+    """Every second time as heard across a room that fades by 60 dB in so many seconds."""
+    if rng.random() >= 0.5:
+        return x
+    fade_s, direct_db = rng.uniform(*rt60_s), rng.uniform(-6, 8)
+    return sounds.in_room(x, sr, rt60_s=fade_s, direct_db=direct_db, rng=rng)
 
 
 def _hissing(x: Array, sr: int, low_db: float, high_db: float, rng: Rng) -> Array:

@@ -21,16 +21,16 @@ from genrescope.progress import Progress
 Array = NDArray[Any]
 
 
-class Answer(Protocol):
-    """What a classifier says; `genrescope.model.Prediction` is one."""
+class ClipAnswer(Protocol):
+    """What a classifier answers for a clip; `genrescope.model.Prediction` is one."""
 
     @property
     def clip_probs(self) -> Array:
         """Float (n_classes,)."""
 
     @property
-    def flags(self) -> tuple[str, ...]:
-        """Such as ``uncertain``."""
+    def flags(self) -> Sequence[str]:
+        """What to know about the recording, such as ``uncertain``."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Robustness:
 def measure_robustness(
     tracks: Sequence[Track],
     labels: Sequence[str],
-    classify: Callable[[bytes], Answer],
+    classify: Callable[[bytes], ClipAnswer],
     *,
     names: Iterable[str] = tuple(DEGRADATIONS),
     seed: int = 0,
@@ -104,11 +104,11 @@ def measure_robustness(
     if odd or not tracks:
         raise GenrescopeError(f"no genre of the model: {', '.join(odd[:3]) or 'no tracks at all'}.")
     todo = [CLEAN, *names]
-    answers: dict[str, list[Answer]] = {name: [] for name in todo}
+    answers: dict[str, list[ClipAnswer]] = {name: [] for name in todo}
     kept: list[Track] = []
     failed: dict[str, str] = {}
     for i, track in enumerate(tracks):
-        of_track: list[Answer] = []
+        of_track: list[ClipAnswer] = []
         try:
             for name, answer in _answers(track, todo, classify, seed):
                 if name == CLEAN and SILENT in answer.flags:
@@ -132,8 +132,8 @@ def measure_robustness(
 
 
 def _answers(
-    track: Track, names: Iterable[str], classify: Callable[[bytes], Answer], seed: int
-) -> Iterator[tuple[str, Answer]]:
+    track: Track, names: Iterable[str], classify: Callable[[bytes], ClipAnswer], seed: int
+) -> Iterator[tuple[str, ClipAnswer]]:
     wave = decode(str(track.path), sr=None)
     for name in names:
         rng = np.random.default_rng(
@@ -143,7 +143,7 @@ def _answers(
 
 
 def _row(
-    name: str, truth: Array, answers: Sequence[Answer], labels: Sequence[str], clean: float
+    name: str, truth: Array, answers: Sequence[ClipAnswer], labels: Sequence[str], clean: float
 ) -> Degraded:
     probs = np.stack([answer.clip_probs for answer in answers]).astype(float)
     accuracy = score(truth, probs / probs.sum(axis=1, keepdims=True)).accuracy

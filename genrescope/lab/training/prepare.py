@@ -50,7 +50,7 @@ class OtherRunError(GenrescopeError):
 
 
 @dataclass(frozen=True)
-class Music:
+class TrainingData:
     """Labelled music, as features.
 
     Attributes:
@@ -97,13 +97,13 @@ class Prepared:
     teachers: tuple[Net, ...]
 
 
-def open_music(
+def open_training_data(
     data: Sequence[Path],
     kind: str,
     beside: Path,
     *,
     progress: Progress | None = None,
-) -> Music:
+) -> TrainingData:
     """Feature stores as they are, and folders of music computed once and kept, all as one store.
 
     Args:
@@ -121,10 +121,10 @@ def open_music(
     for part in parts:
         left_out |= part.left_out
     store = join([part.store for part in parts])
-    return Music(store, tuple(cache for part in parts for cache in part.caches), left_out)
+    return TrainingData(store, tuple(cache for part in parts for cache in part.caches), left_out)
 
 
-def _open_path(data: Path, kind: str, beside: Path, progress: Progress | None) -> Music:
+def _open_path(data: Path, kind: str, beside: Path, progress: Progress | None) -> TrainingData:
     if is_store(data):
         store = FeatureStore.load(data)
         if store.config.kind != kind:
@@ -132,12 +132,12 @@ def _open_path(data: Path, kind: str, beside: Path, progress: Progress | None) -
                 f"{data}: holds {store.config.kind}, not {kind}; add --input "
                 f"{store.config.kind}, or name the folder of the music."
             )
-        return Music(store)
+        return TrainingData(store)
     dataset = read_any(data)
     cache = beside / f"{data.resolve().name}-{kind}"
     store = make_store(dataset, kind, cache, progress=progress)
     left_out = {name: why for name, why in store.absent.items() if name not in dataset.absent}
-    return Music(store, () if kind == "waveform" else (cache,), left_out)
+    return TrainingData(store, () if kind == "waveform" else (cache,), left_out)
 
 
 def choose_recipe(

@@ -29,11 +29,11 @@ from genrescope.lab.run_folder import CHECKPOINT, METRICS, WEIGHTS
 from genrescope.lab.training.augment import augment, mix
 from genrescope.lab.training.examples import Examples
 from genrescope.lab.training.prepare import (
-    Music,
     Prepared,
+    TrainingData,
     choose_recipe,
     choose_split,
-    open_music,
+    open_training_data,
     prepare,
 )
 from genrescope.lab.training.recipe import Recipe
@@ -79,7 +79,7 @@ class Observer:
     def on_feature(self, done: float, total: float | None, track: str) -> None:
         """The features of a clip are computed: so many of so many, and its ID."""
 
-    def on_music(self, music: Music) -> None:
+    def on_data(self, data: TrainingData) -> None:
         """The features are there."""
 
     def on_begin(self, training: Training) -> None:
@@ -131,15 +131,15 @@ def train_run(
         The finished training; ``Run.load(out)`` reads the run back.
 
     Raises:
-        GenrescopeError: see `choose_recipe`, `open_music`, `choose_split`, `prepare` and
+        GenrescopeError: see `choose_recipe`, `open_training_data`, `choose_split`, `prepare` and
             `Training.run`.
     """
     observer = observer or Observer()
     how = choose_recipe(recipe, kind=kind, net=net, epochs=epochs)
     teacher_runs = [Run.load(path) for path in teachers]
     start_run = Run.load(start) if start else None
-    music = open_music(data, kind, out.parent, progress=observer.on_feature)
-    observer.on_music(music)
+    music = open_training_data(data, kind, out.parent, progress=observer.on_feature)
+    observer.on_data(music)
     training = begin(
         music.store,
         choose_split(music.store, split, seed=split_seed, with_valid=with_valid),

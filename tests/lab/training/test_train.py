@@ -19,7 +19,7 @@ from genrescope.features.config import STORE_CONFIG
 from genrescope.files import exclusive_lock
 from genrescope.lab.run_folder import CHECKPOINT
 from genrescope.lab.training.background import background
-from genrescope.lab.training.prepare import Music
+from genrescope.lab.training.prepare import TrainingData
 from genrescope.lab.training.run import Run
 from genrescope.lab.training.train import Observer, Step, Training, begin, train_run
 
@@ -184,8 +184,8 @@ class _Recorder(Observer):
     def on_feature(self, done: float, total: float | None, track: str) -> None:
         self.told.append("feature")
 
-    def on_music(self, music: Music) -> None:
-        self.told.append(f"music in {[cache.name for cache in music.caches]}")
+    def on_data(self, data: TrainingData) -> None:
+        self.told.append(f"data in {[cache.name for cache in data.caches]}")
 
     def on_begin(self, training: Training) -> None:
         self.told.append(f"begin {training.split.protocol}")
@@ -212,7 +212,7 @@ def test_a_folder_of_music_becomes_a_run_by_one_call(tmp_path: Path) -> None:
         observer=recorder,
     )
     assert list(dict.fromkeys(recorder.told)) == [
-        "feature", "music in ['music-mel']", "begin artists", "step",
+        "feature", "data in ['music-mel']", "begin artists", "step",
     ]  # fmt: skip
     assert recorder.told.count("step") == training.n_steps == training.step
     run = Run.load(tmp_path / "run")
