@@ -50,6 +50,7 @@ def test_without_any_track_that_can_be_decoded_it_is_refused() -> None:
         decode(bytes(data))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 4])
 @pytest.mark.parametrize("container", [dsf, dff])
 def test_dsd(container: Callable[[NDArray[np.float64], int], bytes], times: int) -> None:

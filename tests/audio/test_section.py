@@ -14,6 +14,7 @@ from genrescope.audio.decode import decode, stream
 from genrescope.errors import AudioError, AudioTooLongError
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(
     st.sampled_from([*SEEKING, *SKIPPING]),
@@ -57,6 +58,7 @@ def test_a_header_over_the_limit_is_refused_at_once(kind: str) -> None:
     assert file.taken < 0.8 * len(file.getvalue())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mp3-bare", "aac", "webm-browser", "ac3"])
 def test_without_a_length_in_the_header_the_limit_holds_as_blocks_come(kind: str) -> None:
     file = Counted(recording(kind, 40.0, 44_100, 1))

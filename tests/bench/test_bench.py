@@ -11,6 +11,7 @@ from benchmarks.__main__ import FIGURES, main
 from benchmarks.harness import Measure, Row, compare, in_turn
 
 
+@pytest.mark.slow
 def test_tables_agree_with_each_other(tiny_bundle: Path, tmp_path: Path) -> None:
     options = ["--quick", "--repeats", "1", "--only", "mel|cold|web", "--out", str(tmp_path)]
     main([*options, "--bundle", str(tiny_bundle)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cli_makers import lines, tone
 
 from genrescope.cli import walk
@@ -12,6 +13,7 @@ from genrescope.cli.answer import in_order
 from genrescope.model import Classifier, Prediction
 
 
+@pytest.mark.slow
 def test_answers_come_in_the_order_of_the_input(run: Any, tmp_path: Path) -> None:
     # The first takes longest, so that the others are ready before it.
     seconds = [60, *([1] * 11)]

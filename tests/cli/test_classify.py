@@ -37,6 +37,7 @@ def test_a_file_that_fails_is_named_and_the_others_go_on(
     assert "1 classified, 2 failed" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "iso-8859-1", "cp437", "koi8-r", "euc-jp"])
 @pytest.mark.parametrize("verb", ["classify", "info"])
 def test_no_encoding_of_the_output_is_a_failure(
@@ -98,6 +99,7 @@ def _command(tiny_bundle: Path, *arguments: str | Path) -> list[str]:
     return [*start, *map(str, arguments)]
 
 
+@pytest.mark.slow
 def test_the_process_exits_with_what_it_says(
     tiny_bundle: Path, music: Path, tmp_path: Path
 ) -> None:
@@ -109,6 +111,7 @@ def test_the_process_exits_with_what_it_says(
     assert b"absent.mp3" in bad.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full disk")
 def test_a_full_disk_is_said(tiny_bundle: Path, music: Path) -> None:
     with Path("/dev/full").open("w") as full:
@@ -144,6 +147,7 @@ def long_job(tiny_bundle: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str
     job.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
 def test_ctrl_c_keeps_what_was_printed_and_exits_with_130(
     long_job: subprocess.Popen[str],
@@ -173,6 +177,7 @@ def test_a_cold_start_loads_nothing_it_does_not_need(tiny_bundle: Path, music: P
     assert not loaded & (heavy | {"pydantic", "rich"})
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals there")
 def test_on_a_terminal_answers_stand_on_lines_of_their_own(tiny_bundle: Path, music: Path) -> None:
     import pty

@@ -80,6 +80,7 @@ def test_what_goes_wrong_is_said_and_exits_with_1(
     assert words in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "arguments"),
     [

@@ -23,6 +23,7 @@ from genrescope.lab.robustness.degradations import DEGRADATIONS
 run = partial(invoke, "evaluate")
 
 
+@pytest.mark.slow
 def test_degraded_music_is_measured_beside_the_clean(
     work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -46,6 +47,7 @@ def test_degraded_music_is_measured_beside_the_clean(
     assert "median drop" in shown.stdout
 
 
+@pytest.mark.slow
 def test_what_cannot_be_degraded_is_said(work: Path) -> None:
     for arguments in (
         ["--data", work / "store", "--bundle", work / "bundle"],
@@ -56,6 +58,7 @@ def test_what_cannot_be_degraded_is_said(work: Path) -> None:
         assert "--degrade needs" in " ".join(result.stderr.split())
 
 
+@pytest.mark.slow
 def test_a_bundle_is_measured_on_features_and_on_audio_alike(work: Path) -> None:
     answers = []
     for data in ("store", "music"):
@@ -73,6 +76,7 @@ def test_a_bundle_is_measured_on_features_and_on_audio_alike(work: Path) -> None
         assert 0 <= stored[level]["calibration_error"] <= 1
 
 
+@pytest.mark.slow
 def test_a_bundle_names_the_artists_it_learned_whatever_the_folder(
     work: Path, tmp_path: Path
 ) -> None:
@@ -83,6 +87,7 @@ def test_a_bundle_names_the_artists_it_learned_whatever_the_folder(
     assert json.loads(result.stdout)["seen"]["untold"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -103,6 +108,7 @@ def test_only_folds_of_one_experiment_are_put_together(
     assert message in result.stderr
 
 
+@pytest.mark.slow
 def test_runs_of_several_folds_are_put_together(work: Path) -> None:
     runs = ["--run", work / "run0", "--run", work / "run1"]
     result = run(*runs, "--data", work / "store", "--json")
@@ -117,6 +123,7 @@ def test_runs_of_several_folds_are_put_together(work: Path) -> None:
     assert not set(both["seen"]["tracks"]) & {row["track"] for row in alone["tracks"]}
 
 
+@pytest.mark.slow
 def test_a_run_is_judged_by_windows_of_any_length(work: Path) -> None:
     usual, others = (
         json.loads(run("--run", work / "run0", "--data", work / "store", "--json", *more).stdout)
@@ -126,6 +133,7 @@ def test_a_run_is_judged_by_windows_of_any_length(work: Path) -> None:
     assert others["window"]["n"] == 2 * usual["window"]["n"]
 
 
+@pytest.mark.slow
 def test_runs_of_a_fold_are_an_ensemble_and_each_fold_has_as_many(
     work: Path, tmp_path: Path
 ) -> None:
@@ -144,6 +152,7 @@ def test_runs_of_a_fold_are_an_ensemble_and_each_fold_has_as_many(
     assert "is named twice" in result.stderr
 
 
+@pytest.mark.slow
 def test_the_last_epoch_of_a_run_is_judged_on_request(work: Path, tmp_path: Path) -> None:
     shutil.copytree(work / "run0", tmp_path / "run")
     state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
@@ -156,6 +165,7 @@ def test_the_last_epoch_of_a_run_is_judged_on_request(work: Path, tmp_path: Path
     assert confusion.sum() == confusion[:, 0].sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["artists", "tracks"])
 def test_two_files_of_the_same_bytes_are_on_one_side(
     work: Path, tmp_path: Path, protocol: str
@@ -215,6 +225,7 @@ def test_the_test_tracks_of_gtzan_are_said_to_be_absent(tmp_path: Path) -> None:
     assert "train lacks blues" in untrained.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
@@ -234,6 +245,7 @@ def test_wrong_wishes_are_errors_in_words(
     assert message in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["--split", "--fold", "--split-seed"])
 def test_a_run_is_judged_by_its_own_split(work: Path, option: str) -> None:
     wish = "tracks" if option == "--split" else 1
@@ -242,6 +254,7 @@ def test_a_run_is_judged_by_its_own_split(work: Path, option: str) -> None:
     assert f"leave {option} out" in " ".join(result.stderr.split())
 
 
+@pytest.mark.slow
 def test_a_bundle_of_other_genres_is_refused(work: Path, tiny_bundle: Path) -> None:
     result = run("--bundle", tiny_bundle, "--data", work / "store")
     assert result.exit_code == 1

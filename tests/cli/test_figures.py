@@ -7,6 +7,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+import pytest
 from bundle_maker import make_bundle, tiny_onnx
 from cli_makers import genre_bundle, invoke
 from lab_makers import GENRES
@@ -14,6 +15,7 @@ from lab_makers import GENRES
 run = partial(invoke, "evaluate")
 
 
+@pytest.mark.slow
 def test_it_is_loud_about_tracks_and_artists_it_has_heard(work: Path, tmp_path: Path) -> None:
     result = run("--bundle", work / "bundle", "--data", work / "store")
     assert "WARNING" in result.stderr
@@ -33,6 +35,7 @@ def test_it_is_loud_about_tracks_and_artists_it_has_heard(work: Path, tmp_path: 
     assert "does not say" in run("--bundle", silent.path, "--data", work / "store").stderr
 
 
+@pytest.mark.slow
 def test_windows_are_called_leaky(work: Path) -> None:
     common = ["--bundle", work / "bundle", "--split", "windows", "--data"]
     result = run(*common, work / "store")
@@ -44,6 +47,7 @@ def test_windows_are_called_leaky(work: Path) -> None:
     assert json.loads(audio.stdout)["split"]["leaky"] is True
 
 
+@pytest.mark.slow
 def test_a_genre_s_name_is_shown_as_it_is(work: Path, tmp_path: Path) -> None:
     shutil.copytree(work / "music", tmp_path / "music")
     labels = [f"{genre} [old]" for genre in GENRES]
@@ -57,6 +61,7 @@ def test_a_genre_s_name_is_shown_as_it_is(work: Path, tmp_path: Path) -> None:
         assert label in result.stdout
 
 
+@pytest.mark.slow
 def test_what_could_not_be_judged_is_named_whatever_the_split(work: Path, tmp_path: Path) -> None:
     shutil.copytree(work / "music", tmp_path / "music")
     (tmp_path / "music" / "fado" / "broken.mp3").write_bytes(b"no audio")

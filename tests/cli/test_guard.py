@@ -49,6 +49,7 @@ def evil_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path / "evil")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="dies by a POSIX signal")
 @pytest.mark.usefixtures("evil_decoder")
 def test_a_file_that_crashes_the_decoder_is_named_and_the_others_go_on(

@@ -34,6 +34,7 @@ def music(tmp_path: Path) -> Path:
     return tmp_path / "music"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 def test_a_second_run_goes_on_where_the_first_stopped(
     tiny_bundle: Path, tmp_path: Path, music: Path, form: str
@@ -55,6 +56,7 @@ def test_a_second_run_goes_on_where_the_first_stopped(
     assert "0 classified, 3 answered before" in none.stderr
 
 
+@pytest.mark.slow
 def test_what_changed_and_what_failed_is_asked_again(
     tiny_bundle: Path, tmp_path: Path, music: Path
 ) -> None:
@@ -71,6 +73,7 @@ def test_what_changed_and_what_failed_is_asked_again(
     assert len(records(out)) == 4
 
 
+@pytest.mark.slow
 def test_another_model_answers_anew_and_other_folders_are_kept(
     tiny_bundle: Path, tmp_path: Path, music: Path
 ) -> None:
@@ -85,6 +88,7 @@ def test_another_model_answers_anew_and_other_folders_are_kept(
     assert records(out)[0]["path"] == str(other)
 
 
+@pytest.mark.slow
 def test_answers_of_another_model_stay_until_the_new_ones_are_there(
     tiny_bundle: Path, tmp_path: Path, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,6 +226,7 @@ def test_a_disk_that_was_not_there_leaves_no_error_behind(
     assert not any("error" in record for record in records(out))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/fd").exists(), reason="needs /dev/fd")
 def test_answers_go_into_a_pipe(tiny_bundle: Path, music: Path) -> None:
     command = [sys.executable, "-m", "genrescope", "classify", "--bundle", str(tiny_bundle)]

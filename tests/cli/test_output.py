@@ -75,6 +75,7 @@ def test_csv_has_a_header_and_a_row_a_file(run: Any, music: Path, tmp_path: Path
     assert (bad["genre"], "absent.wav" in bad["error"]) == ("", True)
 
 
+@pytest.mark.slow
 def test_no_cell_of_csv_is_a_formula(
     tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +104,7 @@ def test_the_table_shows_genre_probability_and_runners_up(
     assert row.endswith("short")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [60, 80, 100, 160])
 def test_the_table_fits_its_terminal(
     run: Any, music: Path, columns: int, monkeypatch: pytest.MonkeyPatch
@@ -133,6 +135,7 @@ def test_silence_gets_no_label(run: Any, tmp_path: Path) -> None:
     assert (answer["genre"], answer["timeline"]) == (None, [])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="such names cannot be made elsewhere")
 def test_names_cannot_drive_the_terminal_and_bytes_are_spelt_out(
     run: Any, music: Path, tmp_path: Path

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from genrescope import cli
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="stops the server by a POSIX signal")
 def test_serve_prints_its_address_answers_and_stops_on_ctrl_c(tiny_bundle: Path) -> None:
     command = [sys.executable, "-u", "-m", "genrescope", "serve", "--port", "0"]
@@ -61,6 +62,7 @@ def test_serve_prints_its_address_answers_and_stops_on_ctrl_c(tiny_bundle: Path)
     assert "Traceback" not in errors
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_said_before_anything_is_loaded(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -20,6 +20,7 @@ from genrescope.lab.training.run import Run
 run = partial(invoke, "train")
 
 
+@pytest.mark.slow
 def test_a_store_is_learned_and_the_run_read_back(work: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     result = run("--data", work / "store", "--recipe", work / "recipe.toml", "--out", out)
@@ -34,6 +35,7 @@ def test_a_store_is_learned_and_the_run_read_back(work: Path, tmp_path: Path) ->
         assert len(list(csv.DictReader(file))) == 3
 
 
+@pytest.mark.slow
 def test_several_sets_are_learned_and_judged_together(work: Path, tmp_path: Path) -> None:
     """Bands and hums: other genres, but artists of the same names, whom no split may part."""
     folder = tmp_path / "other"
@@ -65,6 +67,7 @@ def test_several_sets_are_learned_and_judged_together(work: Path, tmp_path: Path
     assert {row["track"] for row in report["tracks"]} == set(kept.fold.test)
 
 
+@pytest.mark.slow
 def test_the_valid_part_can_be_learned_as_well(work: Path, tmp_path: Path) -> None:
     common = ["--data", work / "store", "--recipe", work / "recipe.toml", "--epochs", 1]
     common += ["--split", "artists", "--fold", 1]
@@ -83,6 +86,7 @@ def test_the_valid_part_can_be_learned_as_well(work: Path, tmp_path: Path) -> No
     assert "another set of clips" in mixed.stderr
 
 
+@pytest.mark.slow
 def test_runs_teach_another(work: Path, tmp_path: Path) -> None:
     common = ["--data", work / "store", "--recipe", work / "recipe.toml", "--epochs", 1]
     for seed in (0, 1):
@@ -104,6 +108,7 @@ def test_runs_teach_another(work: Path, tmp_path: Path) -> None:
     assert "is no run of genrescope train" in missing.stderr
 
 
+@pytest.mark.slow
 def test_a_folder_of_music_is_prepared_once(
     work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +126,7 @@ def test_a_folder_of_music_is_prepared_once(
     assert json.loads((tmp_path / "b" / "config.json").read_text())["recipe"]["epochs"] == 1
 
 
+@pytest.mark.slow
 def test_the_waveform_itself_is_learned(work: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "raw.toml"
     off = ("shift_bands", "stretch", "equaliser", "contrast", "noise", "mixup")
@@ -139,6 +145,7 @@ def test_the_waveform_itself_is_learned(work: Path, tmp_path: Path) -> None:
     assert "of spectrograms" in run(*common, "--recipe", work / "recipe.toml").stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -158,6 +165,7 @@ def test_wrong_wishes_are_errors_in_words(
     assert "Traceback" not in result.output
 
 
+@pytest.mark.slow
 def test_an_unknown_split_is_a_wrong_command(work: Path, tmp_path: Path) -> None:
     common = ["--data", work / "store", "--out", tmp_path / "run"]
     result = run(*common, "--split", "nonsense")
@@ -165,6 +173,7 @@ def test_an_unknown_split_is_a_wrong_command(work: Path, tmp_path: Path) -> None
     assert "fault-filtered, all" in " ".join(result.stderr.split())
 
 
+@pytest.mark.slow
 def test_an_unknown_input_is_a_wrong_command(work: Path, tmp_path: Path) -> None:
     result = run("--data", work / "store", "--out", tmp_path / "run", "--input", "cepstrum")
     assert result.exit_code == 2

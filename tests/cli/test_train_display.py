@@ -14,6 +14,7 @@ from genrescope.lab.training.train import Training
 run = partial(invoke, "train")
 
 
+@pytest.mark.slow
 def test_a_stopped_run_says_how_to_go_on_and_does(
     work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -43,6 +44,7 @@ def test_a_stopped_run_says_how_to_go_on_and_does(
     assert last[0] == last[1]
 
 
+@pytest.mark.slow
 def test_a_net_that_tells_no_genres_apart_is_warned_of(
     work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from genrescope.features.config import STORE_CONFIG, FeatureConfig
 from genrescope.features.spectrogram import mel_filterbank
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Empty filters:UserWarning")
 @settings(max_examples=40, deadline=None)
 @given(configs())

@@ -60,6 +60,7 @@ def drums(seed: int) -> Samples:
     return x.astype(np.float32)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.integers(0, 1000), st.sampled_from([melody, drums]))
 def test_made_music_keeps_its_features_to_the_last_bit(

@@ -41,6 +41,7 @@ def librosa_log_mel(samples: Float32, config: FeatureConfig) -> Float32:
 
 # librosa warns of clips shorter than a frame and of filters narrower than a Fourier bin; that its
 # numbers are met there too is what is tested.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:n_fft=:UserWarning", "ignore:Empty filters:UserWarning")
 @settings(max_examples=40, deadline=None)
 @example(config=FeatureConfig(), n_samples=1, seed=0, gain=0.3)
@@ -75,6 +76,7 @@ def test_librosa_gives_the_same_on_real_music(
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE_DB)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @example(cuts=[], hop_length=512, n_samples=40_000)
 @example(cuts=[1, 1, 2], hop_length=5000, n_samples=400_000)

@@ -59,6 +59,7 @@ def test_a_timeline_covers_its_clip_without_gaps(prediction: Prediction) -> None
     assert all(s.probability == pytest.approx(0.8) for s in segments)
 
 
+@pytest.mark.slow
 @given(predictions())
 def test_probabilities_sum_to_one(prediction: Prediction) -> None:
     assert prediction.clip_probs.sum() == pytest.approx(1, abs=1e-5)

@@ -19,6 +19,7 @@ def classifier() -> Classifier:
     return Classifier.load()
 
 
+@pytest.mark.slow
 def test_audio_and_stored_columns_lead_to_the_same_genre(
     classifier: Classifier, gtzan_dir: Path
 ) -> None:

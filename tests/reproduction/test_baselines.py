@@ -39,6 +39,7 @@ def music(request: pytest.FixtureRequest) -> tuple[np.ndarray, ...]:
     return X, y, *_music(n=80, d=request.param, seed=1)
 
 
+@pytest.mark.slow
 @every_baseline
 def test_learns_and_gives_probabilities(name: str, music: tuple[np.ndarray, ...]) -> None:
     X, y, X_new, y_new = music
@@ -53,6 +54,7 @@ def test_learns_and_gives_probabilities(name: str, music: tuple[np.ndarray, ...]
     np.testing.assert_array_equal(model.classes_[proba.argmax(axis=1)], predicted)
 
 
+@pytest.mark.slow
 @every_baseline
 def test_labels_without_meaning_are_not_learned(name: str, music: tuple[np.ndarray, ...]) -> None:
     X, y, X_new, y_new = music
@@ -60,6 +62,7 @@ def test_labels_without_meaning_are_not_learned(name: str, music: tuple[np.ndarr
     assert (BASELINES[name]().fit(X, shuffled).predict(X_new) == y_new).mean() < 0.6
 
 
+@pytest.mark.slow
 @every_baseline
 def test_units_of_the_columns_do_not_matter(name: str, music: tuple[np.ndarray, ...]) -> None:
     X, y, X_new, _ = music
@@ -72,6 +75,7 @@ def test_units_of_the_columns_do_not_matter(name: str, music: tuple[np.ndarray, 
     )
 
 
+@pytest.mark.slow
 @every_baseline
 def test_nothing_is_learned_while_predicting(name: str, music: tuple[np.ndarray, ...]) -> None:
     X, y, X_new, _ = music
@@ -84,6 +88,7 @@ def test_nothing_is_learned_while_predicting(name: str, music: tuple[np.ndarray,
     np.testing.assert_allclose(model.named_steps["scale"].mean_, X.mean(axis=0), rtol=1e-3, atol=1)
 
 
+@pytest.mark.slow
 @every_baseline
 def test_the_same_seed_gives_the_same_model(name: str, music: tuple[np.ndarray, ...]) -> None:
     X, y, X_new, _ = music

@@ -93,6 +93,7 @@ def test_without_a_test_part_nothing_chooses_the_epoch(
     assert all(epoch["valid_loss"] is None for epoch in result["history"])
 
 
+@pytest.mark.slow
 def test_done_cells_are_left_alone_and_stopped_nets_go_on(
     store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

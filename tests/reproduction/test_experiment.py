@@ -37,6 +37,7 @@ class Told(Observer):
         self.shares.append(share)
 
 
+@pytest.mark.slow
 def test_it_is_chosen_run_and_reported(music: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     experiment = Experiment.open(music, out, only="*/all-mel/svm/*", quick=True)
@@ -65,6 +66,7 @@ def test_without_a_result_there_is_no_report(music: Path, tmp_path: Path) -> Non
     assert experiment.report().page is None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there no folder is locked")
 def test_two_runs_do_not_write_to_one_folder(music: Path, tmp_path: Path) -> None:
     experiment = Experiment.open(music, tmp_path, only="tracks/all-mel/svm/*", quick=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from lab_makers import REPORT_FACTS
 
 from genrescope.reproduction.figures import draw_confusion, draw_curves, svg
@@ -12,6 +13,7 @@ from genrescope.reproduction.report import write_report
 from genrescope.reproduction.results import read_results
 
 
+@pytest.mark.slow
 def test_identifiers_of_pictures_do_not_meet(folder: Path) -> None:
     page = (folder / "report.html").read_text()
     ids = re.findall(r' id="([^"]+)"', page)
@@ -19,6 +21,7 @@ def test_identifiers_of_pictures_do_not_meet(folder: Path) -> None:
     assert set(re.findall(r'(?:url\(#|href="#)([^)"]+)', page)) <= set(ids)
 
 
+@pytest.mark.slow
 def test_curves_without_validation_say_so(folder: Path, tmp_path: Path) -> None:
     words = "All are of training, and no line is solid"
     assert words not in (folder / "report.html").read_text()

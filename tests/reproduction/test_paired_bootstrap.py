@@ -10,6 +10,7 @@ import pytest
 from genrescope.reproduction.results import read_results
 
 
+@pytest.mark.slow
 def test_the_order_of_the_nets_is_told_by_the_clips_both_answered(folder: Path) -> None:
     results = read_results(folder)
     page = (folder / "report.html").read_text()

@@ -6,12 +6,14 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
 from lab_makers import REPORT_FACTS
 
 from genrescope.reproduction.report import write_report
 from genrescope.reproduction.results import read_results
 
 
+@pytest.mark.slow
 def test_the_page_needs_nothing_else_and_says_what_is_leaky(folder: Path) -> None:
     page = (folder / "report.html").read_text()
 
@@ -40,6 +42,7 @@ def test_the_page_needs_nothing_else_and_says_what_is_leaky(folder: Path) -> Non
     assert page.count("<svg") == 1 + 2 + 4  # protocols, curves, confusion matrices
 
 
+@pytest.mark.slow
 def test_pictures_are_kept_as_files_too(folder: Path) -> None:
     pictures = {path.name for path in (folder / "pictures").iterdir()}
     assert {"protocols.png", "curves-windows.png", "confusion-tracks-cnn.png"} <= pictures
@@ -47,6 +50,7 @@ def test_pictures_are_kept_as_files_too(folder: Path) -> None:
         assert path.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_genres_without_a_clip_and_cells_without_a_date_are_said(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -61,6 +65,7 @@ def test_genres_without_a_clip_and_cells_without_a_date_are_said(
     assert "but for 1 cells that carry no date" in page
 
 
+@pytest.mark.slow
 def test_the_page_says_what_its_nets_were_developed_on(folder: Path) -> None:
     page = " ".join((folder / "report.html").read_text().split())
     assert "Within a cell nothing is fitted, scaled or chosen" in page

@@ -97,6 +97,7 @@ def test_classes_that_are_subspaces_are_told_apart() -> None:
     )
 
 
+@pytest.mark.slow
 def test_is_a_scikit_learn_estimator() -> None:
     check_estimator(
         SparseRepresentationClassifier(),

@@ -14,6 +14,7 @@ from genrescope.reproduction.results import read_results
 from genrescope.reproduction.tables import INPUT_NAMES, make_tables
 
 
+@pytest.mark.slow
 def test_every_figure_of_the_tables_is_its_cell_s(folder: Path) -> None:
     results = read_results(folder)
     page = (folder / "report.html").read_text()
@@ -33,6 +34,7 @@ def test_every_figure_of_the_tables_is_its_cell_s(folder: Path) -> None:
     assert n == 6
 
 
+@pytest.mark.slow
 def test_summaries_of_mel_and_of_sound_have_names_of_their_own(folder: Path) -> None:
     results = {k: r for k, r in read_results(folder).items() if r["model"] == "logistic"}
     of_sound = {k.replace("all-", "audio-"): r | {"data": "audio"} for k, r in results.items()}
@@ -41,6 +43,7 @@ def test_summaries_of_mel_and_of_sound_have_names_of_their_own(folder: Path) -> 
     assert (mel.input, sound.input) == ("summary of the mel", "summary features")
 
 
+@pytest.mark.slow
 def test_the_voting_cnn_counts_windows(folder: Path) -> None:
     results = read_results(folder)
     field = next(t for t in make_tables(results) if t.name == "field")

@@ -27,7 +27,10 @@ from genrescope.audio.waveform import Waveform
 from genrescope.model import Classifier
 from genrescope.model.bundle import DEFAULT_BUNDLE
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="watches processes the POSIX way")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name != "posix", reason="watches processes the POSIX way"),
+]
 
 
 @pytest.fixture(scope="module")

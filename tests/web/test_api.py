@@ -172,6 +172,7 @@ def test_what_is_no_music_is_refused_by_name_with_a_remedy(client: httpx.Client)
     assert refusal.remedy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["classify", "polish", "similar"])
 def test_a_recording_over_the_limit_of_minutes_is_refused(tiny_bundle: Path, verb: str) -> None:
     app = create_app(bundle=tiny_bundle, limits=Limits(audio_s=3))

@@ -156,6 +156,7 @@ def test_nets_of_two_kinds_ship_together(
         assert answer.clip_probs == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_store_of_another_front_end_is_refused(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
@@ -187,6 +188,7 @@ def test_what_ships_its_last_epoch_is_judged_by_the_last_of_its_evidence(
     assert last.files["model.onnx"] != best.files["model.onnx"]
 
 
+@pytest.mark.slow
 def test_the_last_epoch_of_a_run_without_its_checkpoint_is_missed(
     runs: dict[str, Run], tmp_path: Path
 ) -> None:
@@ -195,6 +197,7 @@ def test_the_last_epoch_of_a_run_without_its_checkpoint_is_missed(
         Run.load(tmp_path / "run").net(last=True)
 
 
+@pytest.mark.slow
 def test_no_temperature_is_fitted_on_a_test_part(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
@@ -225,6 +228,7 @@ def test_a_clip_of_two_valid_parts_is_calibrated_on_by_one_fold_s_nets_at_a_time
     assert bundle.temperature == pytest.approx(fit_temperature(logits, labels))
 
 
+@pytest.mark.slow
 def test_a_run_that_is_not_finished_neither_ships_nor_proves_nor_teaches(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
@@ -247,6 +251,7 @@ def test_a_run_that_is_not_finished_neither_ships_nor_proves_nor_teaches(
         export_bundle([stopped], store, tmp_path / "b", **ABOUT)
 
 
+@pytest.mark.slow
 def test_evidence_is_of_the_same_recipe_and_each_run_counts_once(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
@@ -299,6 +304,7 @@ def test_what_was_taught_is_shown_by_what_was_taught_alike(
     assert bundle.metrics[0]["command"] == f"{runs['a'].config['command']}; taught a"
 
 
+@pytest.mark.slow
 def test_a_folder_of_something_else_is_left_alone(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
@@ -309,6 +315,7 @@ def test_a_folder_of_something_else_is_left_alone(
     assert [path.name for path in tmp_path.iterdir()] == ["poem.txt"]
 
 
+@pytest.mark.slow
 def test_a_track_without_a_title_is_called_as_its_file(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
@@ -338,6 +345,7 @@ def test_a_track_is_the_nearest_to_itself(
         assert best.similarity > 0.99
 
 
+@pytest.mark.slow
 def test_runs_of_other_inputs_do_not_ship_together(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
@@ -348,6 +356,7 @@ def test_runs_of_other_inputs_do_not_ship_together(
         export_bundle([runs["a"], Run.load(tmp_path / "other")], store, tmp_path / "b", **ABOUT)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_exported_is_refused_before_anything_is_computed(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -372,6 +381,7 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_computed(
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow
 def test_runs_are_exported_from_their_folders(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

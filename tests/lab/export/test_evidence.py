@@ -24,6 +24,7 @@ from genrescope.lab.inference import predict
 from genrescope.lab.training.run import Run
 
 
+@pytest.mark.slow
 def test_degradations_are_read_from_what_evaluate_prints(
     runs: dict[str, Run], tmp_path: Path
 ) -> None:
@@ -33,6 +34,7 @@ def test_degradations_are_read_from_what_evaluate_prints(
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_degradations_of_another_model_are_refused(runs: dict[str, Run], tmp_path: Path) -> None:
     with pytest.raises(GenrescopeError, match=r"is of jazz, and the evidence of a, b, c"):
         degradation_rows(robustness_file(tmp_path, sink="jazz"), [runs["a"]])
@@ -40,6 +42,7 @@ def test_degradations_of_another_model_are_refused(runs: dict[str, Run], tmp_pat
         degradation_rows(robustness_file(tmp_path, protocol="artists"), [runs["a"]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"degradations": [{}]}', '{"degradations": []}'])
 def test_what_is_no_report_of_degradations_is_refused(
     runs: dict[str, Run], tmp_path: Path, text: str
@@ -50,6 +53,7 @@ def test_what_is_no_report_of_degradations_is_refused(
         degradation_rows(file, [runs["a"]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changed", [{"drop": float("nan")}, {"flagged": [1]}, {"accuracy": {"value": "x"}}, {"drop": 7}]
 )
@@ -102,6 +106,7 @@ def test_joint_folds_tell_of_gtzan_and_of_the_world_beyond() -> None:
     assert world_row["recalls"] == {"blues": 0.67, "rock": 1.0}
 
 
+@pytest.mark.slow
 def test_seeds_of_one_fold_are_averaged_and_folds_joined(
     store: FeatureStore, runs: dict[str, Run]
 ) -> None:

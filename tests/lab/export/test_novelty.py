@@ -74,6 +74,7 @@ def flagged(model: NoMusic, clips: list[Array]) -> float:
     return float(np.mean(np.array(scores) > model.threshold))
 
 
+@pytest.mark.slow
 def test_unseen_music_passes_and_unseen_noise_does_not(fitted: NoMusic) -> None:
     assert flagged(fitted, band_of(12, seed=1)) <= 2 / 12  # learned from 32 clips alone
     rng = np.random.default_rng(77)
@@ -90,6 +91,7 @@ def test_unseen_music_passes_and_unseen_noise_does_not(fitted: NoMusic) -> None:
     assert flagged(fitted, [log_mel(x, STORE_CONFIG) for x in others]) >= 11 / 12
 
 
+@pytest.mark.slow
 def test_figures_are_shares_of_each_kind(fitted: NoMusic) -> None:
     assert list(fitted.figures) == ["music", *COUNTEREXAMPLES]
     assert all(0 <= share <= 1 for share in fitted.figures.values())
@@ -123,6 +125,7 @@ def test_noise_is_learned_that_falls_on_below_what_can_be_heard(
     made_clips.cache_clear()
 
 
+@pytest.mark.slow
 def test_a_linear_spectrogram_is_learned_from_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     few(monkeypatch, 10)
     config = FeatureConfig(n_fft=256, hop_length=1708, n_mels=None, kind="stft")
@@ -159,6 +162,7 @@ def gtzan_model(gtzan_dir: Path) -> tuple[NoMusic, FeatureStore, list[str]]:
     return model, store, valid
 
 
+@pytest.mark.slow
 def test_few_real_tracks_are_flagged(
     gtzan_model: tuple[NoMusic, FeatureStore, list[str]],
 ) -> None:
@@ -192,6 +196,7 @@ def test_a_narrow_band_ends_steeply_and_keeps_its_middle() -> None:
     assert narrow.min() >= -100
 
 
+@pytest.mark.slow
 def test_music_by_telephone_passes(fitted: NoMusic) -> None:
     clips = [np.maximum(clip, clip.max() - 80) for clip in band_of(12, seed=2)]
     for clip in clips:

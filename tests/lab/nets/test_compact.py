@@ -9,6 +9,7 @@ from net_makers import N_CLASSES, random_input, small_net
 from genrescope.lab.nets import NETS
 
 
+@pytest.mark.slow
 def test_a_step_of_compact_hears_its_own_stretch() -> None:
     torch.manual_seed(0)
     net = NETS["compact"](N_CLASSES, 32, width=8, band_share=0.0).eval()

@@ -26,6 +26,7 @@ def test_any_number_of_frames_gives_logits(name: str, factor: float) -> None:
     torch.testing.assert_close(net.head(embedding), logits)
 
 
+@pytest.mark.slow
 @every_net
 def test_a_net_works_on_the_device_it_is_put_on(name: str) -> None:
     """The meta device computes nothing, and as a GPU does refuses what was left on another."""
@@ -57,6 +58,7 @@ def test_a_clip_does_not_depend_on_its_batch(name: str) -> None:
         torch.testing.assert_close(net(x)[2:3], net(x[2:3]), atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 @every_net
 def test_a_few_steps_learn_two_clips(name: str) -> None:
     net = small_net(name).train()

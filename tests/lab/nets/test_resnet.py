@@ -45,6 +45,7 @@ def _torchvision_shapes() -> dict[str, tuple[int, ...]]:
     return shapes | {"fc.weight": (1000, 512), "fc.bias": (1000,)}
 
 
+@pytest.mark.slow
 def test_no_net_strides_a_1x1_convolution() -> None:
     """On a CPU, torch 2.13 writes outside the memory of its gradient where channels are few."""
     for net in NETS.values():
@@ -101,6 +102,7 @@ def image_weights_url(image_weights: Path) -> Iterator[str]:
         thread.join()
 
 
+@pytest.mark.slow
 def test_image_weights_answer_grey_as_equal_colours(image_weights: Path) -> None:
     net = ResNet18(N_CLASSES)
     fc = net.fc.state_dict()["weight"].clone()
@@ -128,6 +130,7 @@ def test_image_weights_fit_the_branch_of_a_res_bigru(image_weights: Path) -> Non
     )
 
 
+@pytest.mark.slow
 def test_image_weights_come_from_a_url_with_checksum(
     image_weights: Path, image_weights_url: str
 ) -> None:

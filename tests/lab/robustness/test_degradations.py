@@ -41,6 +41,7 @@ def correlation(x: Array, y: Array) -> float:
     return float(np.abs(product).max() / np.sqrt(np.sum(x**2) * np.sum(y**2)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DEGRADATIONS)
 def test_all_are_repeatable_finite_within_range_and_as_long(name: str, music: Array) -> None:
     out = apply(name, music)

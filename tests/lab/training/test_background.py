@@ -24,17 +24,20 @@ def _rng(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+@pytest.mark.slow
 def test_every_sound_has_a_mean_power_of_one(small: Background) -> None:
     for sound in (small.voices, small.noise):
         assert sound.shape[1] == SMALL.n_bins
         assert torch.allclose(sound.exp().mean((1, 2)), torch.ones(len(sound)), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_voices_pause_and_noise_does_not(small: Background) -> None:
     swing = [sound.exp().mean(1).log().std(1).median() for sound in (small.voices, small.noise)]
     assert swing[0] > 3 * swing[1]
 
 
+@pytest.mark.slow
 def test_the_ratio_of_powers_is_what_was_asked_for(small: Background) -> None:
     music = torch.randn(6, SMALL.n_bins, 39, generator=_rng())
     flat = replace(small, voices=torch.zeros_like(small.voices))
@@ -44,6 +47,7 @@ def test_the_ratio_of_powers_is_what_was_asked_for(small: Background) -> None:
         assert torch.allclose(more, torch.full((6,), 1 + 10 ** (-snr_db / 10)), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_background_shorter_than_the_excerpt_goes_round(small: Background) -> None:
     length = small.noise.shape[2]
     music = torch.full((2, SMALL.n_bins, 2 * length), -60.0)
@@ -51,6 +55,7 @@ def test_a_background_shorter_than_the_excerpt_goes_round(small: Background) -> 
     assert torch.allclose(both[:, :, :length], both[:, :, length:])
 
 
+@pytest.mark.slow
 def test_voices_and_hiss_come_as_often_as_asked(small: Background) -> None:
     x = torch.randn(400, SMALL.n_bins, 39, generator=_rng())
     config = aug.Augment(voices=0.3, hiss=0.2)

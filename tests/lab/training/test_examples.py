@@ -17,6 +17,7 @@ from genrescope.lab.training.examples import draw_shares, examples
 from genrescope.lab.training.train import begin
 
 
+@pytest.mark.slow
 def test_windows_are_learned_without_the_rest_of_their_clip(
     store: FeatureStore, tmp_path: Path
 ) -> None:
