@@ -88,6 +88,8 @@ class Occluder:
             cells = [band * N_TIMES + time for band in range(N_BANDS)]
             # Only windows that hold the cells can answer otherwise.
             touched = np.flatnonzero((self._cell % N_TIMES == time).any(axis=(1, 2)))
+            if not len(touched):  # a clip of fewer frames than there are times
+                continue
             hidden = np.concatenate([self._hide([cell], touched) for cell in cells])
             alone = np.concatenate([self._show([cell], touched) for cell in cells])
             probs = self._probs(np.concatenate([hidden, alone])).reshape(2, N_BANDS, len(touched))

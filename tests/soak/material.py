@@ -145,7 +145,8 @@ def _odd_requests(upload_limit: int | None) -> list[Ask]:
     kind = {"content-type": "multipart/form-data; boundary=x"}
     broken = {"content": b"--x\r\nbroken", "headers": kind}
     odd = [
-        Ask("bad", 1, path, {"files": {"other": ("a.mp3", song)}}, 422, "no_file"),
+        Ask("bad", 1, path, {"files": {"other": ("a.mp3", b"short")}}, 422, "no_file"),
+        Ask("bad", 1, path, {"files": {"other": ("a.mp3", song)}}, 413, "form_too_large"),
         Ask("bad", 1, path, {"content": song}, 415, "not_multipart"),
         Ask("bad", 1, path, broken, 400, "malformed_upload"),
         Ask("bad", 1, path, {"headers": {"host": "evil.example"}}, 400, "unknown_host"),
