@@ -129,12 +129,18 @@ def by_ids(catalogue: Catalogue, bundle: int | None, ids: Sequence[int]) -> list
 
 
 def by_path(catalogue: Catalogue, bundle: int | None, path: str) -> Song | None:
-    """The song at a path, or None where the catalogue knows none there."""
-    folder, name = os.path.split(os.path.realpath(os.path.dirname(path) or "."))  # noqa: PTH120
-    folder, name = os.path.join(folder, name), os.path.basename(path)  # noqa: PTH118, PTH119
-    values = {"folder": os.fsencode(folder), "name": os.fsencode(name)}
-    where = "folder.path = :folder AND file.name = :name"
-    return next(songs(catalogue, bundle, where, values), None)
+    """The song at a path, or None where the catalogue knows none there.
+
+    A folder may be named by a link to it, or be known by one.
+    """
+    folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100
+    for place in dict.fromkeys((os.path.realpath(folder), folder)):
+        values = {"folder": os.fsencode(place), "name": os.fsencode(name)}
+        where = "folder.path = :folder AND file.name = :name"
+        song = next(songs(catalogue, bundle, where, values), None)
+        if song is not None:
+            return song
+    return None
 
 
 def tags_of(catalogue: Catalogue, song: int) -> tuple[Tag, ...]:

@@ -26,6 +26,16 @@ def test_a_song_is_found_by_any_way_to_it(
     assert tags_of(catalogue, song.id) == (("TITLE", "T"),)
 
 
+def test_a_song_below_a_link_is_found_by_the_link(
+    catalogue: Catalogue, music: Path, tmp_path: Path
+) -> None:
+    make_song(tmp_path / "elsewhere" / "a.flac")
+    (music / "link").symlink_to(tmp_path / "elsewhere")
+    scan(catalogue, [music])
+    (song,) = songs(catalogue, None)
+    assert by_path(catalogue, None, song.path) == song
+
+
 def test_songs_come_in_the_order_asked_for(catalogue: Catalogue, music: Path) -> None:
     for name in "abc":
         make_song(music / f"{name}.flac")
