@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks import collection_quality as quality
 from benchmarks.collection_scale import Figure, scanning, searching
+from genrescope.system import n_cores
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -31,9 +33,9 @@ def main(arguments: list[str] | None = None) -> None:
     music = verbs.add_parser("duplicates", help="fingerprints of recordings and of their guises")
     music.add_argument("--music", type=Path, required=True, metavar="FOLDER")
     chosen = parser.parse_args(arguments)
-    print(
-        f"{datetime.date.today().isoformat()}\n\n| what | value | goal | met |\n|---|---|---|---|"
-    )
+    load = f"load {os.getloadavg()[0]:.1f} on {n_cores()} cores at the start"
+    print(f"{datetime.date.today().isoformat()}, {load}")
+    print("\n| what | value | goal | met |\n|---|---|---|---|")
     if chosen.verb == "scale":
         with tempfile.TemporaryDirectory(prefix="genrescope-scale-") as temporary:
             folder = chosen.folder or Path(temporary)

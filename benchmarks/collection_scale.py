@@ -15,7 +15,6 @@ import numpy as np
 
 from genrescope.library.catalogue import Catalogue
 from genrescope.library.learn.head import unit
-from genrescope.library.playlist import LIKE, Recipe
 from genrescope.library.vectors import load_vectors
 from genrescope.model.bundle import Bundle
 
@@ -49,7 +48,7 @@ with Catalogue(sys.argv[1]) as catalogue:
     vectors = load_vectors(catalogue, number, bundle.labels)
     songs = make_list(catalogue, number, families(bundle.labels), vectors,
                       Recipe("like", songs=(sys.argv[2],), n=50))
-print(json.dumps([time.perf_counter() - began, len(songs)]))
+print(json.dumps([time.perf_counter() - began, len(songs), time.process_time()]))
 """
 
 
@@ -110,25 +109,29 @@ def searching(folder: Path, n_songs: int) -> Iterator[Figure]:
     _make_songs(path, bundle, n_songs)
     with Catalogue(path) as catalogue:
         number = catalogue.bundle_id(bundle)
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         vectors = load_vectors(catalogue, number, bundle.labels)
         yield Figure(
             f"arrays of {n_songs:,} songs made, once after a change",
-            f"{time.perf_counter() - began:.1f} s",
+            f"{time.perf_counter() - began:.1f} s; {time.process_time() - cpu:.1f} s of processor",
         )
-    times = []
+    times, cpus = [], []
     for i in range(7):
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         scores = 2 * (vectors.vector @ vectors.vector[i]) - vectors.crowd
         np.argpartition(-scores, 100)
         times.append(time.perf_counter() - began)
-    yield Figure(f"exact search of {n_songs:,} songs", f"{1000 * np.median(times):.0f} ms")
+        cpus.append(time.process_time() - cpu)
+    yield Figure(
+        f"exact search of {n_songs:,} songs",
+        f"{1000 * np.median(times):.0f} ms; {1000 * np.median(cpus):.0f} ms of processor",
+    )
     runs = [_run(_LIST, str(path), "/music/0/0.mp3") for _ in range(3)]
-    seconds = float(np.median([run[0] for run in runs]))
-    assert runs[0][1] == 50, Recipe(LIKE)
+    seconds, _, cpu = sorted(runs)[1]
+    assert runs[0][1] == 50
     yield Figure(
         f"a list of 50 songs from {n_songs:,}, imports included",
-        f"{seconds:.1f} s",
+        f"{seconds:.1f} s; {cpu:.1f} s of processor",
         "<= 2 s",
         seconds <= 2,
     )

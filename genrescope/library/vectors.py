@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import zlib
+from array import array
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -20,6 +22,19 @@ _NEIGHBOURS = 10
 _REFERENCES = 1_000  # of whose nearest the crowdedness of a place is told
 _AT_ONCE = 50_000
 _BRACKETS = re.compile(r"\s*[\(\[][^\)\]]*[\)\]]|\s+-\s+.*$")
+_KINDS = {
+    name: np.dtype(kind)
+    for name, kind in (
+        ("id", np.int64),
+        ("performer", np.int64),
+        ("work", np.int64),
+        ("year", np.int16),
+        ("bpm", np.float32),
+        ("label", np.int16),
+        ("confidence", np.float32),
+        ("duration_s", np.float32),
+    )
+}
 _SELECT = """
 SELECT min(file.id), embedding, probabilities, artist, album_artist, title, year, bpm,
     judgement.genre, confidence, file.duration_s
@@ -137,46 +152,39 @@ def _unit(quantised: NDArray[np.int8]) -> NDArray[np.float32]:
 
 def _columns(catalogue: Catalogue, bundle: int, labels: tuple[str, ...]) -> dict[str, Any]:
     number_of = {label: i for i, label in enumerate(labels)}
-    performers: dict[str, int] = {}
-    works: dict[str, int] = {}
-    facts: list[tuple[Any, ...]] = []
+    columns = {name: array("q" if kind.kind == "i" else "d") for name, kind in _KINDS.items()}
     raw, probabilities = bytearray(), bytearray()
     for row in catalogue.db.execute(_SELECT, (bundle,)):
         song, embedding, probs, artist, album_artist, title, year, bpm, genre, *rest = row
         raw += embedding
         probabilities += probs
         performer = folded(artist or album_artist or "") or f"?{song}"
-        work = work_key(performer, title) or f"?{song}"
-        facts.append(
-            (
-                song,
-                performers.setdefault(performer, len(performers)),
-                works.setdefault(work, len(works)),
-                year if year and 0 < year < 10_000 else 0,
-                bpm or 0.0,
-                number_of[genre],
-                rest[0],
-                rest[1] or 0.0,
-            )
+        values = (
+            song,
+            _number(performer),
+            _number(work_key(performer, title) or f"?{song}"),
+            year if year and 0 < year < 10_000 else 0,
+            bpm or 0.0,
+            number_of[genre],
+            rest[0],
+            rest[1] or 0.0,
         )
-    kinds = {
-        "id": np.int64,
-        "performer": np.int64,
-        "work": np.int64,
-        "year": np.int16,
-        "bpm": np.float32,
-        "label": np.int16,
-        "confidence": np.float32,
-        "duration_s": np.float32,
+        for column, value in zip(columns.values(), values, strict=True):
+            column.append(value)
+    n = len(columns["id"])
+    arrays: dict[str, Any] = {
+        name: np.array(column, _KINDS[name]) for name, column in columns.items()
     }
-    values = list(zip(*facts, strict=True)) or [()] * len(kinds)
-    columns: dict[str, Any] = {
-        name: np.array(column, kind)
-        for (name, kind), column in zip(kinds.items(), values, strict=True)
-    }
-    width = -1 if facts else 0
-    embeddings = _unit(np.frombuffer(bytes(raw), np.int8).reshape(len(facts), width))
-    roots = np.sqrt(np.frombuffer(bytes(probabilities), "<f4").reshape(len(facts), len(labels)))
-    joined = np.hstack([embeddings, roots]) / np.sqrt(2)
-    columns["vector"] = np.rint(127 * joined).astype(np.int8)
-    return columns
+    embeddings = _unit(np.frombuffer(raw, np.int8).reshape(n, -1 if n else 0))
+    roots = np.sqrt(np.frombuffer(probabilities, "<f4").reshape(n, len(labels)))
+    vector = np.hstack([embeddings, roots])
+    vector *= np.float32(127 / np.sqrt(2))
+    arrays["vector"] = np.rint(vector, out=vector).astype(np.int8)
+    return arrays
+
+
+def _number(text: str) -> int:
+    """A number that only the same text has, but for a chance of one in billions."""
+    return int.from_bytes(
+        hashlib.blake2b(text.encode(), digest_size=8).digest(), "big", signed=True
+    )
