@@ -293,8 +293,8 @@ def learn(
     The bundle that comes of it is used like any other, by --bundle: classify, serve, and judge,
     odd and tags here. How well it tells each genre is measured on artists that it did not learn.
     """
+    from genrescope.library.learn.lessons import read_table
     from genrescope.library.learn.own import learn as run
-    from genrescope.library.learn.own import read_table
 
     if from_tags and folder is not None:
         raise click.BadParameter("choose one of --from-tags and --from")

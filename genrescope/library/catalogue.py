@@ -110,10 +110,11 @@ class Catalogue:
             row = self.db.execute("SELECT id FROM bundle WHERE hash = ?", (digest,)).fetchone()
         return int(row[0])
 
-    def revision(self) -> int:
-        """A number that grows with every change of files or judgements."""
-        row = self.db.execute("SELECT value FROM state WHERE name = 'revision'").fetchone()
-        return int(row[0])
+    def revision(self) -> tuple[int, int]:
+        """The catalogue's own random number, and one that grows with every change of files or
+        judgements."""
+        state = dict(self.db.execute("SELECT name, value FROM state").fetchall())
+        return int(state["identity"]), int(state["revision"])
 
     def counts(self) -> dict[str, int]:
         """How many ``files``, ``judgements``, ``bundles``, ``failures`` and ``runs`` there are."""

@@ -97,6 +97,9 @@ CREATE TABLE fingerprint (
     bits BLOB NOT NULL            -- uint32, little-endian
 ) STRICT, WITHOUT ROWID;
 """,
+    """
+INSERT INTO state VALUES ('identity', random());
+""",
 )
 """SQL that leads from each version (``PRAGMA user_version``) to the next; never changed again."""
 

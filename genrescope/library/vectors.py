@@ -105,7 +105,7 @@ def load_vectors(catalogue: Catalogue, bundle: int, labels: tuple[str, ...]) -> 
     vectors = Vectors(**{**columns, "vector": vector, "crowd": crowd_of(vector)})
     arrays = {f.name: getattr(vectors, f.name) for f in fields(Vectors)} | {"vector": quantised}
     with suppress(OSError), atomic_write(path) as part, part.open("wb") as file:
-        np.savez(file, revision=np.int64(revision), **arrays)
+        np.savez(file, revision=np.array(revision, np.int64), **arrays)
     return vectors
 
 
@@ -136,9 +136,9 @@ def crowd_of(vector: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.float3
     return crowd
 
 
-def _read(path: Path, revision: int) -> Vectors:
+def _read(path: Path, revision: tuple[int, int]) -> Vectors:
     with np.load(path, allow_pickle=False) as arrays:
-        if int(arrays["revision"]) != revision:
+        if tuple(arrays["revision"].tolist()) != revision:
             raise ValueError("out of date")
         columns = {f.name: arrays[f.name] for f in fields(Vectors)}
     return Vectors(**{**columns, "vector": _unit(columns["vector"])})

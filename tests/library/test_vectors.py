@@ -95,3 +95,20 @@ def test_the_arrays_are_made_again_only_after_a_change(
 def test_an_empty_catalogue_has_no_rows(catalogue: Catalogue, tiny_bundle: Path) -> None:
     bundle = Bundle.load(tiny_bundle)
     assert len(load_vectors(catalogue, catalogue.bundle_id(bundle), bundle.labels)) == 0
+
+
+def test_the_arrays_of_another_catalogue_of_the_same_name_do_not_count(
+    tmp_path: Path, music: Path, tiny_bundle: Path
+) -> None:
+    bundle = Bundle.load(tiny_bundle)
+    for n_songs in (1, 2):
+        for name in ("again.db", "again.db-wal", "again.db-shm"):
+            (tmp_path / name).unlink(missing_ok=True)
+        make_song(music / f"{n_songs}.flac", seed=n_songs)
+        with Catalogue(tmp_path / "again.db") as catalogue:
+            scan(catalogue, [music])
+            for i in range(n_songs):
+                pretend(catalogue, bundle, f"{i + 1}.flac", {"jazz": 1.0})
+            catalogue.db.execute("UPDATE state SET value = 5 WHERE name = 'revision'")
+            number = catalogue.bundle_id(bundle)
+            assert len(load_vectors(catalogue, number, bundle.labels)) == n_songs

@@ -9,7 +9,8 @@ from library_makers import make_song, pretend, tag
 
 from genrescope.errors import LibraryError
 from genrescope.library.catalogue import Catalogue
-from genrescope.library.learn.own import learn, read_table
+from genrescope.library.learn.lessons import read_table
+from genrescope.library.learn.own import learn
 from genrescope.library.scan import scan
 from genrescope.model import Classifier
 from genrescope.model.bundle import Bundle

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bundle_maker import LABELS, make_bundle, tiny_onnx
+from library_makers import make_song
+
+from genrescope.library.learn.graph import with_head
+from genrescope.library.learn.head import Head, softmax
+from genrescope.library.learn.windows import Taught, window_temperature
+from genrescope.model import Classifier
+from genrescope.model.bundle import Bundle
+
+
+@pytest.fixture(scope="module")
+def head() -> Head:
+    return Head(6 * np.random.default_rng(0).normal(size=(16, 10)), np.zeros(10))
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory, head: Head) -> Bundle:
+    folder = tmp_path_factory.mktemp("learned") / "bundle"
+    net = with_head(tiny_onnx(), head)
+    return make_bundle(folder, onnx_bytes=net, temperature=1.0, labels=LABELS)
+
+
+def _taught(folder: Path, bundle: Bundle, *, seconds: float) -> list[Taught]:
+    classifier = Classifier(bundle)
+    paths = [make_song(folder / f"{i}.flac", seed=i, seconds=seconds) for i in range(4)]
+    return [Taught(str(path), classifier.classify(path).embedding) for path in paths]
+
+
+def test_a_clip_of_one_window_keeps_the_temperature(
+    tmp_path: Path, bundle: Bundle, head: Head
+) -> None:
+    taught = _taught(tmp_path, bundle, seconds=2.0)
+    assert window_temperature(bundle, head, taught, seed=0) == pytest.approx(1.0, abs=0.03)
+
+
+def test_the_average_is_made_as_sure_as_the_clip(
+    tmp_path: Path, bundle: Bundle, head: Head, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught = _taught(tmp_path, bundle, seconds=2.0)
+    real = Classifier.classify
+
+    def apart(self: Classifier, path: str) -> object:
+        """Windows that disagree: half of them know nothing."""
+        prediction = real(self, path)
+        unsure = softmax(0.3 * np.log(prediction.probs))
+        return replace(prediction, probs=np.vstack([prediction.probs, unsure]).astype(np.float32))
+
+    monkeypatch.setattr(Classifier, "classify", apart)
+    assert window_temperature(bundle, head, taught, seed=0) < 0.8
+
+
+def test_tracks_that_are_gone_leave_it_as_it_is(bundle: Bundle, head: Head) -> None:
+    gone = [Taught("/nowhere.flac", np.ones(16))]
+    assert window_temperature(bundle, head, gone, seed=0) == 1.0
