@@ -9,7 +9,6 @@ from library_makers import make_song, pretend, tag
 
 from genrescope.errors import LibraryError
 from genrescope.library.catalogue import Catalogue
-from genrescope.library.learn.lessons import read_table
 from genrescope.library.learn.own import learn
 from genrescope.library.scan import scan
 from genrescope.model import Classifier
@@ -145,12 +144,3 @@ def test_genres_that_cannot_be_told_are_named(
     assert weak
     assert {figure.genre for figure in weak} <= {"Minimal", "Same"}
     assert all(figure.taken_for in ("Minimal", "Same", "Dub") for figure in weak)
-
-
-def test_a_table_is_read_or_named(tmp_path: Path) -> None:
-    path = tmp_path / "genres.toml"
-    path.write_text('Techno = ["Minimal", "Acid"]\n"" = ["Other"]\n', encoding="utf-8")
-    assert read_table(path) == {"Minimal": "Techno", "Acid": "Techno", "Other": ""}
-    path.write_text('Techno = "Minimal"\n', encoding="utf-8")
-    with pytest.raises(LibraryError, match="no table of genres"):
-        read_table(path)
