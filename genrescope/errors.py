@@ -5,11 +5,11 @@ class GenrescopeError(Exception):
     """Base of every error raised on purpose; its text is fit to show to a user."""
 
 
-class AudioError(GenrescopeError):
-    """A recording that cannot be used.
+class ReasonedError(GenrescopeError):
+    """Something that cannot be used as asked, with the reason and the remedy.
 
     Args:
-        name: the file's path, or what the caller calls the upload.
+        name: what it is about: a file, a folder, what the caller calls an upload.
         reason: what is wrong with it, one clause without a full stop.
         remedy: what the user can do about it, one sentence; may be empty.
     """
@@ -19,6 +19,10 @@ class AudioError(GenrescopeError):
         self.reason = reason
         self.remedy = remedy
         super().__init__(f"{name}: {reason}." + (f" {remedy}" if remedy else ""))
+
+
+class AudioError(ReasonedError):
+    """A recording that cannot be used; ``name`` is its path, or what the caller calls it."""
 
 
 class AudioTooLongError(AudioError):
@@ -37,33 +41,9 @@ class DatasetError(GenrescopeError):
     """A dataset, feature store or split that cannot be used as asked."""
 
 
-class LibraryError(GenrescopeError):
-    """A catalogue, plan or collection that cannot be used as asked.
-
-    Args:
-        name: the file, folder or query it is about.
-        reason: what is wrong with it, one clause without a full stop.
-        remedy: what the user can do about it, one sentence; may be empty.
-    """
-
-    def __init__(self, name: str, reason: str, remedy: str = "") -> None:
-        self.name = name
-        self.reason = reason
-        self.remedy = remedy
-        super().__init__(f"{name}: {reason}." + (f" {remedy}" if remedy else ""))
+class LibraryError(ReasonedError):
+    """A catalogue, plan or collection that cannot be used as asked: a file, folder or query."""
 
 
-class FleetError(GenrescopeError):
-    """A manifest, plan, run or dataset of many machines that cannot be used as asked.
-
-    Args:
-        name: the file, folder or shard it is about.
-        reason: what is wrong with it, one clause without a full stop.
-        remedy: what the user can do about it, one sentence; may be empty.
-    """
-
-    def __init__(self, name: str, reason: str, remedy: str = "") -> None:
-        self.name = name
-        self.reason = reason
-        self.remedy = remedy
-        super().__init__(f"{name}: {reason}." + (f" {remedy}" if remedy else ""))
+class FleetError(ReasonedError):
+    """A manifest, plan, run, shard or dataset of many machines that cannot be used as asked."""

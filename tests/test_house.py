@@ -49,9 +49,8 @@ HEAVY = {
     *("ray", "fsspec", "faiss"),
 }
 TESTED_ELSEWHERE = {
-    # A dataclass, a type, errors that are raised everywhere, and models without code of their own.
+    # A dataclass, a type, and models without code of their own.
     "audio/waveform": "audio/test_decode",
-    "errors": "audio/test_decode_bad",
     "progress": "data/test_build",
     "web/schemas": "web/test_api",
     # What is one with its only user: tested through it.

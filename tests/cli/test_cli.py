@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -143,3 +144,20 @@ def test_a_module_that_no_extra_installs_is_a_fault_of_ours(
     monkeypatch.setattr("genrescope.model.bundle.Bundle.load", fail)
     result = CliRunner().invoke(cli.app, ["info"])
     assert isinstance(result.exception, ModuleNotFoundError)
+
+
+def test_a_shell_completes_verbs_and_options() -> None:
+    def completed(*words: str) -> list[str]:
+        env = os.environ | {
+            "_GENRESCOPE_COMPLETE": "bash_complete",
+            "COMP_WORDS": " ".join(words),
+            "COMP_CWORD": str(len(words) - 1),
+        }
+        # The name decides which variable is looked at.
+        code = "import sys; sys.argv[0] = 'genrescope'; from genrescope.cli import main; main()"
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+        return [line.partition(",")[2] for line in done.stdout.splitlines()]
+
+    assert completed("genrescope", "cl") == ["classify"]
+    assert "--bundle" in completed("genrescope", "classify", "--b")
