@@ -14,6 +14,7 @@ from genrescope.audio.resampling import resampled
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
+    from av.audio.plane import AudioPlane
 
 MAX_FRAME_LENGTH = 1 << 18
 """Samples a channel; the longest frames that encoders write are of a second."""
@@ -60,41 +61,54 @@ def _stretches(
     """Samples (n_channels, n) of frames of one kind, `BLOCK_LENGTH` or a little more at a time."""
     kind, held, n = None, np.empty((0, 0)), 0
     for frame in frames:
-        if (now := Kind.of(frame)) != kind or n + frame.samples > held.shape[1]:
+        now = (frame.sample_rate, frame.layout.nb_channels, frame.format.name)
+        end = n + frame.samples
+        if now != kind or end > held.shape[1]:
             if kind is not None and n:
-                yield kind, held[:, :n]
+                yield Kind(*kind), held[:, :n]
             if now != kind:
-                check(now)
-            kind, n = now, 0
-            dtype = _TYPES[now.form.removesuffix("p")]
-            held = np.empty((now.n_channels, BLOCK_LENGTH + frame.samples), dtype)
-        _copy(frame, held[:, n : n + frame.samples])
-        n += frame.samples
+                check(Kind(*now))
+                copy = _copier(frame)
+            kind, n, end = now, 0, frame.samples
+            dtype = _TYPES[now[2].removesuffix("p")]
+            held = np.empty((now[1], BLOCK_LENGTH + end), dtype)
+        copy(frame, held[:, n:end])
+        n = end
         if n >= BLOCK_LENGTH:
-            yield kind, held[:, :n]
+            yield Kind(*kind), held[:, :n]
             held, n = np.empty_like(held), 0
     if kind is not None and n:
-        yield kind, held[:, :n]
+        yield Kind(*kind), held[:, :n]
 
 
-def _copy(frame: AudioFrame, out: NDArray[Any]) -> None:
-    """Copy the samples of a frame to (n_channels, n)."""
-    n_channels, n = out.shape
+def _copier(frame: AudioFrame) -> Callable[[AudioFrame, NDArray[Any]], None]:
+    """What copies the samples of frames like this one to (n_channels, n)."""
     if not frame.format.is_planar:
-        out[:] = _plane(frame.planes[0], out.dtype)[: n * n_channels].reshape(n, n_channels).T
-    elif n_channels >= 8:
-        # PyAV looks for a null after the last of FFmpeg's 8 plane pointers, and crashes.
-        from av.audio.resampler import AudioResampler
-
-        packed = AudioResampler(format=frame.format.name.removesuffix("p")).resample(frame)
-        _copy(packed[0], out)
-    else:
-        for row, plane in zip(out, frame.planes, strict=True):
-            row[:] = _plane(plane, out.dtype)[:n]
+        return _copy_packed
+    # PyAV looks for a null after the last of FFmpeg's 8 plane pointers, and crashes.
+    return _copy_planes if frame.layout.nb_channels < 8 else _copy_many_planes
 
 
-def _plane(plane: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
-    return np.frombuffer(cast("memoryview", plane), dtype)
+def _copy_packed(frame: AudioFrame, out: NDArray[Any]) -> None:
+    samples: NDArray[Any] = np.frombuffer(_buffer(frame.planes[0]), out.dtype, out.size)
+    out[:] = samples.reshape(out.shape[::-1]).T
+
+
+def _copy_planes(frame: AudioFrame, out: NDArray[Any]) -> None:
+    n = out.shape[1]
+    for row, plane in zip(out, frame.planes, strict=True):
+        row[:] = np.frombuffer(_buffer(plane), out.dtype, n)
+
+
+def _copy_many_planes(frame: AudioFrame, out: NDArray[Any]) -> None:
+    from av.audio.resampler import AudioResampler
+
+    packed = AudioResampler(format=frame.format.name.removesuffix("p")).resample(frame)
+    _copy_packed(packed[0], out)
+
+
+def _buffer(plane: AudioPlane) -> memoryview:
+    return cast("memoryview", plane)  # by protocol
 
 
 def _to_float(samples: NDArray[Any]) -> NDArray[np.float32]:
