@@ -11,7 +11,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import cold, folder, formats, machine, mel, ready_made, report, scaling, talk, web
+from benchmarks import (
+    cold,
+    decoding,
+    folder,
+    formats,
+    machine,
+    mel,
+    ready_made,
+    report,
+    scaling,
+    talk,
+    web,
+)
 from benchmarks.harness import ROOT, Row, Session, UnavailableError
 
 FIGURES: dict[str, Callable[[Session], Iterator[Row]]] = {
@@ -23,6 +35,7 @@ FIGURES: dict[str, Callable[[Session], Iterator[Row]]] = {
     "web": web.measure,
     "scaling": scaling.measure,
     "formats": formats.measure,
+    "decoding": decoding.measure,
 }
 """Name to what measures it; the name is what ``--only`` looks at."""
 

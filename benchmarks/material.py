@@ -28,6 +28,9 @@ FORMATS: dict[str, tuple[str, str, int]] = {
     "flac": ("flac", "flac", 0),
     "m4a": ("ipod", "aac", 128_000),
     "webm": ("webm", "libopus", 96_000),
+    "wav": ("wav", "pcm_s16le", 0),
+    "opus": ("ogg", "libopus", 96_000),
+    "ogg": ("ogg", "vorbis", 128_000),
 }
 """Ending: FFmpeg's container and codec, bits a second."""
 _DISTINCT = 20  # recordings that differ; a folder of 200 holds each ten times
@@ -129,7 +132,8 @@ def _encode(path: Path, music: Samples, seconds: float, ending: str) -> None:
     # A plain row of frames that stand alone, so that mp3 files can be joined end to end.
     options = {"write_xing": "0", "id3v2_version": "0"} if ending == "mp3" else {}
     with av.open(str(path), "w", format=container, options=options) as output:
-        coding: dict[str, Any] = {"options": {"reservoir": "0"}} if ending == "mp3" else {}
+        own = {"mp3": {"reservoir": "0"}, "ogg": {"strict": "experimental"}}
+        coding: dict[str, Any] = {"options": own[ending]} if ending in own else {}
         rate = 48_000 if codec == "libopus" else SR
         stream: Any = output.add_stream(codec, rate=rate, layout="stereo", **coding)
         if bit_rate:
