@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from genrescope.audio.ffmpeg import AvReader
-from genrescope.audio.reader import Block
+from genrescope.audio.reader import Block, check_limits
 from genrescope.audio.resampling import resampled
 from genrescope.audio.source import Input
 from genrescope.errors import AudioError
@@ -35,6 +35,11 @@ class ChainReader:
         self.sr = sr or self._reader.sr
         self.n_channels = n_channels or self._reader.n_channels
         self.n_bits = self._reader.n_bits
+        try:
+            check_limits(links[0], self.n_channels, self.sr)
+        except AudioError:
+            self.close()
+            raise
 
     def blocks(self, start: int = 0) -> Iterator[Block]:
         position = 0

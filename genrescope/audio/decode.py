@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from genrescope.audio.chain import ChainReader
 from genrescope.audio.ffmpeg import AvReader
 from genrescope.audio.mixing import MAX_STEREO_SR, conform, to_mono, to_stereo
+from genrescope.audio.mpeg import is_free_format
 from genrescope.audio.ogg import links, rate_and_channels
 from genrescope.audio.reader import Block, Reader
 from genrescope.audio.section import LOUDEST, Section, pieces
@@ -194,7 +195,7 @@ def _open_reader(file: Input) -> Reader:
     """
     file = without_tags(file)
     head = file.peek(0, 16)
-    if is_sndfile(head):
+    if is_sndfile(head) or is_free_format(file):  # such mp3 FFmpeg does not read at all
         import soundfile
 
         try:

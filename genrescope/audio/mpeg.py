@@ -15,6 +15,8 @@ _KBPS = {
     (False, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 
+_LONGEST_FREE_FRAME = 5_760  # bytes: 640 kbit/s at 16 kHz
+
 
 def frame_length(frame: bytes) -> int:
     """Bytes that the header of an MPEG audio or ADTS frame says it has; 0 where it says none."""
@@ -42,8 +44,23 @@ def has_frame_count(file: Input) -> bool:
     return any(mark in first for mark in (b"Xing", b"Info", b"VBRI"))
 
 
-def is_free_format(head: bytes) -> bool:
-    """Whether a file begins with a layer 3 frame that does not say its bit rate."""
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
+def is_free_format(file: Input) -> bool:
+    """Whether a file begins with layer 3 frames that do not say their bit rate: three in a row."""
+    data = file.peek(0, 3 * _LONGEST_FREE_FRAME)
+    if len(data) < 4 or data[0] != 0xFF or data[1] & 0xE6 != 0xE2:
         return False
-    return head[1] >> 3 & 3 != 1 and head[2] >> 4 == 0 and head[2] >> 2 & 3 != 3
+    if data[1] >> 3 & 3 == 1 or data[2] >> 4 or data[2] >> 2 & 3 == 3:
+        return False
+
+    def is_frame(at: int) -> bool:
+        return data[at : at + 2] == data[:2] and data[at + 2 : at + 3] in (
+            bytes([data[2] & ~2]),
+            bytes([data[2] | 2]),  # with a byte of padding
+        )
+
+    length = data.find(data[:2], 24)
+    while 0 < length <= _LONGEST_FREE_FRAME:
+        if is_frame(length) and any(is_frame(2 * length + more) for more in (-1, 0, 1)):
+            return True
+        length = data.find(data[:2], length + 1)
+    return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from genrescope.audio.reader import MAX_CHANNELS, SR_RANGE_HZ
 from genrescope.audio.source import Input
 
 _LARGEST_PAGE = 27 + 255 + 255 * 255  # bytes
@@ -68,7 +69,12 @@ def rate_and_channels(chain: list[Input]) -> tuple[int | None, int | None]:
         elif (at := head.find(b"OpusHead")) >= 0 and len(head) >= at + 10:
             rates.append(48_000)
             channels.append(head[at + 9])
-    return max(rates, default=None), max(channels, default=None)
+    # What no recording has comes from a damaged header, and its link will be refused.
+    low, high = SR_RANGE_HZ
+    return (
+        max((rate for rate in rates if low <= rate <= high), default=None),
+        max((n for n in channels if 1 <= n <= MAX_CHANNELS), default=None),
+    )
 
 
 def ogg_is_cut(file: Input) -> bool:

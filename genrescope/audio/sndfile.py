@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from genrescope.audio.ffmpeg import AvReader
-from genrescope.audio.mpeg import is_free_format
 from genrescope.audio.reader import BLOCK_LENGTH, Block, check_limits
 from genrescope.audio.source import Input
 from genrescope.audio.truncation import pcm_is_cut
@@ -29,8 +28,6 @@ def is_sndfile(head: bytes) -> bool:
         return head[8:12] == b"WAVE"
     if head[:4] == b"FORM":
         return head[8:12] in (b"AIFF", b"AIFC")
-    if is_free_format(head):  # FFmpeg does not read such mp3 at all
-        return True
     return head[:4] in (b"fLaC", b".snd", b"caff") or head == _WAVE64
 
 

@@ -46,6 +46,17 @@ def test_a_chain_in_sections_blocks_and_for_loudspeakers() -> None:
     assert (channels.shape[1], sr) == (2, 44_100)
 
 
+@pytest.mark.parametrize("sr", [0xFFFF_FFFF, 900_000, 3])
+def test_a_link_of_an_absurd_rate_is_passed(sr: int) -> None:
+    bad = bytearray(link("ogg", 1.0, 44_100))
+    at = bad.index(b"\x01vorbis") + 12
+    bad[at : at + 4] = sr.to_bytes(4, "little")
+    wave = decode(bytes(bad) + link("ogg", 2.0, 44_100), sr=None)
+    assert wave.flags == ("truncated",)
+    assert wave.sr == 44_100
+    assert wave.duration == pytest.approx(2.0, abs=0.05)
+
+
 def test_the_same_file_twice_is_twice_as_long() -> None:
     data = link("ogg", 2.0, 44_100)
     assert decode(data + data).duration == pytest.approx(4.0, abs=0.05)
