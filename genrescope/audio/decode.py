@@ -194,7 +194,7 @@ def _open_reader(file: Input) -> Reader:
         AudioError: it is no sound that can be decoded, or its channels or rate are absurd.
     """
     file = without_tags(file)
-    head = file.peek(0, 16)
+    head = file.peek(0, 32)
     if is_sndfile(head) or is_free_format(file):  # such mp3 FFmpeg does not read at all
         import soundfile
 

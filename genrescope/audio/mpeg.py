@@ -46,11 +46,12 @@ def has_frame_count(file: Input) -> bool:
 
 def is_free_format(file: Input) -> bool:
     """Whether a file begins with layer 3 frames that do not say their bit rate: three in a row."""
+    head = file.peek(0, 4)
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
+        return False
+    if head[1] >> 3 & 3 == 1 or head[2] >> 4 or head[2] >> 2 & 3 == 3:
+        return False
     data = file.peek(0, 3 * _LONGEST_FREE_FRAME)
-    if len(data) < 4 or data[0] != 0xFF or data[1] & 0xE6 != 0xE2:
-        return False
-    if data[1] >> 3 & 3 == 1 or data[2] >> 4 or data[2] >> 2 & 3 == 3:
-        return False
 
     def is_frame(at: int) -> bool:
         return data[at : at + 2] == data[:2] and data[at + 2 : at + 3] in (

@@ -18,17 +18,20 @@ from genrescope.errors import AudioError
 
 _WAVE64 = bytes.fromhex("72696666 2e91cf11 a5d628db 04c10000")
 
+_MPEG_IN_WAV = (b"\x50\0", b"\x55\0")
+
 
 def is_sndfile(head: bytes) -> bool:
-    """Whether the first 16 bytes are those of a format that libsndfile is the better reader of.
+    """Whether the first 32 bytes are those of a format that libsndfile is the better reader of.
 
     Others that it knows are rare and little tested there, so damaged files do not get that far.
     """
     if head[:4] in (b"RIFF", b"RIFX", b"RF64"):
-        return head[8:12] == b"WAVE"
+        is_mpeg = head[12:16] == b"fmt " and head[20:22] in _MPEG_IN_WAV
+        return head[8:12] == b"WAVE" and not is_mpeg
     if head[:4] == b"FORM":
         return head[8:12] in (b"AIFF", b"AIFC")
-    return head[:4] in (b"fLaC", b".snd", b"caff") or head == _WAVE64
+    return head[:4] in (b"fLaC", b".snd", b"caff") or head[:16] == _WAVE64
 
 
 class _View:

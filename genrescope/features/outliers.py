@@ -20,12 +20,11 @@ Float32 = NDArray[np.float32]
 
 CELL_S = 0.01
 """Stretches by whose levels a clip is looked over."""
-OUTLYING = 10 ** (12 / 20)
-"""How far an outlier is over the rest of the clip: a factor of the amplitude."""
+OUTLYING = {1: 10 ** (12 / 20), 3: 10 ** (24 / 20)}
+"""How far over the rest of the clip one outlier is, or up to three are: factors of the amplitude.
+More are a part of the clip."""
 LONGEST_S = 0.15
 """How long it stands so far out; music as short and loud as this comes again."""
-MOST = 3
-"""Outliers in a clip; more are a part of it."""
 _MOST_OF_CLIP = 0.1
 _SILENCE = 1e-4  # amplitude; what stands out of silence is the sound itself
 _BRIDGED = 3  # cells between two parts of one outlier
@@ -83,16 +82,16 @@ def _half_range(cells: Float32) -> Float32:
 def _outliers(levels: Float32) -> list[tuple[int, int]]:
     """Cells at which outliers begin and end."""
     longest = round(LONGEST_S / CELL_S)
-    n_most = min(MOST * longest, int(_MOST_OF_CLIP * len(levels)))
-    if not n_most:
-        return []
-    rest = np.partition(levels, -n_most - 1)[-n_most - 1]  # the loudest cell of all others
-    if not rest > _SILENCE:
-        return []
-    spans = _spans(levels > OUTLYING * rest, bridged=_BRIDGED)
-    if len(spans) > MOST or any(end - start > longest for start, end in spans):
-        return []
-    return [_widened(levels > rest, start, end) for start, end in spans]
+    for n_most, factor in OUTLYING.items():
+        n_cells = min(n_most * longest, int(_MOST_OF_CLIP * len(levels)))
+        if not n_cells:
+            continue
+        rest = np.partition(levels, -n_cells - 1)[-n_cells - 1]  # the loudest of all others
+        spans = _spans(levels > factor * rest, bridged=_BRIDGED)
+        short = all(end - start <= longest for start, end in spans)
+        if rest > _SILENCE and 0 < len(spans) <= n_most and short:
+            return [_widened(levels > rest, start, end) for start, end in spans]
+    return []
 
 
 def _spans(mask: NDArray[np.bool_], *, bridged: int) -> list[tuple[int, int]]:

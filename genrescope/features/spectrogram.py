@@ -8,10 +8,8 @@ the part of the mel filterbank that is not zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from itertools import chain
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,11 +23,11 @@ from genrescope.features.outliers import (
     n_inaudible,
     replace,
 )
+from genrescope.features.stft import FRAMES_AT_ONCE, as_mono, squared_spectra
 
 Float32 = NDArray[np.float32]
 
 _AMIN = 1e-10  # librosa's smallest power
-_CHUNK = 64  # frames at a time: buffers that stay in cache, calls too few to count
 # OpenBLAS hands a product of more multiplications than this to several threads, which costs more
 # than it brings at these sizes, and very much more when the other cores are busy.
 _SERIAL_PRODUCT = 2**18
@@ -51,7 +49,7 @@ def compute_features(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Floa
 
 
 def _joined(blocks: Iterable[ArrayLike]) -> Float32:
-    return np.concatenate([np.empty(0, np.float32), *(_mono(block) for block in blocks)])
+    return np.concatenate([np.empty(0, np.float32), *(as_mono(block) for block in blocks)])
 
 
 def _stft(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Float32:
@@ -77,11 +75,11 @@ def stft_db(samples: ArrayLike, config: FeatureConfig) -> Float32:
     Raises:
         ValueError: no samples, or more than one channel.
     """
-    x = _mono(samples)
+    x = as_mono(samples)
     power = np.empty((config.n_fft // 2 + 1, config.frames(len(x))), dtype=np.float32)
     levels = Levels(config.sr)
     start = 0
-    for squares in _squares(levels.watch([x]), config):
+    for squares in squared_spectra(levels.watch([x]), config):
         end = start + len(squares)
         np.add(squares[:, ::2].T, squares[:, 1::2].T, out=power[:, start:end])
         start = end
@@ -103,7 +101,7 @@ def log_mel(samples: ArrayLike, config: FeatureConfig) -> Float32:
     Raises:
         ValueError: no samples, more than one channel, or a configuration without mel bands.
     """
-    return log_mel_stream([_mono(samples)], config)
+    return log_mel_stream([as_mono(samples)], config)
 
 
 def log_mel_stream(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Float32:
@@ -125,7 +123,7 @@ def log_mel_stream(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Float3
     column = 2 * n_inaudible(config)
     levels = Levels(config.sr)
     chunks, audible = [], []
-    for squares in _squares(levels.watch(map(_mono, blocks)), config):
+    for squares in squared_spectra(levels.watch(map(as_mono, blocks)), config):
         audible.append(lowest @ squares[:, column : column + lowest.shape[1]].T)
         mel = np.zeros((config.n_bins, len(squares)), dtype=np.float32)
         for first, low, weights in bands:
@@ -164,13 +162,6 @@ def standardise(x: ArrayLike) -> Float32:
     return scaled
 
 
-def _mono(samples: ArrayLike) -> Float32:
-    x = np.asarray(samples, dtype=np.float32)
-    if x.ndim != 1:
-        raise ValueError(f"samples must have one dimension, not shape {x.shape}")
-    return x
-
-
 def _leave_out(power: Float32, audible: Float32, levels: Levels, config: FeatureConfig) -> None:
     """Take from a clip's power, in place, what must not decide about it; see `outliers`.
 
@@ -200,19 +191,12 @@ def _decibels(power: Float32, top_db: float) -> Float32:
 
 
 @lru_cache(maxsize=16)
-def _window(n_fft: int) -> Float32:
-    """Periodic Hann window (n_fft,)."""
-    hann: Float32 = np.hanning(n_fft + 1)[:-1].astype(np.float32)
-    return hann
-
-
-@lru_cache(maxsize=16)
 def _bands(config: FeatureConfig) -> tuple[tuple[int, int, Float32], ...]:
     """The filterbank cut into dense blocks around its diagonal.
 
     Each block is (first mel band, first column, weights (bands, columns)); columns count the
-    interleaved squares of `_squares`, so each Fourier bin's weight stands twice and the product
-    itself adds real and imaginary part; times n_fft^2, which the squares lack.
+    interleaved squares of `squared_spectra`, so each Fourier bin's weight stands twice and the
+    product itself adds real and imaginary part; times n_fft^2, which the squares lack.
     """
     bank = mel_filterbank(config)
     filled = [(np.flatnonzero(row)[[0, -1]] if row.any() else None) for row in bank]
@@ -223,7 +207,7 @@ def _bands(config: FeatureConfig) -> tuple[tuple[int, int, Float32], ...]:
         while end < len(bank):
             span = filled[end]
             wider = (low, high) if span is None else (min(low, span[0]), max(high, span[1] + 1))
-            size = (end + 1 - first) * 2 * max(0, wider[1] - wider[0]) * _CHUNK
+            size = (end + 1 - first) * 2 * max(0, wider[1] - wider[0]) * FRAMES_AT_ONCE
             if end > first and (size > _SERIAL_PRODUCT or end - first == 8):
                 break
             (low, high), end = wider, end + 1
@@ -245,65 +229,3 @@ def _audible_weights(config: FeatureConfig) -> Float32:
     end = max(first, columns[-1] + 1 if len(columns) else 0)
     weights = np.repeat(bank[rows, first:end], 2, axis=1) * np.float32(config.n_fft**2)
     return np.asarray(weights, np.float32)
-
-
-def _squares(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Iterator[Float32]:
-    """Squared real and imaginary parts of the frames' spectra, divided by n_fft^2, in chunks.
-
-    Yields:
-        float32 (n_frames, 2 * (n_fft // 2 + 1)), real and imaginary interleaved; the array is
-        used again for the next chunk.
-    """
-    window = _window(config.n_fft)
-    frames = np.empty((_CHUNK, config.n_fft), dtype=np.float32)
-    spectra = np.empty((_CHUNK, config.n_fft // 2 + 1), dtype=np.complex64)
-    squares = np.empty((_CHUNK, 2 * (config.n_fft // 2 + 1)), dtype=np.float32)
-    for span in _spans(blocks, config):
-        view = np.lib.stride_tricks.sliding_window_view(span, config.n_fft)[:: config.hop_length]
-        n = len(view)
-        np.multiply(view, window, out=frames[:n])
-        # With its default norm numpy multiplies by a whole number 1, and so works in float64, at
-        # several times the cost; this one divides by n_fft in float32.
-        out: Any = spectra[:n]  # numpy's stubs know complex128 alone
-        np.fft.rfft(frames[:n], axis=1, norm="forward", out=out)
-        np.square(spectra[:n].view(np.float32), out=squares[:n])
-        yield squares[:n]
-
-
-def _spans(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Iterator[Float32]:
-    """Cut padded sound into the stretches that hold `_CHUNK` frames each, the last one fewer.
-
-    Stretches lie at the same places however the sound is divided into blocks. They are views of
-    the blocks, copied only where they straddle a border.
-
-    Raises:
-        ValueError: the blocks hold no sample.
-    """
-    n_fft, hop_length = config.n_fft, config.hop_length
-    need, step = (_CHUNK - 1) * hop_length + n_fft, _CHUNK * hop_length
-    padding = np.zeros(n_fft // 2, dtype=np.float32)
-    rest, skip, n_samples = padding[:0], 0, -2 * len(padding)
-    for piece in chain([padding], blocks, [padding]):
-        block = _mono(piece)
-        n_samples += len(block)
-        at = min(skip, len(block))
-        skip -= at
-        while len(rest):
-            span = np.concatenate([rest, block[at : at + need - len(rest)]])
-            if len(span) < need:
-                rest, at = span, len(block)
-                break
-            yield span
-            at += max(0, step - len(rest))
-            rest = rest[step:]
-        while at + need <= len(block):
-            yield block[at : at + need]
-            at += step
-        if at < len(block):
-            rest = block[at:].copy()
-        else:
-            skip += at - len(block)
-    if n_samples <= 0:
-        raise ValueError("there are no samples to analyse")
-    if len(rest) >= n_fft:
-        yield rest
