@@ -23,7 +23,7 @@ CELL_S = 0.01
 OUTLYING = {1: 10 ** (12 / 20), 3: 10 ** (24 / 20)}
 """How far over the rest of the clip one outlier is, or up to three are: factors of the amplitude.
 More are a part of the clip."""
-LONGEST_S = 0.15
+LONGEST_S = 0.1
 """How long it stands so far out; music as short and loud as this comes again."""
 _MOST_OF_CLIP = 0.1
 _SILENCE = 1e-4  # amplitude; what stands out of silence is the sound itself
