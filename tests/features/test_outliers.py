@@ -80,7 +80,7 @@ def test_real_music_keeps_its_features_to_the_last_bit(gtzan_dir: Path, clips_di
 
 def test_what_swells_lasts_or_comes_again_is_music() -> None:
     quiet = 0.02 * melody()
-    loud = melody(seed=1)
+    loud = (0.5 * np.sin(np.arange(len(quiet)) / 10)).astype(np.float32)
     for start, end in ((0, 4 * SR), (2 * SR, 2 * SR + SR // 2)):
         x = quiet.copy()
         x[start:end] = loud[start:end]
