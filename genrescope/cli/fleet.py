@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.exceptions import Exit
@@ -13,6 +14,9 @@ from click.exceptions import Exit
 from genrescope.cli.options import PATH, Group
 from genrescope.cli.terminal import echo
 from genrescope.progress import Progress
+
+if TYPE_CHECKING:
+    from genrescope.fleet.run import Engine
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86_400.0
 
@@ -53,12 +57,22 @@ def plan(source: str, out: str, shard_size: int) -> None:
 @fleet.command()
 @click.argument("plan_place", metavar="PLAN")
 @click.option("--out", required=True, metavar="FOLDER", help="Where the answers go.")
-@click.option("--engine", type=click.Choice(["local"]), default="local", help="Who does it.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    help="What does it: processes of this machine, or a Ray cluster.",
+)
+@click.option(
+    "--address",
+    metavar="ADDRESS",
+    help="Of the Ray cluster, auto for the one of this machine; without one, Ray starts here.",
+)
 @click.option(
     "--workers",
     type=click.IntRange(1, 100_000),
     metavar="N",
-    help="Songs decoded at once, a core each; by default the cores.",
+    help="Songs at once, a core each; by default all cores of the machine or cluster.",
 )
 @click.option(
     "--bundle",
@@ -68,21 +82,24 @@ def plan(source: str, out: str, shard_size: int) -> None:
     help="The model to ask, where not the one that ships.",
 )
 def run(
-    plan_place: str, out: str, engine: str, workers: int | None, bundle_path: Path | None
+    plan_place: str,
+    out: str,
+    engine: str,
+    address: str | None,
+    workers: int | None,
+    bundle_path: Path | None,
 ) -> None:
     """Classify what a plan holds and FOLDER does not.
 
     A song that fails is a row that says why, and no failure of the run.
     """
     from genrescope.cli.output import complain
-    from genrescope.fleet.engines import local
     from genrescope.fleet.run import run as start
     from genrescope.fleet.store import open_folder
     from genrescope.model.bundle import Bundle
-    from genrescope.system import n_cores
 
     bundle = Bundle.load(bundle_path)
-    chosen = functools.partial(local.map_shards, workers=workers or n_cores())
+    chosen = _engine(engine, workers, address)
     with _songs_bar("classifying") as tell:
         report = start(open_folder(plan_place), open_folder(out), bundle, chosen, progress=tell)
     for outcome in report.failed:
@@ -144,6 +161,19 @@ def merge(parts: str, out: Path) -> None:
     with _songs_bar("merging") as tell:
         run_merge(open_folder(parts), out, progress=tell)
     echo(f"written: {out}")
+
+
+def _engine(name: str, workers: int | None, address: str | None) -> Engine:
+    if name == "ray":
+        from genrescope.fleet.engines import ray
+
+        return functools.partial(ray.map_shards, workers=workers, address=address or ray.LOCAL)
+    from genrescope.fleet.engines import local
+    from genrescope.system import n_cores
+
+    if address is not None:
+        raise click.BadParameter("--address is for --engine ray")
+    return functools.partial(local.map_shards, workers=workers or n_cores())
 
 
 @contextmanager

@@ -49,3 +49,8 @@ def test_what_is_wrong_is_said_in_a_line(tmp_path: Path) -> None:
     assert "there is no such folder" in result.stderr
     result = _call("status", tmp_path, code=1)
     assert "it holds no run" in result.stderr
+
+
+def test_an_address_is_rays(tmp_path: Path, tiny_bundle: Path) -> None:
+    options = ("--out", tmp_path, "--bundle", tiny_bundle, "--address", "auto")
+    assert "is for --engine ray" in _call("run", tmp_path, *options, code=2).stderr
