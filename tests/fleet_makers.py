@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from pathlib import Path
 
 import numpy as np
 
 from genrescope.fleet.plan import Song
 from genrescope.fleet.rows import Answer
+from genrescope.fleet.step import SongStep
+from genrescope.model import isolation
 from genrescope.model.bundle import Bundle
+from genrescope.sandbox import Handler, Job, Reply, Sandbox
 
 N_CLASSES = 10
 
@@ -53,3 +58,36 @@ def write_csv(path: Path, n_songs: int) -> Path:
 def parts(folder: Path) -> dict[str, bytes]:
     """The bytes of every part of a run."""
     return {path.name: path.read_bytes() for path in sorted(folder.glob("part-*.parquet"))}
+
+
+HANG, CRASH = b"this file hangs", b"this file kills"
+
+
+class FragileStep(SongStep):
+    """The step that classifies, with a decoder that some files hang and others kill."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        super().__init__(bundle, decoding_s=3.0)
+        self.decoders.sandbox.close()
+        self.decoders.sandbox = Sandbox(
+            "fleet_makers:fragile_handler",
+            {"bundle": str(bundle.path)},
+            processes=1,
+            memory_bytes=2**31,
+        )
+
+
+def fragile_handler(bundle: str) -> Handler:
+    """Decodes as ever, but for files that begin with `HANG` or `CRASH`."""
+    decode = isolation.handler(bundle)
+
+    def fragile(job: Job) -> Reply:
+        head = job.file.read(len(HANG))
+        job.file.seek(0)
+        if head == HANG:
+            time.sleep(3_600)
+        if head == CRASH:
+            os.abort()
+        return decode(job)
+
+    return fragile

@@ -1,4 +1,4 @@
-"""``genrescope fleet``: plan, run, status, merge"""
+"""``genrescope fleet``: plan, run, status, merge, cost"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from click.exceptions import Exit
 
-from genrescope.cli.options import PATH, Group
+from genrescope.cli.options import PATH, Group, Number
 from genrescope.cli.terminal import echo
 from genrescope.progress import Progress
 
@@ -182,6 +182,96 @@ def _songs_bar(what: str) -> Iterator[Progress]:
 
     with bar(what, unit="songs", log=True) as shown:
         yield lambda done, total, _: shown.update(done, total=total)
+
+
+@fleet.command()
+@click.option("--songs", type=click.IntRange(1), required=True, metavar="N", help="How many songs.")
+@click.option(
+    "--mb", "mean_mb", type=Number(0.001), default=7.7, metavar="MB", help="Of the mean song."
+)
+@click.option(
+    "--seconds",
+    "mean_s",
+    type=Number(0.1),
+    default=240.0,
+    metavar="S",
+    help="Length of the mean song.",
+)
+@click.option(
+    "--shard", "shard_size", type=click.IntRange(1), default=2_000, metavar="N", help="As for plan."
+)
+@click.option(
+    "--cores", type=click.IntRange(1), default=64, metavar="N", help="Cores of all machines."
+)
+@click.option(
+    "--gbit",
+    "gbit_s",
+    type=Number(0.001),
+    default=10.0,
+    metavar="GBIT/S",
+    help="Network to where the songs lie, all machines together.",
+)
+@click.option(
+    "--core-hour", type=Number(0), default=0, metavar="PRICE", help="Of an hour of a core."
+)
+@click.option("--gb", type=Number(0), default=0, metavar="PRICE", help="Of reading a gigabyte.")
+@click.option(
+    "--requests",
+    "requests_1000",
+    type=Number(0),
+    default=0,
+    metavar="PRICE",
+    help="Of a thousand requests to the store.",
+)
+@click.option(
+    "--gb-month", type=Number(0), default=0, metavar="PRICE", help="Of keeping a gigabyte a month."
+)
+@click.option(
+    "--figures",
+    "figures_path",
+    type=PATH,
+    metavar="FILE",
+    help="What a song takes on your machines, by python -m benchmarks.fleet.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def cost(
+    songs: int,
+    mean_mb: float,
+    mean_s: float,
+    shard_size: int,
+    figures_path: Path | None,
+    as_json: bool,
+    **prices: float,
+) -> None:
+    """Say what N songs cost: core-hours, bytes, money, time, and what they wait for.
+
+    Prices are in your currency. What a song takes was measured on one machine, which is named.
+    """
+    import json
+
+    from genrescope.fleet.cost import Fleet, Songs, estimate, read_figures
+
+    figures = read_figures(figures_path)
+    machines = Fleet(cores=int(prices.pop("cores")), **prices)
+    found = estimate(Songs(songs, mean_mb, mean_s, shard_size), machines, figures)
+    if as_json:
+        print(json.dumps(found.to_dict()))
+        return
+    echo(f"processor       {found.core_hours:,.1f} core-hours: {_hours(found.processor_h)} alone")
+    echo(f"network         {found.read_tb:,.3f} TB to read: {_hours(found.network_h)} alone")
+    echo(f"time            {_hours(found.hours)}, waiting for the {found.bottleneck}")
+    echo(f"answers, plan   {found.kept_gb:,.2f} GB")
+    if any(prices.values()):
+        echo(
+            f"money           {found.money:,.2f}: cores {found.processor_money:,.2f}, reading "
+            f"{found.reading_money:,.2f}, requests {found.requests_money:,.2f}"
+        )
+        echo(f"each month      {found.keeping_money_month:,.2f} for the answers")
+    echo(f"measured        {figures.date} on {figures.machine}")
+
+
+def _hours(hours: float) -> str:
+    return _duration(hours * _HOUR_S)
 
 
 def _duration(seconds: float) -> str:

@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from genrescope.errors import AudioError
@@ -103,7 +103,7 @@ def _http(song: Song) -> bytes:
     deadline = time.monotonic() + _LONGEST_S
     request = urllib.request.Request(song.uri, headers={"User-Agent": "genrescope"})
     data = bytearray()
-    with urllib.request.urlopen(request, timeout=_SILENCE_S) as reply:
+    with _opened(request) as reply:
         promised = reply.headers.get("Content-Length")
         while block := reply.read(_BLOCK):
             data += block
@@ -114,6 +114,14 @@ def _http(song: Song) -> bytes:
     if promised is not None and promised.isdigit() and len(data) < int(promised):
         raise ConnectionError("the connection ended early")
     return bytes(data)
+
+
+def _opened(request: urllib.request.Request) -> Any:
+    try:
+        return urllib.request.urlopen(request, timeout=_SILENCE_S)
+    except urllib.error.HTTPError as error:
+        error.close()  # it holds the connection
+        raise
 
 
 def _stored(song: Song) -> bytes:

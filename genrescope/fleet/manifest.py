@@ -120,7 +120,7 @@ def _csv(source: str, file: Any) -> Iterator[pa.RecordBatch]:
 
 
 def _parquet(source: str, file: Any) -> Iterator[pa.RecordBatch]:
-    table = pq.ParquetFile(file)
+    table = pq.ParquetFile(file, pre_buffer=False)  # which would keep all that was read
     wanted = [n for n in table.schema_arrow.names if n in ("id", "uri", "path", "size", "etag")]
     yield from table.iter_batches(_BATCH, columns=wanted)
 

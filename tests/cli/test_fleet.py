@@ -54,3 +54,16 @@ def test_what_is_wrong_is_said_in_a_line(tmp_path: Path) -> None:
 def test_an_address_is_rays(tmp_path: Path, tiny_bundle: Path) -> None:
     options = ("--out", tmp_path, "--bundle", tiny_bundle, "--address", "auto")
     assert "is for --engine ray" in _call("run", tmp_path, *options, code=2).stderr
+
+
+def test_what_it_costs_is_said_with_the_bottleneck() -> None:
+    prices = ("--core-hour", 0.04, "--gb", 0.01)
+    told = _call("cost", "--songs", 82_000_000, "--cores", 4_096, *prices).stdout
+    assert "631.400 TB to read" in told
+    assert "waiting for the network" in told
+    assert "reading 6,314.00" in told
+    told = _call("cost", "--songs", 60_000, "--cores", 1).stdout
+    assert "waiting for the processor" in told
+    assert "money" not in told
+    found = json.loads(_call("cost", "--songs", 1000, "--json").stdout)
+    assert found["read_tb"] == pytest.approx(0.0077)

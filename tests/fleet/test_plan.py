@@ -108,3 +108,25 @@ def test_a_plan_may_lie_in_an_object_store(tmp_path: Path) -> None:
     folder = open_folder("memory://plan-test")
     assert read_plan(folder) == made
     assert len(read_shard(folder, made.shards[2])) == 1
+
+
+def test_planning_keeps_nothing_of_what_it_has_written(tmp_path: Path) -> None:
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rng = np.random.default_rng(0)
+    etags = [rng.bytes(32).hex() for _ in range(40_000)]  # which cannot be compressed away
+    table = pa.table({"uri": [f"/{i}.mp3" for i in range(40_000)], "etag": etags})
+    pq.write_table(table, tmp_path / "songs.parquet", row_group_size=1_000)
+    del table
+    before = pa.total_allocated_bytes()
+    held: list[int] = []
+    write_plan(
+        str(tmp_path / "songs.parquet"),
+        tmp_path / "plan",
+        shard_size=500,
+        progress=lambda *_: held.append(pa.total_allocated_bytes() - before),
+    )
+    assert len(held) == 80
+    assert max(held[40:]) < 1.2 * max(held[:40])

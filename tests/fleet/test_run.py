@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from audio_makers import chord, encoded
-from fleet_makers import NullStep, parts, write_csv
+from fleet_makers import CRASH, HANG, FragileStep, NullStep, parts, write_csv
 
 from genrescope.errors import FleetError
 from genrescope.fleet.engines import local
@@ -146,3 +146,30 @@ def test_a_store_of_objects_takes_parts_as_well(
     assert read(out, shard.part) == data
     _null_run(planned, tmp_path / "out", tiny_bundle)
     assert parts(tmp_path / "out")[shard.part] == data
+
+
+@pytest.mark.slow
+def test_broken_and_hanging_songs_cost_their_own_answers_alone(
+    tmp_path: Path, tiny_bundle: Path
+) -> None:
+    music = tmp_path / "music"
+    music.mkdir()
+    good = encoded("wav16", chord(2.0), 22_050)
+    bad = {"03": (b"noise", "unreadable"), "11": (HANG, "timeout"), "17": (CRASH, "crashed")}
+    for i in range(24):
+        name = f"{i:02d}"
+        data = bad[name][0] if name in bad else good
+        (music / f"{name}.wav").write_bytes(data)
+    write_plan(str(music), tmp_path / "plan", shard_size=8)
+    out = open_folder(tmp_path / "out")
+    engine = functools.partial(local.map_shards, workers=1)
+    folders = open_folder(tmp_path / "plan"), out
+    report = run(*folders, Bundle.load(tiny_bundle), engine, make_step=FragileStep)
+    assert report == Report(done=3, before=0, failed=())
+    rows = pq.read_table(merge(out, tmp_path / "dataset") / "songs-00000.parquet").to_pylist()
+    assert len(rows) == 24
+    for row in rows:
+        name = row["id"].removesuffix(".wav")
+        assert row["error_code"] == (bad[name][1] if name in bad else None)
+        assert (row["probabilities"] is None) == (name in bad)
+        assert name not in bad or row["id"] in row["error"]

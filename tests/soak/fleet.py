@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,7 @@ def disturb_fleet(
     try:
         for i in range(n_kills):
             wanted = len(plan.shards) * (i + 1) // (n_kills + 2)
-            _await_parts(often, wanted, job, found)
+            _await_parts(often, max(wanted, _n_parts(often) + 1), job, found)
             time.sleep(float(rng.uniform(0, 0.3)))
             victim = VICTIMS[engine][i % len(VICTIMS[engine])]
             if not _kill(victim, engine, job, rng):
@@ -127,11 +128,15 @@ def _ended(job: subprocess.Popen[bytes]) -> None:
 
 def _await_parts(out: Path, wanted: int, job: subprocess.Popen[bytes], found: Disturbance) -> None:
     deadline = time.monotonic() + _PATIENCE_S
-    while len(list(out.glob("part-*.parquet"))) < wanted and job.poll() is None:
+    while _n_parts(out) < wanted and job.poll() is None:
         if time.monotonic() > deadline:
             raise RuntimeError(f"no progress: {wanted} shards were waited for")
         found.reported |= _remote_addresses()
         time.sleep(0.02)
+
+
+def _n_parts(out: Path) -> int:
+    return len(list(out.glob("part-*.parquet")))
 
 
 def _kill(victim: str, engine: str, job: subprocess.Popen[bytes], rng: np.random.Generator) -> bool:
@@ -199,12 +204,22 @@ def _remote_addresses() -> set[str]:
                     if target.startswith("socket:["):
                         sockets.add(target[8:-1])
     local, remote = set(), {}
-    for table in ("tcp", "tcp6", "udp", "udp6"):
+    for table in ("tcp", "tcp6"):
         for line in Path("/proc/net", table).read_text().splitlines()[1:]:
             columns = line.split()
-            here, there = (address.rpartition(":")[0] for address in columns[1:3])
+            here, there = (_address(column.partition(":")[0]) for column in columns[1:3])
             local.add(here)
-            if columns[9] in sockets and there.strip("0"):
+            if columns[9] in sockets and there.packed.strip(b"\0"):
                 remote[there] = here
-    # What talks with itself has its own address at both ends.
-    return {there for there, here in remote.items() if there not in local and there != here}
+    # What talks with itself has an own address at both ends. Ray asks the cloud that a machine may
+    # lie in what kind of machine it is: that address leads nowhere else.
+    return {str(there) for there in remote if there not in local and not there.is_link_local}
+
+
+def _address(digits: str) -> IPv4Address | IPv6Address:
+    """What /proc writes as words of 32 bits in the machine's own order of bytes."""
+    words = [bytes.fromhex(digits[i : i + 8])[::-1] for i in range(0, len(digits), 8)]
+    address = ip_address(b"".join(words))
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address

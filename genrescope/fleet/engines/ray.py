@@ -41,18 +41,24 @@ def map_shards(
     scheduler = Scheduler(shards)
     if scheduler.finished:
         return
-    # Ray reads these when it is imported: it reports to nobody, and leaves what it is not asked
-    # to set.
+    # Ray reads these when it is imported. It reports to nobody: a cluster that is told so alone
+    # reports just that, so that the report has no address either.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["RAY_USAGE_STATS_REPORT_URL"] = "http://127.0.0.1:9/"
+    # It leaves variables of accelerators, which nobody asks for here, as they are.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
     _connect(ray, address, workers)
     try:
-        n_workers = workers or int(ray.cluster_resources().get("CPU", 1))
+        n_workers = workers or _cores(ray)
         yield from _Team(ray, function, scheduler).work(n_workers)
     finally:
         ray.shutdown()
+
+
+def _cores(ray: Any) -> int:
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
 def _connect(ray: Any, address: str, workers: int | None) -> None:

@@ -1,0 +1,115 @@
+"""Songs come from disks, web servers and stores; what fails is told in a word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import fsspec
+import pytest
+
+from genrescope.errors import FleetError
+from genrescope.fleet import fetch as module
+from genrescope.fleet.fetch import FetchError, fetch
+from genrescope.fleet.plan import Song
+
+
+class Web(BaseHTTPRequestHandler):
+    """Answers by path; ``asked`` counts."""
+
+    asked: list[str]
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        if self.path == "/busy" and len(self.asked) < 3:
+            self.send_error(503)
+        elif self.path in ("/missing", "/denied", "/down"):
+            self.send_error({"/missing": 404, "/denied": 403, "/down": 500}[self.path])
+        else:
+            self.send_response(200)
+            promised = 10 if self.path == "/cut" else 5
+            self.send_header("Content-Length", str(promised))
+            self.end_headers()
+            self.wfile.write(b"music")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def web() -> Iterator[str]:
+    Web.asked = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Web) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def _song(uri: str, size: int | None = None) -> Song:
+    return Song("song", uri, size, None)
+
+
+def _fetched(uri: str, size: int | None = None) -> str | bytes:
+    return fetch(_song(uri, size), pause=lambda _: None)
+
+
+def test_a_file_is_named_and_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "ü #1%.mp3"
+    path.write_bytes(b"music")
+    assert _fetched(path.as_uri(), 5) == str(path)
+    assert _fetched(str(path)) == str(path)
+
+
+def test_the_web_is_asked_again_while_it_is_busy(web: str) -> None:
+    pauses: list[float] = []
+    assert fetch(_song(f"{web}/busy", 5), pause=pauses.append) == b"music"
+    assert pauses == [1.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "asked"),
+    [
+        ("/missing", "missing", 1),
+        ("/denied", "denied", 1),
+        ("/down", "unreachable", 4),
+        ("/cut", "unreachable", 4),
+    ],
+)
+def test_only_what_may_pass_is_tried_again(web: str, path: str, code: str, asked: int) -> None:
+    with pytest.raises(FetchError) as caught:
+        _fetched(f"{web}{path}")
+    assert caught.value.code == code
+    assert len(Web.asked) == asked
+
+
+def test_a_store_is_read_by_fsspec() -> None:
+    fsspec.filesystem("memory").pipe_file("/fetch-test/a.mp3", b"music")
+    assert _fetched("memory://fetch-test/a.mp3", 5) == b"music"
+    with pytest.raises(FetchError, match="there is no such file"):
+        _fetched("memory://fetch-test/b.mp3")
+
+
+@pytest.mark.parametrize(("size", "code"), [(4, "changed"), (None, "too large")])
+def test_another_size_than_planned_or_than_fits(
+    monkeypatch: pytest.MonkeyPatch, size: int | None, code: str
+) -> None:
+    monkeypatch.setattr(module, "MOST_BYTES", 4)
+    fsspec.filesystem("memory").pipe_file("/fetch-test/a.mp3", b"music")
+    with pytest.raises(FetchError) as caught:
+        _fetched("memory://fetch-test/a.mp3", size)
+    assert caught.value.code == code
+
+
+def test_what_is_not_there_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(FetchError) as caught:
+        _fetched(str(tmp_path / "none.mp3"))
+    assert caught.value.code == "missing"
+
+
+def test_a_store_that_nobody_can_read_is_no_fault_of_the_song() -> None:
+    with pytest.raises(FleetError, match="such a store cannot be read"):
+        _fetched("odd://bucket/a.mp3")
