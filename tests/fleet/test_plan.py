@@ -110,11 +110,14 @@ def test_a_plan_may_lie_in_an_object_store(tmp_path: Path) -> None:
     assert len(read_shard(folder, made.shards[2])) == 1
 
 
-def test_planning_keeps_nothing_of_what_it_has_written(tmp_path: Path) -> None:
+def test_planning_keeps_nothing_of_what_it_has_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    monkeypatch.setattr(manifest, "_BATCH", 1_000)
     rng = np.random.default_rng(0)
     etags = [rng.bytes(32).hex() for _ in range(40_000)]  # which cannot be compressed away
     table = pa.table({"uri": [f"/{i}.mp3" for i in range(40_000)], "etag": etags})
