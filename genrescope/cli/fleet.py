@@ -241,6 +241,8 @@ def cost(
     shard_size: int,
     figures_path: Path | None,
     as_json: bool,
+    cores: int,
+    gbit_s: float,
     **prices: float,
 ) -> None:
     """Say what N songs cost: core-hours, bytes, money, time, and what they wait for.
@@ -252,7 +254,7 @@ def cost(
     from genrescope.fleet.cost import Fleet, Songs, estimate, read_figures
 
     figures = read_figures(figures_path)
-    machines = Fleet(cores=int(prices.pop("cores")), **prices)
+    machines = Fleet(cores, gbit_s, **prices)
     found = estimate(Songs(songs, mean_mb, mean_s, shard_size), machines, figures)
     if as_json:
         print(json.dumps(found.to_dict()))
