@@ -112,6 +112,7 @@ def test_counterexamples_depend_on_the_seed_alone(monkeypatch: pytest.MonkeyPatc
             assert not np.array_equal(a, c)
 
 
+@pytest.mark.slow
 def test_noise_is_learned_that_falls_on_below_what_can_be_heard(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -170,6 +171,7 @@ def test_few_real_tracks_are_flagged(
     assert flagged(model, [store.get(track) for track in valid[::2]]) <= 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("voice", ["en", "de", "hu+f3"])
 def test_speech_of_a_synthesiser_it_never_heard_is_flagged(
     gtzan_model: tuple[NoMusic, FeatureStore, list[str]], voice: str
