@@ -227,6 +227,8 @@ class AvReader:
             return None
         if kind == "matroska" and not segment_has_size(self._file):  # nor a live recording
             return None
+        if kind in ("asf", "matroska") and len(container.streams) > 1:  # that of the longest
+            return None
         if kind not in (*_OWN_LENGTH, *_END_TIME, "mov"):
             return None
         if stream.duration is not None and stream.time_base is not None:
