@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -21,6 +22,7 @@ from bundle_maker import make_bundle
 from soak import report
 from soak.agreement import disagreements
 from soak.api import explore
+from soak.fleet import disturb_fleet
 from soak.folder import disturb
 from soak.fuzz import fuzz
 from soak.load import load, released
@@ -31,6 +33,7 @@ from soak.siege import besiege
 from genrescope.model.bundle import DEFAULT_BUNDLE
 
 INPUTS, REQUESTS, EXAMPLES, FILES, RUNS = 20_000, 4_000, 200, 400, 24
+SONGS, KILLS = 20_000, 10
 
 
 def main() -> int:
@@ -73,6 +76,18 @@ def _all(bundle: Path, here: Path, saved: Path, scale: float) -> Iterator[report
         yield report.of_fuzz(fuzz(n(INPUTS), bundle=tiny, folder=saved, processes=cores), saved)
     with _timed("folder"):
         yield report.of_folder(disturb(tiny, here / "job", n_files=n(FILES), n_runs=n(RUNS)))
+    if find_spec("ray") is not None:
+        with _timed("fleet"):
+            yield report.of_fleet(
+                disturb_fleet(
+                    *(tiny, here / "fleet"),
+                    engine="ray",
+                    n_songs=n(SONGS),
+                    n_kills=n(KILLS),
+                    shard_size=200,
+                    pause_s=0.012,
+                )
+            )
     with _timed("API"), served(tiny, log=here / "api.log") as server:
         yield report.of_api(explore(server.url, examples=n(EXAMPLES)))
     with _timed("siege"), served(tiny, log=here / "siege.log") as server:

@@ -61,19 +61,25 @@ def disturb_fleet(
     n_kills: int,
     shard_size: int,
     workers: int = 2,
+    pause_s: float = 0.001,
     seed: int = 0,
 ) -> Disturbance:
-    """Kill a run of a step that does nothing ``n_kills`` times, and end it."""
+    """Kill a run of a step that does nothing ``n_kills`` times, and end it.
+
+    Args:
+        pause_s: what a song takes, so that the run is not over before it was killed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     plan = write_plan(
         str(write_csv(folder / "songs.csv", n_songs)), folder / "plan", shard_size=shard_size
     )
     once, often, log = folder / "once", folder / "often", folder / "log"
-    undisturbed = _start(folder, "local", workers, once, bundle, None)
+    slow = (str(pause_s), str(log))
+    undisturbed = _start(folder, "local", workers, once, bundle)
     _ended(undisturbed)
     found = Disturbance(n_songs=n_songs)
     rng = np.random.default_rng(seed)
-    job = _start(folder, engine, workers, often, bundle, log)
+    job = _start(folder, engine, workers, often, bundle, *slow)
     try:
         for i in range(n_kills):
             wanted = len(plan.shards) * (i + 1) // (n_kills + 2)
@@ -87,7 +93,7 @@ def disturb_fleet(
             if victim != "worker":
                 job.wait(_PATIENCE_S)
                 _await_end_of_all()
-                job = _start(folder, engine, workers, often, bundle, log)
+                job = _start(folder, engine, workers, often, bundle, *slow)
         while job.poll() is None:
             found.reported |= _remote_addresses()
             found.may_report |= _may_report(job)
@@ -106,12 +112,10 @@ def disturb_fleet(
 
 
 def _start(
-    folder: Path, engine: str, workers: int, out: Path, bundle: Path, log: Path | None
+    folder: Path, engine: str, workers: int, out: Path, bundle: Path, *slow: str
 ) -> subprocess.Popen[bytes]:
     environment = os.environ | {_MARK: str(os.getpid())}
-    command = [sys.executable, _DRIVER, engine, workers, folder / "plan", out, bundle]
-    if log is not None:
-        command += ["0.001", log]
+    command = [sys.executable, _DRIVER, engine, workers, folder / "plan", out, bundle, *slow]
     with (folder / "errors").open("ab") as errors:
         return subprocess.Popen(
             list(map(str, command)),

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from soak.api import Exploration
+from soak.fleet import Disturbance
 from soak.folder import Survival
 from soak.fuzz import Findings
 from soak.load import Traffic, percentiles
@@ -91,6 +92,24 @@ def of_folder(survival: Survival) -> Result:
     )
     figures = {"files": survival.n_files, "runs ended": survival.endings.total()}
     return Result("A folder job, killed and starved", text, figures, failures)
+
+
+def of_fleet(found: Disturbance) -> Result:
+    failures = []
+    if not found.same:
+        failures.append("fleet: the parts are not those of an undisturbed run")
+    if not 0 <= found.again <= found.most_again:
+        failures.append(f"fleet: {found.again} songs were done twice, {found.most_again} may be")
+    failures += [f"fleet: it was connected to {address}" for address in sorted(found.reported)]
+    failures += [f"fleet: it may report its use: {name}" for name in sorted(found.may_report)]
+    kills = ", ".join(f"{n} × {who}" for who, n in found.kills.items())
+    text = (
+        f"A run of {found.n_songs} songs on Ray, killed {found.kills.total()} times ({kills}): "
+        f"{found.again} songs were answered for twice, of {found.most_again} that may have been; "
+        f"its parts are {'' if found.same else 'not '}those of an undisturbed run, byte by byte."
+    )
+    figures = {"songs": found.n_songs, "kills": found.kills.total(), "twice": found.again}
+    return Result("Many shards, killed", text, figures, failures)
 
 
 def of_api(found: Exploration) -> Result:
