@@ -171,8 +171,8 @@ def amplifier(sound: Samples, *, drive: float) -> Samples:
     """An overdriven guitar amplifier and its loudspeaker."""
     driven = np.tanh(drive * band(sound, 110, None))
     driven = np.tanh(2.5 * driven + 0.2)
-    loudspeaker = band(driven, 75, 6_000, order=2)
-    return loudspeaker + 0.7 * band(driven, 1_400, 4_800)
+    loudspeaker = band(driven, 75, 8_900, order=2)
+    return loudspeaker + 1.3 * band(driven, 1_400, 4_800)
 
 
 # The pieces
@@ -253,48 +253,48 @@ def disco() -> NDArray[np.float32]:
 def metal() -> NDArray[np.float32]:
     """A riff for two guitars, bass and a hurried drummer."""
     rng = np.random.default_rng(8)
-    eighth = 60 / 176 / 2
-    mix = Mix(56 * eighth + 1.2)
+    eighth = 60 / 221 / 2
+    mix = Mix(88 * eighth + 1.2)
     # (root, eighths held, muted by the palm)
     bar = [("E2", 1, 1), ("E2", 1, 1), ("G2", 2, 0), ("E2", 1, 1), ("E2", 1, 1), ("A2", 2, 0)]
     turn = [("E2", 1, 1), ("E2", 1, 1), ("Bb2", 2, 0), ("A2", 2, 0), ("G2", 2, 0)]
     end = [("C2", 4, 0), ("D2", 4, 0)]
-    riff = [*bar, *turn, *bar, *end, *bar, *turn, ("E2", 9, 0)]
+    riff = [*2 * [*bar, *turn, *bar, *end], *bar, *turn, ("E2", 9, 0)]
     for side in (-0.85, 0.85):
-        track = Mix(56 * eighth + 1.2)
+        track = Mix(88 * eighth + 1.2)
         at = 0.0
         for root, length, muted in riff:
             seconds = length * eighth * (0.8 if muted else 1.0)
             for ratio, loud in ((1, 1.0), (1.5, 0.8), (2, 0.8), (3, 0.4)):
-                step = round(12 * np.log2(ratio))
+                step = round(12 * np.log2(ratio)) - 2
                 note = _higher(root, step)
-                string = plucked(note, seconds + 0.05, rng, damping=0.965 if muted else 0.9993)
+                string = plucked(note, seconds + 0.05, rng, damping=0.966 if muted else 0.99984)
                 string *= np.clip(
                     (seconds + 0.04 - times(seconds + 0.05)[: len(string)]) / 0.03, 0, 1
                 )
                 track.add(string, at + rng.uniform(0, 0.006), gain=loud)
             at += length * eighth
-        guitar = amplifier(track.samples.mean(axis=1), drive=40)
-        mix.add(guitar, 0.0, gain=0.75, pan=side)
+        guitar = amplifier(track.samples.mean(axis=1), drive=45)
+        mix.add(guitar, 0.0, gain=0.53, pan=side)
     at = 0.0
     for root, length, _ in riff:
-        mix.add(bass(root[:-1] + "1", length * eighth, bright=1_400), at, gain=0.3)
+        mix.add(bass(root[:-1] + "1", length * eighth, bright=1_400), at, gain=0.71)
         at += length * eighth
-    for i in range(49):
+    for i in range(81):
         at = i * eighth
-        if i < 48:
+        if i < 80:
             for half in (0, 0.5):
-                mix.add(kick(low=55, high=260, seconds=0.2), at + half * eighth, gain=0.5)
+                mix.add(kick(low=55, high=260, seconds=0.2), at + half * eighth, gain=0.35)
             if i % 4 == 2:
-                mix.add(snare(rng, hz=210), at, gain=0.9)
+                mix.add(snare(rng, hz=210), at, gain=0.79)
             if i % 2 == 0:
                 t = times(0.6)
                 ride = band(rng.normal(size=len(t)), 1_800, 15_000) * np.exp(-t / 0.22)
-                mix.add(ride, at, gain=0.2, pan=-0.35)
-        if i in (0, 16, 32, 48):
+                mix.add(ride, at, gain=0.19, pan=-0.35)
+        if i % 16 == 0:
             t = times(2.2)
             crash = band(rng.normal(size=len(t)), 2_500, 15_000) * np.exp(-t / 0.6)
-            mix.add(crash, at, gain=0.26, pan=0.4)
+            mix.add(crash, at, gain=0.36, pan=0.4)
             mix.add(kick(), at, gain=0.9)
     return finish(room(mix.samples, rng, seconds=0.7, wet=0.08), fade_s=1.0)
 
