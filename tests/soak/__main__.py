@@ -85,7 +85,7 @@ def _all(bundle: Path, here: Path, saved: Path, scale: float) -> Iterator[report
                     n_songs=n(SONGS),
                     n_kills=n(KILLS),
                     shard_size=200,
-                    pause_s=0.012,
+                    pause_s=0.03,
                 )
             )
     with _timed("API"), served(tiny, log=here / "api.log") as server:
