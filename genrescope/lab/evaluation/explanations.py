@@ -27,7 +27,7 @@ from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
 from genrescope.model.bundle import Bundle
 from genrescope.model.classifier import Classifier
-from genrescope.model.explain import DECIDED, Explanation, explain
+from genrescope.model.explain import DECIDED, explain
 from genrescope.model.inference import Net, NetOutput
 from genrescope.model.occlusion import areas_by_loudness
 from genrescope.model.schema import MODEL
@@ -48,7 +48,8 @@ class Faithfulness:
         random_deletion, random_insertion: in random orders.
         loudest_deletion, loudest_insertion: loudest cells first.
         kept: share of recordings of which what decided keeps the genre.
-        shifted: rank correlation with the explanation of the recording half a second later.
+        shifted: rank correlation with the explanation of the recording from half a second on, over
+            the moments that both hold.
         shuffled: rank correlation with that of a net with shuffled weights.
     """
 
@@ -136,6 +137,7 @@ def _row(classifier: Classifier, shuffled: Net, wave: Waveform) -> tuple[float, 
     decided = explanation.sounds()[DECIDED]
     again = classifier.explain(later, explanation.genre)
     clip = classifier.features(first)
+    shift = round(SHIFT_S * classifier.bundle.features.frame_rate)
     other = explain(
         classifier.bundle, shuffled, clip, explanation.prediction, genre=explanation.genre
     )
@@ -146,13 +148,15 @@ def _row(classifier: Classifier, shuffled: Net, wave: Waveform) -> tuple[float, 
         fidelity.random_insertion_auc,
         *areas_by_loudness(classifier.bundle, classifier.net, clip, explanation.genre),
         float(classifier.classify(decided).genre == explanation.genre),
-        _rank_correlation(explanation, again),
-        _rank_correlation(explanation, other),
+        _rank_correlation(explanation.mask()[:, shift:], again.mask()[:, : -shift or None]),
+        _rank_correlation(explanation.cells, other.cells),
     )
 
 
-def _rank_correlation(left: Explanation, right: Explanation) -> float:
-    """Spearman's, over the cells."""
+def _rank_correlation(left: NDArray[np.float64], right: NDArray[np.float64]) -> float:
+    """Spearman's, over all places of two maps that are one above the other."""
     from scipy.stats import spearmanr
 
-    return float(np.nan_to_num(spearmanr(left.cells.ravel(), right.cells.ravel()).statistic))
+    n_frames = min(left.shape[1], right.shape[1])
+    maps = (side[:, :n_frames].ravel() for side in (left, right))
+    return float(np.nan_to_num(spearmanr(*maps).statistic))
