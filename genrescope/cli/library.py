@@ -60,12 +60,12 @@ def scan(roots: tuple[Path, ...], forget_empty: bool, catalogue_path: Path | Non
     from genrescope.library.scan import Report
     from genrescope.library.scan import scan as run
 
-    told = time.monotonic()
+    shown_at = time.monotonic()
 
     def tell(report: scanning.Report) -> None:
-        nonlocal told
-        if time.monotonic() - told > _PAUSE_S:
-            told = time.monotonic()
+        nonlocal shown_at
+        if time.monotonic() - shown_at > _PAUSE_S:
+            shown_at = time.monotonic()
             echo(f"{report.files} files, {report.new} new ...", err=True)
 
     with Catalogue(catalogue_path) as catalogue:
@@ -203,10 +203,10 @@ def odd(as_json: bool, catalogue_path: Path | None, bundle_path: Path | None) ->
             err=True,
         )
         alarms = false_alarms(collection.bundle)
-        told = "the model's card does not tell"
+        rate = "the model's card does not tell"
         if alarms is not None:
-            told = f"{alarms:.0%} of them, by the model's card"
-        echo(f"how many right tags are listed as well: {told}", err=True)
+            rate = f"{alarms:.0%} of them, by the model's card"
+        echo(f"how many right tags are listed as well: {rate}", err=True)
 
 
 @library.command()

@@ -154,10 +154,10 @@ def _load_npz(path: Path) -> FeatureStore:
         raise DatasetError(f"{path}: a track is in it twice.")
     dataset = dataset_of(ids)
     known = dataset.tracks if dataset else {}
-    told = known or facts_beside(path, ids)
+    facts_of = known or facts_beside(path, ids)
     duration = mel.shape[2] / STORE_CONFIG.frame_rate
     facts = tuple(
-        replace(told.get(t, Track(t, str(g))), genre=str(g), duration=duration)
+        replace(facts_of.get(t, Track(t, str(g))), genre=str(g), duration=duration)
         for t, g in zip(ids, genre, strict=True)
     )
     absent = {t: "not in this file" for t in known if t not in set(ids)}

@@ -173,8 +173,8 @@ def _leave_out(power: Float32, audible: Float32, levels: Levels, config: Feature
     n_frames = power.shape[1]
     bad = frames_within(levels.outliers(), config, n_frames)
     lowest = power[: len(audible)].sum(axis=0)[~bad].sum()
-    heard = audible.sum(axis=0)[~bad].sum()
-    if lowest - heard > heard + power[len(audible) :].sum(axis=0)[~bad].sum():
+    in_band = audible.sum(axis=0)[~bad].sum()
+    if lowest - in_band > in_band + power[len(audible) :].sum(axis=0)[~bad].sum():
         power[: len(audible)] = audible
         bad |= frames_at_edges(config, n_frames, levels.n_samples)
     replace(power, bad)

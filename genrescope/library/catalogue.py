@@ -137,9 +137,9 @@ def touch(db: sqlite3.Connection) -> None:
 
 def bundle_hash(bundle: Bundle) -> str:
     """SHA-256, in hex, of all that decides what a bundle answers; not of what its card says."""
-    said = bundle.to_dict()
+    description = bundle.to_dict()
     deciding = {
-        key: said[key]
+        key: description[key]
         for key in ("labels", "features", "window_s", "hop_s", "temperature", "thresholds")
     }
     deciding["no_music"] = None if bundle.no_music is None else bundle.no_music.to_dict()

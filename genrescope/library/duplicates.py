@@ -85,8 +85,8 @@ def candidates(vectors: Vectors) -> list[tuple[int, int]]:
     return pairs
 
 
-def _sorted(one: int, other: int) -> tuple[int, int]:
-    return (one, other) if one < other else (other, one)
+def _sorted(first: int, second: int) -> tuple[int, int]:
+    return (first, second) if first < second else (second, first)
 
 
 def _copies(catalogue: Catalogue, bundle: int) -> list[tuple[Song, ...]]:
@@ -113,12 +113,12 @@ def _same_sound(
     song_of = dict(zip(places, by_ids(catalogue, bundle, ids), strict=True))
     prints: dict[int, NDArray[np.uint32]] = {}
     same: list[tuple[int, int]] = []
-    for done, (one, other) in enumerate(sorted(pairs), 1):
-        for place in (one, other):
+    for done, (first, second) in enumerate(sorted(pairs), 1):
+        for place in (first, second):
             if place not in prints:
                 prints[place] = _print(catalogue, song_of[place])
-        if difference(prints[one], prints[other]) < SAME:
-            same.append((one, other))
+        if difference(prints[first], prints[second]) < SAME:
+            same.append((first, second))
         if progress is not None:
             progress(done, len(pairs))
     return [
@@ -149,8 +149,8 @@ def _print(catalogue: Catalogue, song: Song) -> NDArray[np.uint32]:
 def _joined(pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
     """Groups of what is connected by pairs."""
     group_of: dict[int, set[int]] = {}
-    for one, other in pairs:
-        merged = group_of.get(one, {one}) | group_of.get(other, {other})
+    for first, second in pairs:
+        merged = group_of.get(first, {first}) | group_of.get(second, {second})
         for place in merged:
             group_of[place] = merged
     unique = {id(group): group for group in group_of.values()}

@@ -87,9 +87,9 @@ def false_alarms(bundle: Bundle) -> float | None:
     The larger of what it tells of music by other artists (``artists``) and from elsewhere
     (``world``); None where it tells neither.
     """
-    told = [
+    shares = [
         float(row["odd_share"])
         for row in bundle.metrics
         if row["protocol"] in ("artists", "world") and "odd_share" in row
     ]
-    return max(told, default=None)
+    return max(shares, default=None)

@@ -53,10 +53,10 @@ def loudness(channels: Float32, sr: int) -> float:
     tenths = _power_of_tenths(channels, sr)
     means = np.lib.stride_tricks.sliding_window_view(tenths, 4, axis=1).sum(axis=2) / (0.4 * sr)
     power = np.asarray(_SIDES[: len(means)]) @ means
-    heard = power[_lufs(power) > SILENT_LUFS]
-    if not len(heard):
+    audible = power[_lufs(power) > SILENT_LUFS]
+    if not len(audible):
         return SILENT_LUFS
-    loud = heard[_lufs(heard) > _lufs(heard.mean()) - 10.0]
+    loud = audible[_lufs(audible) > _lufs(audible.mean()) - 10.0]
     return max(float(_lufs(loud.mean())), SILENT_LUFS)
 
 

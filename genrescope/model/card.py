@@ -94,8 +94,8 @@ def _training(bundle: Bundle) -> str:
     rows = {title: plain(training[key]) for key, title in _TRAINING.items() if key in training}
     if "tracks" in training:
         rows["Tracks"] = f"{len(training['tracks'])}, listed in `bundle.json`"
-    told = {*_TRAINING, *_NOTES, "tracks"}
-    rows |= {key: plain(value) for key, value in training.items() if key not in told}
+    shown = {*_TRAINING, *_NOTES, "tracks"}
+    rows |= {key: plain(value) for key, value in training.items() if key not in shown}
     body = _table(rows) if rows else "Not recorded.\n"
     return f"## Training\n\n{body}"
 

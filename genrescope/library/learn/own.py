@@ -132,12 +132,12 @@ def learn(
 
 
 def _figures(fitted: Fit, genres: tuple[str, ...]) -> list[GenreFigures]:
-    said = fitted.held_out.argmax(axis=1)
+    predicted = fitted.held_out.argmax(axis=1)
     figures = []
     for k, genre in enumerate(genres):
-        of_genre = said[fitted.labels == k]
+        of_genre = predicted[fitted.labels == k]
         others = Counter(int(j) for j in of_genre if j != k)
-        named = fitted.labels[said == k]
+        named = fitted.labels[predicted == k]
         figures.append(
             GenreFigures(
                 genre=genre,

@@ -157,9 +157,9 @@ def sure_precisions(bundle: Bundle) -> dict[str, float]:
     """
     least: dict[str, float] = {}
     for row in bundle.metrics:
-        told = row.get("single_precisions")
-        if row["protocol"] in ("artists", "world") and isinstance(told, dict):
-            for genre, share in told.items():
+        precisions = row.get("single_precisions")
+        if row["protocol"] in ("artists", "world") and isinstance(precisions, dict):
+            for genre, share in precisions.items():
                 least[str(genre)] = min(least.get(str(genre), 1.0), float(share))
     return least
 
