@@ -108,7 +108,9 @@ def quantised(embedding: NDArray[np.float32]) -> tuple[NDArray[np.int8], float]:
     largest = float(np.abs(embedding).max(initial=0.0))
     if largest == 0:
         return np.zeros(len(embedding), np.int8), 0.0
-    return np.rint(embedding * (127 / largest)).astype(np.int8), largest / 127
+    # In float64: the reciprocal of the smallest float32 is beyond the largest.
+    values = np.rint(embedding.astype(np.float64) * (127 / largest))
+    return values.astype(np.int8), largest / 127
 
 
 def encode(answers: Sequence[Answer], *, bundle: str, labels: Sequence[str], plan: str) -> bytes:
