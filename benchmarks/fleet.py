@@ -23,11 +23,12 @@ from benchmarks.harness import ROOT, Session
 from benchmarks.material import recordings
 from genrescope.fleet.cost import Figures
 from genrescope.fleet.plan import SHARD_SIZE, Song, read_plan, write_plan
-from genrescope.fleet.rows import Answer, encode, quantised
+from genrescope.fleet.rows import Answer, encode
 from genrescope.fleet.shard import Model, ShardJob
 from genrescope.fleet.step import SongStep
 from genrescope.fleet.store import open_folder
 from genrescope.model.bundle import Bundle
+from genrescope.model.quantised import quantised
 
 SONG_S = 240.0
 _DISTINCT = 2  # songs that differ; each is decoded anew

@@ -1,6 +1,6 @@
 """What sounds alike in a dataset: an index names candidates, their vectors say how near they are.
 
-A vector is kept as int8 times a scale (`rows.quantised`), a direction of length 1 but for
+A vector is kept as int8 times a scale (`model.quantised`), a direction of length 1 but for
 rounding; nearness is the cosine. The index is faiss' ``IVF,SQ8``: cells around centres, of which
 those nearest to a question are searched. Its candidates are compared by the kept vectors, so
 that it decides which songs are looked at, and never how near they are.

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from genrescope.model.prediction import Prediction
+from genrescope.model.quantised import quantised
 
 SCHEMA = pa.schema(
     [
@@ -101,16 +102,6 @@ class Counts:
 
     songs: int
     errors: dict[str, int]
-
-
-def quantised(embedding: NDArray[np.float32]) -> tuple[NDArray[np.int8], float]:
-    """A vector (d,) as int8 and what to multiply them by; the largest becomes 127 or -127."""
-    largest = float(np.abs(embedding).max(initial=0.0))
-    if largest == 0:
-        return np.zeros(len(embedding), np.int8), 0.0
-    # In float64: the reciprocal of the smallest float32 is beyond the largest.
-    values = np.rint(embedding.astype(np.float64) * (127 / largest))
-    return values.astype(np.int8), largest / 127
 
 
 def encode(answers: Sequence[Answer], *, bundle: str, labels: Sequence[str], plan: str) -> bytes:

@@ -19,6 +19,7 @@ from genrescope.errors import LibraryError
 from genrescope.library.place import check_local, default_catalogue
 from genrescope.library.schema import migrate
 from genrescope.model.bundle import Bundle
+from genrescope.model.quantised import quantised
 
 _WAIT_S = 30.0
 """How long to wait for another process that is writing."""
@@ -150,11 +151,9 @@ def bundle_hash(bundle: Bundle) -> str:
 
 
 def quantise(embedding: NDArray[np.floating]) -> tuple[bytes, float]:
-    """An embedding as int8, and the number its values must be multiplied by."""
-    scale = float(np.abs(embedding).max()) / 127.0
-    if scale == 0.0:
-        return bytes(len(embedding)), 0.0
-    return np.rint(embedding / scale).astype(np.int8).tobytes(), scale
+    """An embedding as the bytes of int8, and the number these must be multiplied by."""
+    values, scale = quantised(embedding)
+    return values.tobytes(), scale
 
 
 def dequantise(raw: bytes, scale: float) -> NDArray[np.float32]:

@@ -7,11 +7,9 @@ import io
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
-from genrescope.fleet.rows import Answer, Counts, encode, quantised, read_counts
+from genrescope.fleet.rows import Answer, Counts, encode, read_counts
+from genrescope.model.quantised import quantised
 
 LABELS = ("jazz", "rock")
 ANSWERS = [
@@ -68,17 +66,6 @@ def test_the_same_answers_are_the_same_bytes_and_the_footer_counts_them() -> Non
 def test_what_is_no_part_has_no_counts() -> None:
     with pytest.raises(ValueError, match="it is no part"):
         read_counts(io.BytesIO(b"PAR1 or not"))
-
-
-@given(
-    hnp.arrays(
-        np.float32, st.integers(1, 200), elements=st.floats(-1, 1, width=32, allow_subnormal=False)
-    )
-)
-def test_an_embedding_of_int8_is_off_by_half_a_step(embedding: np.ndarray) -> None:
-    values, scale = quantised(embedding)
-    assert values.dtype == np.int8
-    assert np.abs(values * scale - embedding).max() <= 0.5 * scale * 1.001 + 1e-30
 
 
 def test_two_thousand_rows_take_little_room() -> None:
