@@ -55,6 +55,12 @@ def _known_input(ctx: click.Context, param: click.Parameter, kind: str) -> str:
     help="mel, stft or waveform.",
 )
 @click.option(
+    "--genres",
+    default="",
+    metavar="LIST",
+    help="Learn these genres alone, with commas between them; all that the music has if absent.",
+)
+@click.option(
     "--split",
     metavar="SPLIT",
     callback=known_split,
@@ -118,6 +124,7 @@ def train(
     recipe: Path | None,
     net: str | None,
     kind: str,
+    genres: str,
     split: str | None,
     fold: int,
     no_valid: bool,
@@ -143,6 +150,7 @@ def train(
             out,
             recipe=recipe,
             kind=kind,
+            genres=[genre.strip() for genre in genres.split(",") if genre.strip()],
             net=net,
             epochs=epochs,
             split=split,

@@ -108,6 +108,31 @@ class FeatureStore:
         """The classes, in alphabetical order."""
         return tuple(sorted({track.genre for track in self.facts}))
 
+    def of_genres(self, genres: Sequence[str]) -> FeatureStore:
+        """The tracks of these genres alone; the others are absent.
+
+        Raises:
+            DatasetError: it holds no track of one of them.
+        """
+        unknown = [genre for genre in genres if genre not in self.genres]
+        if unknown:
+            raise DatasetError(
+                f"{self.name}: holds no track of {unknown[0]!r}; its genres are "
+                f"{', '.join(self.genres)}."
+            )
+        kept = [i for i, track in enumerate(self.facts) if track.genre in genres]
+        left_out = {
+            track.track_id: f"its genre, {track.genre}, is left out"
+            for track in self.facts
+            if track.genre not in genres
+        }
+        return replace(
+            self,
+            facts=tuple(self.facts[i] for i in kept),
+            absent=self.absent | left_out,
+            _clips=tuple(self._clips[i] for i in kept),
+        )
+
     @cached_property
     def labels(self) -> NDArray[np.int64]:
         """Class of each track, int64 (n_tracks,): its place in `genres`."""

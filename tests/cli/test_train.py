@@ -68,6 +68,15 @@ def test_several_sets_are_learned_and_judged_together(work: Path, tmp_path: Path
 
 
 @pytest.mark.slow
+def test_some_of_the_genres_are_learned_alone(work: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    how = ["--recipe", work / "recipe.toml", "--epochs", "1", "--out", out]
+    result = run("--data", work / "store", "--genres", "polka, fado", *how)
+    assert result.exit_code == 0, result.output
+    assert Run.load(out).labels == ("fado", "polka")
+
+
+@pytest.mark.slow
 def test_the_valid_part_can_be_learned_as_well(work: Path, tmp_path: Path) -> None:
     common = ["--data", work / "store", "--recipe", work / "recipe.toml", "--epochs", 1]
     common += ["--split", "artists", "--fold", 1]
@@ -154,6 +163,7 @@ def test_the_waveform_itself_is_learned(work: Path, tmp_path: Path) -> None:
         (["--input", "stft"], "holds mel, not stft"),
         (["--split", "fault-filtered"], "is no GTZAN track"),
         (["--fold", "7"], "folds 0 to"),
+        (["--genres", "polka,rumba"], "holds no track of 'rumba'"),
     ],
 )
 def test_wrong_wishes_are_errors_in_words(

@@ -44,6 +44,18 @@ def test_any_labelled_set_is_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(store.get("a"), store[1])
 
 
+def test_genres_that_are_not_wanted_are_left_out(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.npz", tracks=["c", "a", "b"], genres=["polka", "fado", "rumba"])
+    whole = FeatureStore.load(path)
+    store = whole.of_genres(["polka", "rumba"])
+    assert store.tracks == ("c", "b")
+    assert store.genres == ("polka", "rumba")
+    np.testing.assert_array_equal(store.get("b"), whole[2])
+    assert store.absent == {"a": "its genre, fado, is left out"}
+    with pytest.raises(DatasetError, match="holds no track of 'tango'; its genres are fado, "):
+        whole.of_genres(["tango"])
+
+
 def test_gtzan_is_known_and_what_is_absent_named(tmp_path: Path) -> None:
     path = write(tmp_path / "a.npz", tracks=["rock.00016", "blues.00000"], genres=["rock", "blues"])
     store = FeatureStore.load(path)

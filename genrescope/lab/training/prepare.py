@@ -102,6 +102,7 @@ def open_training_data(
     kind: str,
     beside: Path,
     *,
+    genres: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> TrainingData:
     """Feature stores as they are, and folders of music computed once and kept, all as one store.
@@ -110,17 +111,21 @@ def open_training_data(
         data: each a feature store, or a folder with one sub-folder for each genre.
         kind: of the features: ``mel``, ``stft`` or ``waveform``.
         beside: where the features of a folder are kept, as ``<name>-<kind>``; waveforms are not.
+        genres: those to learn; all that the music has if empty.
         progress: called after each computed clip with how many are done, how many there are, and
             its ID.
 
     Raises:
-        GenrescopeError: no music, a store of another kind of input, or a track in two of them.
+        GenrescopeError: no music, none of one of ``genres``, a store of another kind of input, or
+            a track in two of them.
     """
     parts = [_open_path(path, kind, beside, progress) for path in data]
     left_out: dict[str, str] = {}
     for part in parts:
         left_out |= part.left_out
     store = join([part.store for part in parts])
+    if genres:
+        store = store.of_genres(genres)
     return TrainingData(store, tuple(cache for part in parts for cache in part.caches), left_out)
 
 

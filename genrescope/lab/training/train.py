@@ -95,6 +95,7 @@ def train_run(
     *,
     recipe: Path | None = None,
     kind: str = "mel",
+    genres: Sequence[str] = (),
     net: str | None = None,
     epochs: int | None = None,
     split: str | None = None,
@@ -118,6 +119,7 @@ def train_run(
             are learned together.
         out: the run's folder; see `genrescope.lab.training.run`.
         recipe, kind, net, epochs: how to train, see `choose_recipe`.
+        genres: those to learn, of the music's; all if empty.
         split, split_seed, with_valid: what to hold back, see `choose_split`.
         fold: which round of the split.
         seed: of every random step of the training.
@@ -138,7 +140,7 @@ def train_run(
     how = choose_recipe(recipe, kind=kind, net=net, epochs=epochs)
     teacher_runs = [Run.load(path) for path in teachers]
     start_run = Run.load(start) if start else None
-    music = open_training_data(data, kind, out.parent, progress=observer.on_feature)
+    music = open_training_data(data, kind, out.parent, genres=genres, progress=observer.on_feature)
     observer.on_data(music)
     training = begin(
         music.store,
