@@ -1,15 +1,13 @@
-"""Runs a function on strangers' files in processes of its own, which may crash, hang or grow.
+"""Runs a function on untrusted files in processes of its own, which may crash, hang or grow.
 
-Decoders are C code, and a file may be made to find a fault in them. So they run in processes that
-are started ahead, confined (`genrescope.confinement`), ended at a deadline, and replaced when they
-die; a fault ends one answer. What comes back is JSON and plain arrays, checked before they are
-used: nothing of such a process is unpickled or run.
+Decoders are C code, and a file may be made to exploit a fault in them. So they run in processes
+(`genrescope.sandbox_worker`) that are started ahead, confined (`genrescope.confinement`), ended at
+a deadline, and replaced when they die; a fault costs a single answer. What comes back is JSON and
+plain arrays, checked before they are used: nothing from such a process is unpickled or run.
 """
 
 from __future__ import annotations
 
-import importlib
-import io
 import json
 import math
 import os
@@ -17,23 +15,21 @@ import queue
 import signal
 import socket
 import stat
-import struct
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import IO, Any, BinaryIO, TypeAlias, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from genrescope.confinement import FENCES, confine, limit_processor
+from genrescope.confinement import FENCES
 from genrescope.errors import AudioError, AudioStoppedError, AudioTooLongError, GenrescopeError
+from genrescope.sandbox_worker import REPLY_HEAD, REQUEST_HEAD, Reply
 
-__all__ = ["Job", "JobError", "JobTimeoutError", "Reply", "Sandbox"]
+__all__ = ["JobError", "JobTimeoutError", "Sandbox"]
 
 _START_S = 120.0  # a machine under load takes its time to load libraries
 _MOST_HEADER_BYTES = 2**20
@@ -46,7 +42,7 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # -P and the parent's own path: nothing that lies among the music is imported.
 _COMMAND = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from genrescope.sandbox import work; work()"
+    "from genrescope.sandbox_worker import work; work()"
 )
 
 
@@ -66,29 +62,7 @@ class JobTimeoutError(JobError):
     """A job that was not done by its deadline."""
 
 
-@dataclass(frozen=True)
-class Job:
-    """What a handler is to do.
-
-    Attributes:
-        file: the stranger's bytes.
-        options: of the handler's own, JSON-ready.
-    """
-
-    file: BinaryIO
-    options: Mapping[str, Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Reply:
-    """What a handler found: JSON-ready facts, and arrays of float32, float64, int64 or uint8."""
-
-    facts: Mapping[str, Any]
-    arrays: tuple[NDArray[Any], ...] = ()
-
-
 T = TypeVar("T")
-Handler: TypeAlias = Callable[[Job], Reply]
 
 
 class Sandbox:
@@ -325,7 +299,7 @@ class _Process:
 
     def _send(self, header: Any, data: memoryview, descriptor: int | None) -> None:
         text = json.dumps(header).encode()
-        head = struct.pack("=IQ", len(text), len(data)) + text
+        head = REQUEST_HEAD.pack(len(text), len(data)) + text
         if self._channel is None:
             assert self._process.stdin is not None
             self._process.stdin.write(head)
@@ -360,7 +334,7 @@ class _Process:
         return Reply(facts, tuple(arrays))
 
     def _read_header(self) -> dict[str, Any]:
-        (n_bytes,) = struct.unpack("=I", self._read(4))
+        (n_bytes,) = REPLY_HEAD.unpack(self._read(REPLY_HEAD.size))
         if n_bytes > _MOST_HEADER_BYTES:
             raise ValueError("it sends too much")
         try:
@@ -391,93 +365,3 @@ def _raise(error: Any) -> None:
 
 def _duration(seconds: float) -> str:
     return f"{seconds:.3g} seconds" if seconds < 120 else f"{seconds / 60:.3g} minutes"
-
-
-def work() -> None:
-    """What a process does: a handler's jobs from standard input, replies to standard output."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints must not get among the replies
-    _, factory, settings, memory_bytes, niceness = sys.argv[1:]
-    if sys.platform != "win32":
-        os.nice(int(niceness))
-    module, _, function = factory.partition(":")
-    try:
-        handler: Handler = getattr(importlib.import_module(module), function)(
-            **json.loads(settings)
-        )
-    except GenrescopeError as error:
-        _write(replies, {"fault": str(error)})
-        return
-    holds = confine(memory_bytes=int(memory_bytes), readable=[path for path in sys.path if path])
-    requests = _Requests()
-    with suppress(BrokenPipeError):  # the parent is gone
-        _write(replies, {"holds": holds})
-        while (job := requests.next()) is not None:
-            with job.file:
-                _answer(replies, handler, job)
-    os._exit(0)
-
-
-def _answer(replies: IO[bytes], handler: Handler, job: Job) -> None:
-    try:
-        reply = handler(job)
-        arrays = [np.ascontiguousarray(array) for array in reply.arrays]
-    except AudioError as error:
-        _write(replies, {"error": [type(error).__name__, error.name, error.reason, error.remedy]})
-    except Exception as error:
-        _write(replies, {"error": [type(error).__name__, str(error)]})
-    else:
-        kinds = [(array.dtype.name, array.shape) for array in arrays]
-        _write(replies, {"facts": reply.facts, "arrays": kinds}, *arrays)
-
-
-def _write(replies: IO[bytes], header: Any, *arrays: NDArray[Any]) -> None:
-    text = json.dumps(header).encode()
-    replies.write(struct.pack("=I", len(text)) + text)
-    for array in arrays:
-        replies.write(array.data.cast("B") if array.size else b"")
-    replies.flush()
-
-
-class _Requests:
-    """Jobs as they come in from the parent."""
-
-    def __init__(self) -> None:
-        self._stream: BinaryIO
-        self._channel: socket.socket | None = None
-        if sys.platform == "win32":
-            self._stream = sys.stdin.buffer
-        else:
-            self._channel = socket.socket(fileno=os.dup(0))
-            self._stream = self._channel.makefile("rb", buffering=0)  # type: ignore[assignment]
-
-    def next(self) -> Job | None:
-        """The next job; None at the end."""
-        head = self._read(12)
-        if head is None:
-            return None
-        n_header, n_data = struct.unpack("=IQ", head)
-        header = json.loads(self._read(n_header) or b"{}")
-        if header["seconds"] is not None:
-            limit_processor(header["seconds"])
-        file: BinaryIO
-        if header["file"] and self._channel is not None and sys.platform != "win32":
-            _, (descriptor,), _, _ = socket.recv_fds(self._channel, 1, 1)
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            file = os.fdopen(descriptor, "rb")
-        else:
-            file = io.BytesIO(self._read(n_data) or b"")
-        return Job(file, header["options"])
-
-    def _read(self, n_bytes: int) -> bytes | None:
-        data = bytearray(n_bytes)
-        view = memoryview(data)
-        done = 0
-        while done < n_bytes:
-            n = self._stream.readinto(view[done:])  # type: ignore[attr-defined]
-            if not n:
-                return None
-            done += n
-        view.release()
-        return bytes(data)

@@ -14,7 +14,8 @@ from genrescope.fleet.rows import Answer
 from genrescope.fleet.step import SongStep
 from genrescope.model import isolation
 from genrescope.model.bundle import Bundle
-from genrescope.sandbox import Handler, Job, Reply, Sandbox
+from genrescope.sandbox import Sandbox
+from genrescope.sandbox_worker import Handler, Job, Reply
 
 N_CLASSES = 10
 

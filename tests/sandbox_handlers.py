@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from genrescope.errors import AudioTooLongError, GenrescopeError
-from genrescope.sandbox import Handler, Job, Reply
+from genrescope.sandbox_worker import Handler, Job, Reply
 
 
 def do(greeting: str = "hello") -> Handler:
@@ -86,6 +86,12 @@ def _is_pipe(descriptor: int) -> bool:
         return False
 
 
+def _print(job: Job, greeting: str) -> Reply:
+    os.write(1, b"a warning of a library in C")
+    print("a line", flush=True)
+    return Reply({"printed": True})
+
+
 def _object(job: Job, greeting: str) -> Reply:
     return Reply({}, (np.array(["text"]),))
 
@@ -130,6 +136,7 @@ TASKS: dict[str, Callable[[Job, str], Reply]] = {
     "refuse": _refuse,
     "fault": _fault,
     "say": _say,
+    "print": _print,
     "object": _object,
     "open": _open_a_file,
     "write": _write_a_file,

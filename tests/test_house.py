@@ -17,14 +17,18 @@ from genrescope.features.config import KINDS
 ROOT = Path(genrescope.__file__).parent
 TESTS = Path(__file__).parent
 DOCS = TESTS.parent
-GROUND = {"errors", "files", "progress", "system", "confinement", "sandbox"}
+GROUND = {
+    *("errors", "files", "progress", "system"),
+    *("confinement", "sandbox_worker", "sandbox"),
+}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "files": set(),
     "progress": set(),
     "system": set(),
     "confinement": set(),
-    "sandbox": {"errors", "confinement"},
+    "sandbox_worker": {"errors", "confinement"},
+    "sandbox": {"errors", "confinement", "sandbox_worker"},
     "features": set(),
     "audio": GROUND,
     "mastering": GROUND | {"audio"},

@@ -19,7 +19,8 @@ from genrescope.errors import AudioError
 from genrescope.model.bundle import Bundle
 from genrescope.model.clip import Clip, as_waveform, extract_features
 from genrescope.model.prediction import SHORT, SILENT, TRUNCATED
-from genrescope.sandbox import Handler, Job, JobError, JobTimeoutError, Reply, Sandbox
+from genrescope.sandbox import JobError, JobTimeoutError, Sandbox
+from genrescope.sandbox_worker import Handler, Job, Reply
 
 CONVERT = "Convert it to WAV or FLAC."
 

@@ -12,7 +12,8 @@ from genrescope.errors import AudioError
 from genrescope.mastering.loudness import loudness
 from genrescope.mastering.polish import polish
 from genrescope.model.isolation import CONVERT
-from genrescope.sandbox import Handler, Job, JobError, JobTimeoutError, Reply, Sandbox
+from genrescope.sandbox import JobError, JobTimeoutError, Sandbox
+from genrescope.sandbox_worker import Handler, Job, Reply
 from genrescope.web.encoding import FORMS
 
 NICENESS = 10

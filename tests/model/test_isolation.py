@@ -16,7 +16,8 @@ from genrescope.errors import AudioError, AudioTooLongError
 from genrescope.model.bundle import Bundle
 from genrescope.model.clip import extract_features
 from genrescope.model.isolation import IsolatedFeatures
-from genrescope.sandbox import JobTimeoutError, Reply
+from genrescope.sandbox import JobTimeoutError
+from genrescope.sandbox_worker import Reply
 
 HOSTILE = Path(__file__).resolve().parents[3] / "shared/faults/hostile"
 
