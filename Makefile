@@ -9,12 +9,15 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 run: .venv/core
 	$(BIN)/genrescope serve
 
+# Two to four processes; what belongs together stays in one (tests/conftest.py).
+PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+
 test: .venv/dev
-	$(BIN)/pytest
+	$(PYTEST)
 
 # All but what is marked slow.
 quick: .venv/dev
-	$(BIN)/pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """Fixtures shared by every room's tests."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -8,9 +9,28 @@ from hypothesis import settings
 
 sys.path.append(str(Path(__file__).parent))  # for the makers beside this file
 
+# Processes that test at once share the cores: before any library of numbers is loaded.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A busy machine is no failure: no test is timed.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+TESTS = Path(__file__).parent
+TOGETHER = (
+    *("cli", "fleet", "lab/evaluation", "lab/export", "lab/training"),
+    *("library", "reproduction", "web"),
+)
+"""Rooms whose tests share what is dear to make, such as runs and servers: one process has each."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Say which tests one process is to run: those of a file, or of a room in `TOGETHER`."""
+    file = item.path.relative_to(TESTS).as_posix() if item.path.is_relative_to(TESTS) else ""
+    room = next((room for room in TOGETHER if file.startswith(f"{room}/")), file)
+    item.add_marker(pytest.mark.xdist_group(room))
+
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
