@@ -7,14 +7,13 @@ from pathlib import Path
 import click
 
 from genrescope.cli.options import PATH, known_split, typed
+from genrescope.features.config import KINDS
 
 
 def _known_input(ctx: click.Context, param: click.Parameter, kind: str) -> str:
     """The kind as it is; BadParameter if there is no such input."""
-    from genrescope.features.config import CONFIGS
-
-    if kind not in CONFIGS:
-        raise click.BadParameter(f"there is no input {kind!r}; there are {', '.join(CONFIGS)}")
+    if kind not in KINDS:
+        raise click.BadParameter(f"there is no input {kind!r}; there are {', '.join(KINDS)}")
     return kind
 
 
@@ -52,7 +51,7 @@ def _known_input(ctx: click.Context, param: click.Parameter, kind: str) -> str:
     default="mel",
     metavar="KIND",
     callback=_known_input,
-    help="mel, stft or waveform.",
+    help=f"What the net is given: {', '.join(KINDS[:-1])} or {KINDS[-1]}.",
 )
 @click.option(
     "--genres",

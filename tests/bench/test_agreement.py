@@ -21,6 +21,7 @@ def test_every_encoding_holds_the_same_sound(name: str) -> None:
     assert np.corrcoef(got, original)[0, 1] > 0.9
 
 
+@pytest.mark.slow
 def test_nineteen_rows_a_recording(tiny_bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "music").mkdir()
     for i in range(2):

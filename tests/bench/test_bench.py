@@ -32,6 +32,7 @@ def test_tables_agree_with_each_other(tiny_bundle: Path, tmp_path: Path) -> None
     assert float(apart.split(": ")[1].split(" dB")[0]) < 1e-2
 
 
+@pytest.mark.slow
 def test_growth_is_drawn(tiny_bundle: Path, tmp_path: Path) -> None:
     options = ["--quick", "--repeats", "1", "--only", "scaling", "--out", str(tmp_path)]
     main([*options, "--bundle", str(tiny_bundle)])

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from genrescope.cli import app, progress
 from genrescope.data import gtzan
 from genrescope.data.store import FeatureStore
-from genrescope.features.config import STORE_CONFIG
+from genrescope.features.config import CONFIGS, STORE_CONFIG
 
 SR = 8000
 
@@ -133,6 +133,13 @@ def test_check_reads_a_store(gtzan_dir: Path) -> None:
     assert result.exit_code == 0
     assert "693 tracks" in result.stdout
     assert "307 absent (not in this file)" in result.stderr
+
+
+def test_build_and_train_have_one_front_end_where_none_is_asked_for(
+    music: Path, tmp_path: Path
+) -> None:
+    assert run("build", music, "--out", tmp_path / "store", "--workers", 1).exit_code == 0
+    assert FeatureStore.load(tmp_path / "store").config == CONFIGS["mel"]
 
 
 def test_build_makes_a_store_that_check_reads(music: Path, tmp_path: Path) -> None:

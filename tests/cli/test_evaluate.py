@@ -184,6 +184,7 @@ def test_two_files_of_the_same_bytes_are_on_one_side(
             assert (f"fado/{i}.wav" in judged) == (f"fado/copy {i}.wav" in judged)
 
 
+@pytest.mark.slow
 def test_the_test_tracks_of_gtzan_are_said_to_be_absent(tmp_path: Path) -> None:
     part_of = fault_filtered()
     chosen = [

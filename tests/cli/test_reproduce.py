@@ -24,6 +24,7 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return music_folder(tmp_path_factory.mktemp("work") / "music", 8)
 
 
+@pytest.mark.slow
 def test_raw_stft_and_mel_of_the_same_clips(music: Path, tmp_path: Path) -> None:
     common = ["--data", music, "--out", tmp_path / "out", "--quick", "--only"]
     result = run(*common, "tracks/audio-*/knn-10/*")
@@ -40,6 +41,7 @@ def test_raw_stft_and_mel_of_the_same_clips(music: Path, tmp_path: Path) -> None
     assert "M weights" in (tmp_path / "out" / "input-nets.csv").read_text()
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_done_again(
     music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,6 +70,7 @@ def test_what_is_done_is_not_done_again(
     assert all(line.endswith("done") for line in listed)
 
 
+@pytest.mark.slow
 def test_a_damaged_result_is_computed_again(music: Path, tmp_path: Path) -> None:
     common = ["--data", music, "--out", tmp_path / "out", "--quick", "--only"]
     assert run(*common, "tracks/all-mel/knn-1[05]/*").exit_code == 0
@@ -82,6 +85,7 @@ def test_a_damaged_result_is_computed_again(music: Path, tmp_path: Path) -> None
     assert "plan.json: is damaged" in damaged.stderr
 
 
+@pytest.mark.slow
 def test_sound_that_is_not_there_is_said_at_once(music: Path, tmp_path: Path) -> None:
     common = ["--data", music, "--out", tmp_path / "out", "--quick"]
     result = run(*common, "--audio", tmp_path / "nowhere")
@@ -90,6 +94,7 @@ def test_sound_that_is_not_there_is_said_at_once(music: Path, tmp_path: Path) ->
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_cell_that_fails_leaves_a_report_of_the_others(
     music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +113,7 @@ def test_a_cell_that_fails_leaves_a_report_of_the_others(
     assert "knn-10" in (tmp_path / "out" / "baselines.csv").read_text()
 
 
+@pytest.mark.slow
 def test_a_budget_leaves_the_rest_for_later(music: Path, tmp_path: Path) -> None:
     common = ["--data", music, "--out", tmp_path / "out", "--quick"]
     result = run(*common, "--only", "tracks/all-mel/knn*/*", "--budget", 0)
@@ -115,6 +121,7 @@ def test_a_budget_leaves_the_rest_for_later(music: Path, tmp_path: Path) -> None
     assert "3 of 3 cells are left" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_store_alone_gives_the_mel_cells(music: Path, tmp_path: Path) -> None:
     built = ["dataset", "build", str(music), "--out", str(tmp_path / "store")]
     assert CliRunner().invoke(app, [*built, "--hop-length", "1708"]).exit_code == 0
@@ -133,6 +140,7 @@ def wide(music: Path) -> Path:
     return music.parent / "wide"
 
 
+@pytest.mark.slow
 def test_the_frames_of_the_report_are_the_store_s(music: Path, wide: Path, tmp_path: Path) -> None:
     only = ["--quick", "--only", "tracks/*-mel/knn-10/*"]
     alone = run("--data", wide, "--out", tmp_path / "alone", *only)
@@ -149,6 +157,7 @@ def test_the_frames_of_the_report_are_the_store_s(music: Path, wide: Path, tmp_p
     assert "Here there are 12.9 a second, for mel and STFT." in page
 
 
+@pytest.mark.slow
 def test_a_store_of_other_features_is_another_experiment(wide: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
@@ -158,6 +167,7 @@ def test_a_store_of_other_features_is_another_experiment(wide: Path, tmp_path: P
     assert "another experiment" in result.stderr
 
 
+@pytest.mark.slow
 def test_music_that_has_changed_is_another_experiment(tmp_path: Path) -> None:
     music = music_folder(tmp_path / "music", 4)
     common = ["--data", music, "--out", tmp_path / "out", "--quick"]
@@ -173,6 +183,7 @@ def test_music_that_has_changed_is_another_experiment(tmp_path: Path) -> None:
     assert run(*common).exit_code == 0
 
 
+@pytest.mark.slow
 def test_an_stft_store_is_refused_in_words(music: Path, tmp_path: Path) -> None:
     built = ["dataset", "build", str(music), "--out", str(tmp_path / "stft")]
     assert CliRunner().invoke(app, [*built, "--stft", "--n-fft", "256"]).exit_code == 0
@@ -183,6 +194,7 @@ def test_an_stft_store_is_refused_in_words(music: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_what_had_another_recipe_is_not_done_and_not_in_the_report(
     music: Path, tmp_path: Path
 ) -> None:
@@ -208,6 +220,7 @@ def test_what_had_another_recipe_is_not_done_and_not_in_the_report(
     assert "another recipe" not in again.stderr
 
 
+@pytest.mark.slow
 def test_wrong_wishes_are_errors_in_words(music: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     common = ["--data", music, "--out", out]

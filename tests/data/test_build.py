@@ -150,6 +150,7 @@ class Deadly(type(Path())):  # type: ignore[misc]
         return os._exit, (1,)
 
 
+@pytest.mark.slow
 def test_a_clip_that_kills_its_worker_is_left_out_alone(music: Path, tmp_path: Path) -> None:
     tracks = list(folder.read(music).tracks)
     deadly = Track("fado/deadly.wav", "fado", path=Deadly(music / "fado" / "1.wav"))

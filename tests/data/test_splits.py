@@ -144,6 +144,7 @@ def test_folds_of_gtzan_are_stratified(protocol: str) -> None:
         assert low <= min(share) <= max(share) <= high
 
 
+@pytest.mark.slow
 def test_seed_decides() -> None:
     tracks = gtzan_tracks()
     for protocol in ("windows", "tracks", "artists"):

@@ -75,6 +75,7 @@ PRESSED = """() => import("/static/scope.js").then(({ pressed }) => {
 })"""
 
 
+@pytest.mark.slow
 def test_the_nearest_narrow_stretch_is_meant(browser: Browser, page_server: Running) -> None:
     page, _ = opened(browser, page_server)
     assert page.evaluate(PRESSED) == [0, 1, 1, 1, 2, 2, 3, -1]

@@ -62,6 +62,7 @@ def test_librosa_gives_the_same(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vibe_ace.ogg", "hungarian_dance_5.ogg", "horned_viper.mp3"])
 @pytest.mark.parametrize("config", [FeatureConfig(), STORE_CONFIG], ids=["talk", "store"])
 def test_librosa_gives_the_same_on_real_music(

@@ -74,6 +74,7 @@ def test_loudness_is_what_streaming_services_play(polished: Polished) -> None:
     assert polished.lufs == pytest.approx(measured, abs=0.01)
 
 
+@pytest.mark.slow
 def test_peaks_between_samples_too_stay_under_the_limit(polished: Polished) -> None:
     between = np.abs(resample_poly(polished.samples.astype(np.float64), 8, 1, axis=0)).max()
     assert 20 * np.log10(np.abs(polished.samples).max()) <= -1.0

@@ -70,12 +70,14 @@ def test_engines_share_their_processes(folders: list[Path]) -> None:
     assert first._polisher is second._polisher
 
 
+@pytest.mark.slow
 def test_two_of_one_name_are_refused(folders: list[Path], tmp_path: Path) -> None:
     other = make_bundle(tmp_path / "usual").path
     with pytest.raises(BundleError, match="two bundles are called usual"):
         load_engines([folders[0], other], limits=Limits())
 
 
+@pytest.mark.slow
 def test_what_ships_begins_with_the_default() -> None:
     assert shipped()[0].name == "default"
     assert all((folder / "bundle.json").is_file() for folder in shipped())

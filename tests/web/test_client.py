@@ -65,6 +65,7 @@ def recording(generated: Any, kind: str, song: bytes) -> Any:
     return file if kind == "body" else getattr(generated("models"), kind)(file=file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ClassifyFilesBody", "body"])
 def test_classify(generated: Any, asking: Any, song: bytes, kind: str) -> None:
     answer = generated("api.recordings.classify").sync(

@@ -146,6 +146,7 @@ def test_an_upload_arrives_whole_however_it_is_cut(data: bytes, cuts: list[int])
     assert received(form(data), cuts) == Upload("song.wav", data)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     noise=st.binary(max_size=60),
@@ -167,6 +168,7 @@ def test_a_broken_upload_is_refused_or_read_but_never_crashes(
     assert status in (200, 400, 413, 422)
 
 
+@pytest.mark.slow
 def test_uploads_that_arrive_slowly_cannot_park_the_memory() -> None:
     limits = Limits(held_bytes=MB, idle_s=60, upload_rate=0)
     with (

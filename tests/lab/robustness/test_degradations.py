@@ -55,6 +55,7 @@ def test_all_are_repeatable_finite_within_range_and_as_long(name: str, music: Ar
     assert not np.array_equal(out, music)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in DEGRADATIONS if n.endswith(" dB") and "gain" not in n])
 def test_noise_lies_as_far_below_as_it_says(name: str, music: Array) -> None:
     out = apply(name, music).astype(float)
