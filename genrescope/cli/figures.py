@@ -11,7 +11,7 @@ from genrescope.cli.terminal import echo, table, write
 
 if TYPE_CHECKING:
     from genrescope.data.splits import Split
-    from genrescope.lab.evaluation.evaluate import (
+    from genrescope.lab.evaluation.report import (
         ExplanationReport,
         Report,
         RobustnessReport,
@@ -33,7 +33,7 @@ def absence(split: Split) -> str:
 
 def print_report(report: AnyReport) -> None:
     """Print the figures as tables on standard output."""
-    from genrescope.lab.evaluation.evaluate import ExplanationReport, RobustnessReport
+    from genrescope.lab.evaluation.report import ExplanationReport, RobustnessReport
 
     if isinstance(report, RobustnessReport):
         _print_robustness(report)
