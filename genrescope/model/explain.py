@@ -24,6 +24,9 @@ from genrescope.model.prediction import SILENT, Prediction
 DECIDED, INDIFFERENT, AGAINST = "what decided", "what did not matter", "what spoke against"
 """Names of the three sounds."""
 
+PARTS = (DECIDED, INDIFFERENT, AGAINST)
+"""All of them, in the order in which they are sent."""
+
 Array = NDArray[Any]
 Progress = Callable[[int, int], None]
 """Called with the steps that are done, and the steps in all."""

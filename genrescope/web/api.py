@@ -15,6 +15,7 @@ from genrescope import __version__
 from genrescope.model.explain import AGAINST, DECIDED, INDIFFERENT
 from genrescope.web import listening, problems, schemas, uploads
 from genrescope.web.encoding import FORMS
+from genrescope.web.explaining import Asked, Explaining
 from genrescope.web.polishing import PolishedSound
 from genrescope.web.service import Service
 from genrescope.web.uploads import Upload
@@ -121,7 +122,8 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
         summary="Say why a recording is called so",
         description="Says which parts of the spectrogram speak for a genre, in cells of bands and "
         "time, in words, and how true that is. With `sound` the answer is that part of the "
-        "recording's own sound: what decided, what did not matter, or what spoke against. For "
+        "recording's own sound: what decided, what did not matter, or what spoke against. Each "
+        "request computes the explanation anew; `sound=all` brings all of it at once. For "
         "recordings of up to two minutes.",
         response_description="cells and words, or a sound",
         tags=["recordings"],
@@ -130,7 +132,7 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
                 "model": schemas.ExplainAnswer,
                 "content": {
                     kind: {"schema": {"type": "string", "format": "binary"}}
-                    for kind, _ in FORMS.values()
+                    for kind in (*(kind for kind, _ in FORMS.values()), "multipart/mixed")
                 },
             },
             **_WORK_FAULTS,
@@ -146,8 +148,12 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
             str | None, Query(description="what to explain; the genre that is named if absent")
         ] = None,
         sound: Annotated[
-            Literal["decided", "indifferent", "against"] | None,
-            Query(description="answer with this part of the recording's sound"),
+            Literal["decided", "indifferent", "against", "all"] | None,
+            Query(
+                description="answer with this part of the recording's sound; all: with parts of "
+                "multipart/mixed: the first say how far it has come, then come the explanation "
+                "and the sounds, in this order"
+            ),
         ] = None,
         form: Annotated[Form, Query(alias="format", description="of the sound")] = "wav",
         bundle: BundleName = None,
@@ -157,6 +163,8 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
         if genre is not None and genre not in labels:
             message = f"there is no genre {genre!r}; there are {', '.join(labels)}"
             raise problems.invalid([{"loc": ("genre",), "msg": message}])
+        if sound == "all":
+            return Explaining(service, request, engine, Asked(genre, form))
         if sound is None:
             answer = await service.work(
                 service.listening,

@@ -10,6 +10,7 @@ import json
 import logging
 import math
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genrescope.audio.waveform import Waveform
 from genrescope.confinement import FENCES
 from genrescope.errors import BundleError
 from genrescope.features.config import FeatureConfig
@@ -26,10 +28,11 @@ from genrescope.mastering.polish import to_wav
 from genrescope.model.bundle import DEFAULT_BUNDLE
 from genrescope.model.classifier import Classifier
 from genrescope.model.clip import Clip
+from genrescope.model.explain import PARTS, Explanation, Progress
 from genrescope.model.isolation import IsolatedFeatures
 from genrescope.model.prediction import SILENT
 from genrescope.model.similar import Catalogue
-from genrescope.sandbox import Sandbox
+from genrescope.sandbox import JobTimeoutError, Sandbox
 from genrescope.web.encoding import FORMS
 from genrescope.web.limits import Limits
 from genrescope.web.polishing import NICENESS, PolishedSound, Polisher
@@ -166,16 +169,19 @@ class Engine:
 
         Args:
             genre: what to explain; the genre named if None.
-            deadline: when to give up, by `time.monotonic`; what is decoded by then is explained.
+            deadline: when to give up, by `time.monotonic`.
 
         Raises:
             AudioError: as by ``classify``, or it is silent.
+            JobTimeoutError: it was not done by the deadline.
             ValueError: the bundle knows no such genre.
         """
         clip = self._decoders.features(
             upload.data, name=upload.name, max_duration_s=EXPLAINED_S, deadline=deadline
         )
-        explanation = self.classifier.explain_features(clip, genre, name=upload.name)
+        explanation = self.classifier.explain_features(
+            clip, genre, name=upload.name, progress=_until(deadline)
+        )
         return json.dumps(explanation.to_dict(), allow_nan=False).encode()
 
     def explained_sound(
@@ -184,21 +190,45 @@ class Engine:
         """A part of the recording's sound, as a file in one of `FORMS`, and its media type.
 
         Args:
-            part: `DECIDED`, `INDIFFERENT` or `AGAINST`.
+            part: one of `PARTS`.
 
         Raises like ``explain``.
         """
+        explanation = self._explanation_with_sound(upload, genre, _until(deadline), deadline)
+        return _sound(explanation.sounds()[part], form)
+
+    def explain_with_sounds(
+        self,
+        upload: Upload,
+        genre: str | None,
+        form: str,
+        *,
+        deadline: float = math.inf,
+        progress: Progress | None = None,
+    ) -> tuple[bytes, list[tuple[bytes, str]]]:
+        """What ``explain`` says, and what ``explained_sound`` makes of each of `PARTS`.
+
+        Args:
+            progress: called with the steps that are done, and the steps in all.
+
+        Raises like ``explain``, and what ``progress`` does.
+        """
+        explanation = self._explanation_with_sound(
+            upload, genre, _until(deadline, progress), deadline
+        )
+        sounds = explanation.sounds()
+        answer = json.dumps(explanation.to_dict(), allow_nan=False).encode()
+        return answer, [_sound(sounds[part], form) for part in PARTS]
+
+    def _explanation_with_sound(
+        self, upload: Upload, genre: str | None, progress: Progress, deadline: float
+    ) -> Explanation:
         recording = self._decoders.recording(
             upload.data, name=upload.name, max_duration_s=EXPLAINED_S, deadline=deadline
         )
-        explanation = self.classifier.explain_features(
-            recording.clip, genre, waveform=recording.waveform, name=upload.name
+        return self.classifier.explain_features(
+            recording.clip, genre, waveform=recording.waveform, name=upload.name, progress=progress
         )
-        sound = explanation.sounds()[part]
-        both = np.repeat(sound.samples[np.newaxis], 2, axis=0)
-        loud = master(both, sound.sr, lufs=EXPLAINED_LUFS, peak_db=-1.0)
-        media_type, encode = FORMS[form]
-        return encode(np.ascontiguousarray(loud.channels.T), sound.sr), media_type
 
     def polish(
         self, upload: Upload, form: str = "wav", *, deadline: float = math.inf
@@ -252,6 +282,26 @@ class Engine:
             "metrics": bundle.metrics,
             "n_catalogue": len(self.catalogue),
         }
+
+
+def _until(deadline: float, progress: Progress | None = None) -> Progress:
+    """What reports the steps of an explanation, and ends it once it is past its deadline."""
+
+    def report(done: int, total: int) -> None:
+        if time.monotonic() > deadline:
+            raise JobTimeoutError("the explanation took too long")
+        if progress is not None:
+            progress(done, total)
+
+    return report
+
+
+def _sound(sound: Waveform, form: str) -> tuple[bytes, str]:
+    """A part of an explanation as a file in one of `FORMS`, as loud as the others, and its type."""
+    both = np.repeat(sound.samples[np.newaxis], 2, axis=0)
+    loud = master(both, sound.sr, lufs=EXPLAINED_LUFS, peak_db=-1.0)
+    media_type, encode = FORMS[form]
+    return encode(np.ascontiguousarray(loud.channels.T), sound.sr), media_type
 
 
 def shipped() -> list[Path]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 from starlette.requests import Request
@@ -16,6 +15,7 @@ from genrescope.web import problems, uploads
 from genrescope.web.downloads import send_in_pieces
 from genrescope.web.engine import Engine
 from genrescope.web.limits import Lease
+from genrescope.web.multipart import Multipart
 from genrescope.web.polishing import PolishedSound
 from genrescope.web.problems import ProblemError
 from genrescope.web.service import Service, left
@@ -35,9 +35,9 @@ class Listening(Response):
     """
 
     def __init__(self, service: Service, request: Request, engine: Engine, *, form: str) -> None:
-        self._boundary = secrets.token_hex(16)
+        self._parts = Multipart()
         super().__init__(
-            media_type=f"multipart/mixed; boundary={self._boundary}",
+            media_type=self._parts.media_type,
             headers={"X-Accel-Buffering": "no"},  # a proxy must not wait for the second part
         )
         del self.headers["content-length"]
@@ -60,7 +60,7 @@ class Listening(Response):
             )
             start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
             await send(start)
-            first = self._part(answer, {"Content-Type": "application/json"})
+            first = self._parts.part(answer, {"Content-Type": "application/json"})
             await send({"type": "http.response.body", "body": first, "more_body": True})
             second = await self._second(upload, answer, held)
         finally:
@@ -69,17 +69,16 @@ class Listening(Response):
         try:
             lease.take(len(second))
         except ProblemError as problem:
-            second = self._refusal(problem)
+            second = self._parts.refusal(problem)
         try:
-            end = f"--{self._boundary}--\r\n".encode()
-            await send_in_pieces(second + end, send, service.limits)
+            await send_in_pieces(second + self._parts.end, send, service.limits)
         finally:
             lease.release()
 
     async def _second(self, upload: Upload, answer: bytes, held: _Shared) -> bytes:
         if json.loads(answer).get("duration_s", 0) > POLISH_AT_ONCE_S:
             why = "A recording of this length is polished on request."
-            return self._refusal(
+            return self._parts.refusal(
                 ProblemError(413, "long", why, remedy="Ask /api/v1/polish for it.")
             )
         service = self._service
@@ -90,21 +89,11 @@ class Listening(Response):
                 ended=held.also(),
             )
         except ProblemError as problem:
-            return self._refusal(problem)
+            return self._parts.refusal(problem)
         except AudioError as error:
-            return self._refusal(problems.of_audio(error))
+            return self._parts.refusal(problems.of_audio(error))
         headers = {"Content-Type": polished.media_type, **levels(polished)}
-        return self._part(polished.data, headers)
-
-    def _refusal(self, problem: ProblemError) -> bytes:
-        error = {"code": problem.code, "message": problem.message, "remedy": problem.remedy}
-        body = json.dumps({"status": problem.status, "error": error}).encode()
-        return self._part(body, {"Content-Type": "application/json"})
-
-    def _part(self, body: bytes, headers: Mapping[str, str]) -> bytes:
-        lines = [f"--{self._boundary}", *(f"{name}: {value}" for name, value in headers.items())]
-        lines += [f"Content-Length: {len(body)}", "", ""]
-        return "\r\n".join(lines).encode() + body + b"\r\n"
+        return self._parts.part(polished.data, headers)
 
 
 class _Shared:

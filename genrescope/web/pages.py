@@ -21,7 +21,7 @@ from genrescope.web.problems import ProblemError
 LANGUAGES = ("en", "de")
 """What the page speaks; the first is for everybody who asks for none of them."""
 
-STYLES = ("base", "listen", "result", "tries", "docs", "media")
+STYLES = ("base", "listen", "result", "why", "tries", "docs", "media")
 """Parts of the style sheet, in the order in which they overrule each other."""
 
 _TYPES = {

@@ -50,6 +50,12 @@ def _result(page: Page) -> None:
     expect(page.locator("#tracks li").first).to_be_visible(timeout=RESULT_MS)
 
 
+def _why(page: Page) -> None:
+    _result(page)
+    page.get_by_role("button", name="Why?", exact=True).click()
+    expect(page.get_by_role("radio", name="What decided")).to_be_enabled(timeout=RESULT_MS)
+
+
 def _shared(page: Page) -> None:
     _result(page)
     page.get_by_role("button", name="Share").click()
@@ -74,7 +80,7 @@ def _reference(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("HTTP API")
 
 
-STATES = [_idle, _recording, _result, _shared, _trouble, _visit, _reference]
+STATES = [_idle, _recording, _result, _why, _shared, _trouble, _visit, _reference]
 
 
 @pytest.mark.parametrize("screen", [DESK, DARK, PHONE], ids=["desk", "dark", "phone"])

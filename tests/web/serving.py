@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.parser import BytesParser
+from email.policy import HTTP
 from typing import Any
 
 import httpx
@@ -166,3 +168,18 @@ def post(url: str, data: bytes = b"abc") -> httpx.Response:
 
 def metrics(running: Running) -> str:
     return httpx.get(f"{running.url}/metrics").text
+
+
+Part = tuple[dict[str, str], bytes]
+
+
+def parts(answer: httpx.Response) -> list[Part]:
+    """The parts of a multipart answer: headers and body of each."""
+    head = f"Content-Type: {answer.headers['content-type']}\r\n\r\n".encode()
+    message = BytesParser(policy=HTTP).parsebytes(head + answer.content)
+    found = []
+    for part in message.iter_parts():  # type: ignore[attr-defined]
+        body = part.get_payload(decode=True)
+        length = int(part["Content-Length"])
+        found.append(({name.lower(): value for name, value in part.items()}, body[:length]))
+    return found

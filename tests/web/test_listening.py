@@ -5,36 +5,21 @@ from __future__ import annotations
 import io
 import json
 import math
-from email.parser import BytesParser
-from email.policy import HTTP
 
 import httpx
 import numpy as np
 import pytest
 import soundfile as sf
-from web.serving import StubEngine, music, serve, wav
+from web.serving import StubEngine, music, parts, serve, wav
 
 from genrescope.web.app import create_app
 from genrescope.web.polishing import PolishedSound
 from genrescope.web.problems import ProblemError
 from genrescope.web.uploads import Upload
 
-Part = tuple[dict[str, str], bytes]
-
 
 def listen(client: httpx.Client, data: bytes, form: str = "wav") -> httpx.Response:
     return client.post(f"/api/v1/listen?format={form}", files={"file": ("song.wav", data)})
-
-
-def parts(answer: httpx.Response) -> list[Part]:
-    head = f"Content-Type: {answer.headers['content-type']}\r\n\r\n".encode()
-    message = BytesParser(policy=HTTP).parsebytes(head + answer.content)
-    found = []
-    for part in message.iter_parts():  # type: ignore[attr-defined]
-        body = part.get_payload(decode=True)
-        length = int(part["Content-Length"])
-        found.append(({name.lower(): value for name, value in part.items()}, body[:length]))
-    return found
 
 
 @pytest.mark.parametrize(

@@ -57,18 +57,24 @@ async function post(path, body, { onBusy, ...options } = {}) {
 
 /**
  * One request. Resolves to { status, header(name), bytes(), parts }; with `onHead`, as soon as
- * the first part of a multipart answer is there, and `rest` then brings the others.
+ * the first part of a multipart answer is there, and `rest` then brings the others; `onPart` is
+ * called with each part as soon as it is there.
  *
  * XMLHttpRequest, not fetch: only it tells how far an upload has come. Bytes arrive as a string
  * of characters below 256, which is the one form that can be read before all of it is there.
  */
-function exchange(path, body, { onProgress, onReceive, signal, multipart = false }) {
+function exchange(path, body, { onProgress, onReceive, onPart, signal, multipart = false }) {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(new DOMException("aborted", "AbortError"));
     const request = new XMLHttpRequest();
     request.open("POST", BASE + path);
     request.overrideMimeType("text/plain; charset=x-user-defined");
     let timer = 0;
+    let read = 0; // of a multipart answer, how far its parts have been handed on
+    const handOn = () => {
+      if (!onPart || request.status !== 200) return;
+      for (let part; (part = partAt(request.responseText, read)); read = part.end) onPart(part);
+    };
     let begun = null; // of a multipart answer whose first part has been handed on
     const fail = (error) => (begun ? begun.reject(error) : reject(error));
     const wait = () => {
@@ -90,6 +96,7 @@ function exchange(path, body, { onProgress, onReceive, signal, multipart = false
     request.addEventListener("progress", (event) => {
       wait();
       if (event.lengthComputable) onReceive?.(event.loaded / event.total);
+      handOn();
       if (!multipart || begun || request.status !== 200) return;
       const first = partAt(request.responseText, 0);
       if (!first) return;
@@ -101,6 +108,7 @@ function exchange(path, body, { onProgress, onReceive, signal, multipart = false
     });
     request.addEventListener("loadend", () => clearTimeout(timer));
     request.addEventListener("load", () => {
+      handOn();
       if (!multipart || request.status !== 200) return resolve(answer());
       const first = partAt(request.responseText, 0);
       const second = first && partAt(request.responseText, first.end);
@@ -218,6 +226,32 @@ export async function listen(recording, { bundle, ...options } = {}) {
   });
   polished.catch(() => {});
   return { answer: json(first.bytes), polished };
+}
+
+/** The longest recording that is explained, in seconds. */
+export const EXPLAINED_S = 120;
+
+const SOUNDS = ["decided", "indifferent", "against"];
+
+/**
+ * Why a recording is called so: { figures, sounds: { decided, indifferent, against } }, Blobs.
+ * `onStep(share)` says how far it has come.
+ */
+export async function why(recording, { genre, bundle, onStep, ...options }) {
+  const parts = [];
+  const onPart = (part) => {
+    const step = part.headers["content-type"].startsWith("audio/") ? {} : json(part.bytes);
+    if (step.progress === undefined) parts.push(part);
+    else onStep(step.progress);
+  };
+  const path = `explain${asked({ genre, bundle, sound: "all", format: form })}`;
+  await send(path, recording, { ...options, onPart });
+  const [first, ...sounds] = parts;
+  const figures = first && json(first.bytes);
+  if (figures?.error) throw new ApiError(figures.status, figures.error);
+  if (sounds.length !== SOUNDS.length) throw new ApiError(0, UNREACHABLE);
+  const blob = ({ headers, bytes }) => new Blob([bytes], { type: headers["content-type"] });
+  return { figures, sounds: Object.fromEntries(SOUNDS.map((name, i) => [name, blob(sounds[i])])) };
 }
 
 /** The polished recording: a Blob, and the loudness before and after (LUFS; null unknown). */

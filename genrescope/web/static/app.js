@@ -16,12 +16,14 @@ import { Stage } from "./stage.js";
 import { choose as chooseTracks, clearTracks, N_ASKED, showTracks } from "./suggestions.js";
 import { clock, count, megabytes, t } from "./text.js";
 import { csv, Tries } from "./tries.js";
+import { explicable, Why } from "./why.js";
 import { isMusic, isSilent, microphoneTrouble, spoken, tabTitle } from "./words.js";
 
 const WORKING = ["idle", "asking", "recording", "listening"];
 
 const stage = new Stage($("stage"), $("level"));
 const replay = new Replay({ explain, onPlay: () => tries.pause() });
+const why = new Why({ explain, player: replay.player });
 const tries = new Tries({
   onOpen: open,
   onRetry: (attempt) => listenTo(attempt.sound, attempt),
@@ -323,6 +325,7 @@ async function listenToAll(sounds) {
 function hide() {
   shown?.leaving.abort();
   shown = null;
+  why.show(null);
   replay.clear();
 }
 
@@ -350,7 +353,7 @@ function show(attempt, { leaving, polished = null, quietly = false }) {
   classList.toggle("figures", !sound);
   $("sound-title").textContent = t(sound ? "sound.title" : "timeline.title");
   classList.toggle("pictured", Boolean(answer.spectrogram));
-  showVerdict(answer);
+  showVerdict(answer, explicable(attempt) ? (genre) => why.open(genre) : null);
   models.showAccuracy(answer);
   const duration = answer.duration_s;
   if (answer.spectrogram) {
@@ -370,6 +373,7 @@ function show(attempt, { leaving, polished = null, quietly = false }) {
     announce(spoken(answer));
   }
   $("similar").hidden = !isMusic(answer) || !(answer.embedding || attempt.matches);
+  why.show(attempt);
   replay.show(attempt, { signal: leaving.signal, polished });
   if (isMusic(answer)) suggest(attempt, leaving.signal);
   remember();

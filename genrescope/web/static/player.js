@@ -1,4 +1,5 @@
-// One waveform and one clock for two versions of a sound: as it was, and more beautiful.
+// One waveform and one clock for all versions of a sound: as it was, more beautiful, and the parts
+// of it that an explanation is made of.
 
 import { $, colour, prepare } from "./dom.js";
 import { clock, t } from "./text.js";
@@ -11,7 +12,9 @@ const STEPS = {
   PageUp: 10,
   PageDown: -10,
 }; // s
-const VERSIONS = ["original", "polished"];
+export const PARTS = ["decided", "indifferent", "against"];
+const VERSIONS = ["original", "polished", ...PARTS];
+const switches = () => document.querySelectorAll('input[name="version"]');
 
 export class Player {
   /** `onPlay()` is called when it starts to play, `onUnplayable(version)` when it cannot. */
@@ -27,7 +30,9 @@ export class Player {
       event.preventDefault(); // the slider's own step is as fine as a finger
       this.seek(Math.max(0, this.time + STEPS[event.key]));
     });
-    $("versions").addEventListener("change", (event) => this.choose(event.target.value));
+    for (const input of switches()) {
+      input.addEventListener("change", () => this.choose(input.value));
+    }
     new ResizeObserver(() => this.draw()).observe($("wave-canvas"));
     for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"]) {
       matchMedia(query).addEventListener("change", () => this.draw());
@@ -110,7 +115,15 @@ export class Player {
     link.hidden = false;
   }
 
-  /** Goes on with the other version, at the same moment. */
+  /** Forgets the parts of an explanation; what plays goes on with the whole. */
+  dropParts() {
+    if (PARTS.includes(this.version)) this.choose("original");
+    for (const name of PARTS) this.drop(name);
+    this.#showVersions();
+    this.draw();
+  }
+
+  /** Goes on with another version, at the same moment. */
   choose(name) {
     if (name === this.version || !this.voices[name].ready) return this.#showVersions();
     const { time, playing } = this;
@@ -157,7 +170,7 @@ export class Player {
   }
 
   #showVersions() {
-    for (const input of $("versions").querySelectorAll("input")) {
+    for (const input of switches()) {
       input.disabled = !this.voices[input.value].ready;
       input.checked = input.value === this.version;
     }
@@ -198,7 +211,7 @@ export class Player {
     const [lit, unlit] = [colour("accent"), colour("wave")];
     const { peaks, ready } = this.voice;
     const even = ready ? 0.35 : 0; // a sound without a picture is not a silent one
-    // Both versions on one scale, so that the louder one looks louder.
+    // All versions on one scale, so that the louder one looks louder.
     const all = VERSIONS.map((name) => this.voices[name].peaks).filter(Boolean);
     const top = Math.max(0.02, ...all.map((each) => Math.max(...each)));
     for (let i = 0; i < n; i++) {

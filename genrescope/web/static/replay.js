@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { $, offer } from "./dom.js";
-import { Player } from "./player.js";
+import { PARTS, Player } from "./player.js";
 import { prepareSound } from "./sound.js";
 import { lufs, t } from "./text.js";
 import { isSilent } from "./words.js";
@@ -106,6 +106,7 @@ export class Replay {
 }
 
 function sayUnplayable(version) {
+  if (PARTS.includes(version)) return ($("why-note").textContent = t("why.unplayable"));
   const isOriginal = version === "original";
   $(isOriginal ? "sound-note" : "polish-note").textContent = t(
     isOriginal ? "sound.unplayable" : "polish.unplayable",

@@ -3,13 +3,13 @@
 import { $, make } from "./dom.js";
 import { fit } from "./fit.js";
 import { hue } from "./hues.js";
-import { genreName, percent } from "./text.js";
+import { genreName, percent, t } from "./text.js";
 import * as words from "./words.js";
 
 const LONG_NAME = 14; // letters
 
-/** Shows the verdict of an answer. */
-export function showVerdict(answer) {
+/** Shows the verdict of an answer; `onWhy(genre)`, if any, explains the genre that is pressed. */
+export function showVerdict(answer, onWhy = null) {
   const ranking = words.ranked(answer);
   const silent = words.isSilent(answer);
   const isMusic = words.isMusic(answer);
@@ -21,17 +21,23 @@ export function showVerdict(answer) {
   $("bars-title").textContent = words.barsTitle(answer, ranking.length);
   const longest = Math.max(...ranking.map(([label]) => genreName(label).length));
   $("bars").classList.toggle("bars-long", longest > LONG_NAME);
-  $("bars").replaceChildren(...ranking.map(([label, p]) => bar(label, silent ? 0 : p, silent)));
+  $("bars").replaceChildren(...ranking.map(([label, p]) => bar(label, silent ? 0 : p, silent, onWhy)));
+  $("bars-note").hidden = !onWhy;
 }
 
-function bar(label, p, silent) {
+function bar(label, p, silent, onWhy) {
   const fill = make("span", { className: "bar-fill" });
   fill.style.setProperty("--share", p);
-  return make(
-    "li",
-    { className: `bar ${hue(label)}` },
+  const number = silent ? "–" : percent(p);
+  const row = [
     make("span", { className: "bar-name", text: genreName(label) }),
     make("span", { className: "bar-line", "aria-hidden": "true" }, fill),
-    make("span", { className: "bar-number", text: silent ? "–" : percent(p) }),
-  );
+    make("span", { className: "bar-number", text: number }),
+  ];
+  if (!onWhy) return make("li", { className: `bar ${hue(label)}` }, ...row);
+  const words = t("why.bar", { genre: genreName(label), p: number });
+  const button = make("button", { type: "button", className: "bar-why", "aria-label": words });
+  button.append(...row);
+  button.addEventListener("click", () => onWhy(label));
+  return make("li", { className: `bar ${hue(label)}` }, button);
 }

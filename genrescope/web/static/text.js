@@ -22,6 +22,17 @@ const alternatives = new Intl.ListFormat(language === "en" ? "en-GB" : language,
   type: "disjunction",
 });
 
+const additions = new Intl.ListFormat(language === "en" ? "en-GB" : language, {
+  type: "conjunction",
+});
+
+/** “Bass and mids”. */
+export const list = (names) => additions.format(names);
+
+const frequencies = new Intl.NumberFormat(language, { useGrouping: false });
+
+export const hertz = (value) => frequencies.format(value);
+
 /** “Jazz, blues or rock”. */
 export const either = (names) => alternatives.format(names);
 
