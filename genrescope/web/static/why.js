@@ -36,7 +36,7 @@ export class Why {
     this.asked?.abort();
     this.attempt = attempt;
     this.opener = null;
-    $("why").hidden = $("overlay").hidden = true;
+    for (const id of ["why", "why-more", "overlay"]) $(id).hidden = true;
     $("why-open").hidden = !attempt || !explicable(attempt);
     this.player.dropParts();
   }
@@ -44,7 +44,7 @@ export class Why {
   close() {
     this.asked?.abort();
     this.player.dropParts();
-    $("why").hidden = $("overlay").hidden = true;
+    for (const id of ["why", "why-more", "overlay"]) $(id).hidden = true;
     (this.opener?.isConnected ? this.opener : $("why-open")).focus();
   }
 
@@ -56,7 +56,7 @@ export class Why {
     if (!$("why").contains(document.activeElement)) this.opener = document.activeElement;
     this.player.dropParts();
     $("why").hidden = false;
-    $("why-body").hidden = $("overlay").hidden = true;
+    for (const id of ["why-body", "why-more", "overlay"]) $(id).hidden = true;
     $("why-title").textContent = t("why.title", { genre: genreName(genre) });
     $("why-words").textContent = $("why-note").textContent = "";
     $("why-title").focus({ preventScroll: true });
@@ -101,7 +101,7 @@ export class Why {
     $("why-note").textContent = "";
     $("why-words").textContent = reasons(figures);
     $("why-truth").textContent = truth(figures);
-    $("why-body").hidden = false;
+    $("why-body").hidden = $("why-more").hidden = false;
     announce(reasons(figures));
     if (answer.spectrogram) {
       paintReasons($("overlay"), figures, answer);
