@@ -118,6 +118,7 @@ def framed(header: object) -> bytes:
     return struct.pack("=I", len(text)) + text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "reply",
     [

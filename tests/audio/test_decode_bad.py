@@ -101,6 +101,7 @@ def test_values_that_no_sound_has(kind: str) -> None:
     assert error.reason == "it holds samples far beyond full scale"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("fraction", [0.35, 0.77])
 def test_a_cut_file_is_used_as_far_as_it_goes_and_flagged(kind: str, fraction: float) -> None:
@@ -265,6 +266,7 @@ def mutated(data: bytes, rng: np.random.Generator) -> bytes:
     return bytes(out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_mutated_files_give_a_sound_or_an_audio_error(
     kind: str, capfd: pytest.CaptureFixture[str]

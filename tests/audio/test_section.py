@@ -50,6 +50,7 @@ class Counted(io.BytesIO):
         return data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["wav16", "flac", "ogg", "mp3", "m4a-faststart", "wma", "webm"])
 def test_a_header_over_the_limit_is_refused_at_once(kind: str) -> None:
     file = Counted(recording(kind, 60.0, 22_050, 1))

@@ -20,6 +20,7 @@ SONG = Song(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(min_size=1), max_size=4))
 def test_each_word_of_a_command_stays_one_term(words: list[str]) -> None:
     assert shlex.split(query_of(words)) == words

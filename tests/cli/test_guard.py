@@ -101,6 +101,7 @@ def test_a_bundle_that_vanishes_ends_the_job_with_one_message(tmp_path: Path, mu
         list(guard.answers(tmp_path / "gone", [str(music / "a.wav")]))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/fd").exists(), reason="needs /dev/fd")
 @pytest.mark.parametrize("path", ["/dev/stdin", "/dev/fd/0", "/dev/fd/7"])
 def test_what_this_process_has_open_stands_beside_a_file(

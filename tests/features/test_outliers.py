@@ -91,6 +91,7 @@ def test_what_swells_lasts_or_comes_again_is_music() -> None:
     assert_untouched(often)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", CONFIGS, ids=["store", "fine", "linear"])
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", [n for n in DEGRADATIONS if n.startswith(("pop", "thump"))])

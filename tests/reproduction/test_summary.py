@@ -33,6 +33,7 @@ def test_names_are_distinct() -> None:
     assert len(set(LOG_MEL_SUMMARY)) == len(LOG_MEL_SUMMARY)
 
 
+@pytest.mark.slow
 def test_a_sine_is_where_it_sounds() -> None:
     t = np.arange(2 * SR) / SR
     values = _audio(0.5 * np.sin(2 * np.pi * 440.0 * t))
@@ -49,6 +50,7 @@ def test_clicks_have_their_tempo() -> None:
     assert _audio(samples)["tempo"] == pytest.approx(120.0, rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "samples", [np.zeros(SR), np.ones(1), np.sin(np.arange(700.0))], ids=["silent", "one", "short"]
 )

@@ -55,6 +55,7 @@ def test_each_verb_takes_the_name_of_a_bundle(
     assert facts["bundles"][1]["labels"] == list(OWN)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["classify", "listen", "similar", "bundle"])
 def test_a_bundle_that_is_not_there_is_refused_by_name(asker: httpx.Client, path: str) -> None:
     method = "GET" if path == "bundle" else "POST"
@@ -64,6 +65,7 @@ def test_a_bundle_that_is_not_there_is_refused_by_name(asker: httpx.Client, path
     assert "usual, own" in answer.json()["error"]["remedy"]
 
 
+@pytest.mark.slow
 def test_engines_share_their_processes(folders: list[Path]) -> None:
     first, second = load_engines(folders, limits=Limits()).values()
     assert first._decoders is second._decoders

@@ -8,12 +8,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import pytest
 from web.serving import Gatekeeper, StubEngine, form, head, metrics, post, serve
 
 from genrescope.web.app import create_app
 from genrescope.web.limits import Limits
 
 
+@pytest.mark.slow
 def test_beyond_workers_and_queue_it_is_busy_and_says_when_to_come_back() -> None:
     work = Gatekeeper()
     app = create_app(

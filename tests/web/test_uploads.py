@@ -140,6 +140,7 @@ def received(body: bytes, cuts: list[int]) -> Upload:
     return upload
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(data=st.binary(min_size=1, max_size=300), cuts=st.lists(st.integers(0, 10_000), max_size=8))
 def test_an_upload_arrives_whole_however_it_is_cut(data: bytes, cuts: list[int]) -> None:

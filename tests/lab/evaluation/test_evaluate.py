@@ -71,6 +71,7 @@ def test_intervals_are_drawn_by_the_seed(recordings: Path, bundle: Bundle) -> No
     assert first["tracks"] == other["tracks"]
 
 
+@pytest.mark.slow
 def test_runs_of_one_experiment_are_put_together(tmp_path: Path) -> None:
     from genrescope.lab.training.train import begin
 

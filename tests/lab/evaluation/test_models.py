@@ -24,6 +24,7 @@ from genrescope.lab.training.train import begin
 from genrescope.model import Bundle, Classifier, Clip
 
 
+@pytest.mark.slow
 def test_a_run_is_judged_as_its_training_judged_it(tmp_path: Path) -> None:
     store = bands_store()
     split = make_split("tracks", store.facts, n_folds=3)

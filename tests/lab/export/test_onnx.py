@@ -24,6 +24,7 @@ def _dims(value: onnx.ValueInfoProto) -> list[int | str]:
     return [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETS)
 def test_export_agrees_with_torch(name: str) -> None:
     net, n_bins = _small(name)
