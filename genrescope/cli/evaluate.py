@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,6 +94,12 @@ _NEEDS_MUSIC = "--degrade needs a bundle, and music that can be disturbed; so do
     "--degrade does.",
 )
 @click.option(
+    "--table",
+    type=PATH,
+    metavar="FILE",
+    help="With --explain: write what is measured, and what is asked for, as Markdown.",
+)
+@click.option(
     "--json",
     "as_json",
     is_flag=True,
@@ -110,6 +118,7 @@ def evaluate(
     seed: int,
     degraded: bool,
     explained: bool,
+    table: Path | None,
     as_json: bool,
 ) -> None:
     """Measure a model on labelled music, and say whether it was trained on that music.
@@ -127,6 +136,8 @@ def evaluate(
         raise click.BadParameter("--window is of runs; a bundle has its own")
     if degraded and explained:
         raise click.BadParameter("choose one of --degrade and --explain")
+    if table is not None and not explained:
+        raise click.BadParameter("--table is of --explain")
     from genrescope.lab.run_folder import check_is_run
 
     for path in runs:
@@ -140,6 +151,7 @@ def evaluate(
         evaluate_runs,
     )
     from genrescope.lab.evaluation.music import open_music
+    from genrescope.lab.evaluation.report import ExplanationReport
     from genrescope.lab.training.run import Run
     from genrescope.model.bundle import Bundle
 
@@ -166,11 +178,17 @@ def evaluate(
                 )  # fmt: skip
             except ValueError as error:  # the fold: what else may be wrong was looked at above
                 raise click.BadParameter(str(error)) from None
+    if table is not None and isinstance(report, ExplanationReport):
+        table.write_text(figures.explanations_table(report, _command()), encoding="utf-8")
     if as_json:
         echo(json.dumps(report.to_dict()))
     else:
         figures.print_report(report)
     figures.warn(report)
+
+
+def _command() -> str:
+    return shlex.join(["genrescope", *sys.argv[1:]])
 
 
 def _check_options_of_runs(

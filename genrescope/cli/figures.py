@@ -130,6 +130,50 @@ def _print_explanations(report: ExplanationReport) -> None:
     echo(f"rank correlation with a net of shuffled weights: {found.shuffled:.2f}")
 
 
+def explanations_table(report: ExplanationReport, command: str) -> str:
+    """The same as a page of Markdown, with the command that wrote it and what is asked for."""
+    found = report.faithfulness
+    rows = [
+        ("deletion, lower is truer", found.deletion, found.random_deletion, found.loudest_deletion,
+         f"random less .17: {found.random_deletion - 0.17:.3f}",
+         found.deletion <= found.random_deletion - 0.17),
+        ("insertion, higher is truer", found.insertion, found.random_insertion,
+         found.loudest_insertion, f"random and .12: {found.random_insertion + 0.12:.3f}",
+         found.insertion >= found.random_insertion + 0.12),
+    ]  # fmt: skip
+    checks = [
+        ("what decided, heard alone, keeps the genre", f"{found.kept:.0%}", "80%",
+         found.kept >= 0.8),
+        ("rank correlation, half a second later", f"{found.shifted:.2f}", "0.80",
+         found.shifted >= 0.8),
+        ("rank correlation with a net of shuffled weights", f"{found.shuffled:.2f}", "below 0.30",
+         found.shuffled < 0.3),
+    ]  # fmt: skip
+    lines = [
+        "# Explanations",
+        "",
+        f"How true explanations of `{report.trial.model}` are, on {found.n} recordings of "
+        f"{report.title}. What each check is, [explain.md](../explain.md) tells. Written by",
+        "",
+        f"```\n{command}\n```",
+        "",
+        "| area | explanation | random order | loudest first | asked for | kept |",
+        "|---|---:|---:|---:|---|---|",
+        *(f"| {name} | {own:.3f} | {chance:.3f} | {loud:.3f} | {aim} | {_yes(kept)} |"
+          for name, own, chance, loud, aim, kept in rows),
+        "",
+        "| check | found | asked for | kept |",
+        "|---|---:|---:|---|",
+        *(f"| {name} | {value} | {aim} | {_yes(kept)} |" for name, value, aim, kept in checks),
+        "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _yes(kept: bool) -> str:
+    return "yes" if kept else "no"
+
+
 def _print_robustness(report: RobustnessReport) -> None:
     """A row for each disturbance, and the median and worst of the drops."""
     from genrescope.model.prediction import DOUBTS

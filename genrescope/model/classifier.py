@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,7 +93,10 @@ class Classifier:
             AudioTooLongError: it is longer than ``max_duration_s``.
         """
         clip = self.features(source, name=name, max_duration_s=max_duration_s)
-        return self.classify_features(clip)
+        prediction = self.classify_features(clip)
+        if isinstance(source, (str, os.PathLike)):
+            return replace(prediction, path=os.fsdecode(source))
+        return prediction
 
     def features(
         self,

@@ -82,6 +82,7 @@ class Prediction:
         genres: the most probable labels, best first: so many that the true one is among them
             nine times in ten (`likely`); empty for a silent clip, or where the bundle does not
             say how many that takes.
+        path: of the recording's file, for the player of a notebook; None where it is not known.
     """
 
     labels: tuple[str, ...]
@@ -95,6 +96,7 @@ class Prediction:
     duration_s: float
     bundle: str
     genres: tuple[str, ...] = ()
+    path: str | None = None
 
     @property
     def genre(self) -> str | None:
@@ -163,3 +165,19 @@ class Prediction:
             "flags": list(self.flags),
             "bundle": self.bundle,
         }
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: bars, timeline, and a player where the file is still there."""
+        from genrescope.model.notebook import sound_of, to_html
+
+        return to_html(self, *sound_of(self.path))
+
+    def plot(self) -> Any:
+        """The bars over the timeline, as a matplotlib ``Figure``, which a notebook shows.
+
+        Raises:
+            GenrescopeError: matplotlib is not installed.
+        """
+        from genrescope.model.notebook import draw
+
+        return draw(self)

@@ -234,6 +234,7 @@ def test_the_test_tracks_of_gtzan_are_said_to_be_absent(tmp_path: Path) -> None:
         (["--split", "tracks", "--fold", "9"], 2, "folds 0 to"),
         (["--run", "run0"], 2, "choose one"),
         (["--last"], 2, "--last is of runs"),
+        (["--table", "x.md"], 2, "--table is of --explain"),
         (["--window", "3"], 2, "--window is of runs"),
         (["--split", "nonsense"], 2, "fault-filtered, all"),
     ],

@@ -6,11 +6,15 @@ import json
 import shutil
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from bundle_maker import make_bundle, tiny_onnx
 from cli_makers import genre_bundle, invoke
 from lab_makers import GENRES
+
+from genrescope.cli.figures import explanations_table
+from genrescope.lab.evaluation.explanations import Faithfulness
 
 run = partial(invoke, "evaluate")
 
@@ -72,3 +76,15 @@ def test_what_could_not_be_judged_is_named_whatever_the_split(work: Path, tmp_pa
         assert list(json.loads(result.stdout)["failed"]) == ["fado/broken.mp3"]
         assert "fado/broken.mp3" in result.stderr
         assert "left out" in result.stderr
+
+
+def test_the_table_of_explanations_says_what_is_kept() -> None:
+    found = Faithfulness(20, 0.25, 0.75, 0.5, 0.64, 0.4, 0.7, 0.95, 0.71, 0.03)
+    trial = SimpleNamespace(model="mine")
+    report = SimpleNamespace(faithfulness=found, trial=trial, title="all of it")
+    table = explanations_table(report, "genrescope evaluate --explain")  # type: ignore[arg-type]
+    rows = [line for line in table.splitlines() if line.startswith("| ")]
+    assert "| 0.250 | 0.500 | 0.400 | random less .17: 0.330 | yes |" in rows[1]
+    assert rows[2].endswith("| random and .12: 0.760 | no |")
+    assert [row.split(" | ")[-1] for row in rows[4:]] == ["yes |", "no |", "yes |"]
+    assert "genrescope evaluate --explain" in table

@@ -35,8 +35,8 @@ function bar(label, p, silent, onWhy) {
     make("span", { className: "bar-number", text: number }),
   ];
   if (!onWhy) return make("li", { className: `bar ${hue(label)}` }, ...row);
-  const words = t("why.bar", { genre: genreName(label), p: number });
-  const button = make("button", { type: "button", className: "bar-why", "aria-label": words });
+  const title = t("why.title", { genre: genreName(label) });
+  const button = make("button", { type: "button", className: "bar-why", title });
   button.append(...row);
   button.addEventListener("click", () => onWhy(label));
   return make("li", { className: `bar ${hue(label)}` }, button);
