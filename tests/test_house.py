@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "mastering": GROUND | {"audio"},
     "model": GROUND | {"audio", "features"},
     "data": GROUND | {"audio", "features"},
+    "dream": GROUND | {"audio", "mastering", "model"},
     "lab": GROUND | {"audio", "features", "model", "data"},
     "reproduction": GROUND | {"audio", "features", "model", "data", "lab"},
     "library": GROUND | {"audio", "features", "model"},
@@ -50,7 +51,7 @@ LAB_MAY_IMPORT = {
 """Besides the files of the laboratory's own ground and its nets."""
 HEAVY = {
     *("torch", "sklearn", "matplotlib", "librosa", "onnx", "mutagen", "pyarrow"),
-    *("ray", "fsspec", "faiss"),
+    *("ray", "fsspec", "faiss", "cma"),
 }
 TESTED_ELSEWHERE = {
     # A dataclass, a type, and models without code of their own.

@@ -21,6 +21,7 @@ from genrescope.errors import GenrescopeError
 VERBS: dict[str, str] = {
     "classify": "genrescope.cli.classify:classify",
     "explain": "genrescope.cli.explain:explain",
+    "dream": "genrescope.cli.dream:dream",
     "serve": "genrescope.cli.serve:serve",
     "library": "genrescope.cli.library:library",
     "fleet": "genrescope.cli.fleet:fleet",
@@ -41,6 +42,9 @@ LIBRARY_MODULES = ("mutagen", "pyarrow")
 
 FLEET_MODULES = ("ray", "fsspec", "faiss", "pyarrow")
 """What the extra ``fleet`` installs, by the names that are imported."""
+
+DREAM_MODULES = ("cma",)
+"""What the extra ``dream`` installs, by the names that are imported."""
 
 INTERRUPTED = 130  # what a shell reports for a process that Ctrl-C ended
 _HELP_COLUMNS = 100  # lines of help are at most so long, and no longer than the terminal
@@ -72,6 +76,8 @@ class Verbs(Group):
         except ModuleNotFoundError as error:
             if ctx.invoked_subcommand == "fleet" and error.name in FLEET_MODULES:
                 needs = "many machines: pip install 'genrescope[fleet]'"
+            elif error.name in DREAM_MODULES:
+                needs = "the search for songs: pip install 'genrescope[dream]'"
             elif error.name in TRAIN_MODULES:
                 needs = "the laboratory: pip install 'genrescope[train]'"
             elif error.name in LIBRARY_MODULES:
