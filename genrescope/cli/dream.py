@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=PATH, metavar="FILE", default=Path("dream.wav"), help="The WAV file to write."
 )
-@click.option("--seed", type=click.IntRange(0), default=0, help="Of the search and the melodies.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, metavar="N", help="Of the search and the melodies."
+)
 @click.option(
     "--steps", type=click.IntRange(1), default=1600, metavar="N", help="Songs to try at most."
 )
