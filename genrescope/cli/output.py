@@ -89,6 +89,8 @@ class Csv:
     def __init__(self, labels: tuple[str, ...], *, stamp: Stamp | None = None) -> None:
         self._stamp = stamp
         self._columns = ["path", *(["stamp"] if stamp else []), "genre", "confidence", *labels]
+        self._columns += ["tempo_bpm", "tempo_confidence", "tempo_other_bpm"]
+        self._columns += ["key", "key_camelot", "key_confidence"]
         self._columns += ["duration_s", "flags", "bundle", "error"]
         self.header: str | None = self._row({name: name for name in self._columns})
         self.start = f"{self.header}\n"
@@ -98,6 +100,7 @@ class Csv:
 
     def answer(self, found: Found, prediction: Prediction) -> None:
         row = prediction.to_dict()
+        row |= _flat(prediction)
         row |= {"path": found.path, "flags": ";".join(prediction.flags), **row["probabilities"]}
         if self._stamp is not None:
             row["stamp"] = self._stamp(found)
@@ -127,6 +130,20 @@ class Csv:
         # What is no line end to it, Python's writer would not put in quotes.
         csv.DictWriter(line, self._columns, lineterminator="\r\n").writerow(safe)
         return line.getvalue().removesuffix("\r\n")
+
+
+def _flat(prediction: Prediction) -> dict[str, object]:
+    """Tempo and key as cells, empty where there is none."""
+    tempo = {} if prediction.tempo is None else prediction.tempo.to_dict()
+    key = {} if prediction.key is None else prediction.key.to_dict()
+    return {
+        "tempo_bpm": tempo.get("bpm"),
+        "tempo_confidence": tempo.get("confidence"),
+        "tempo_other_bpm": tempo.get("other"),
+        "key": key.get("name"),
+        "key_camelot": key.get("camelot"),
+        "key_confidence": key.get("confidence"),
+    }
 
 
 class Table:

@@ -3,7 +3,8 @@
 ``model.onnx`` takes ``log_mel`` float32 (batch, n_bins, n_frames), each clip standardised, and
 gives ``logits`` (batch, n_classes), ``embedding`` (batch, d) and, if it can, ``steps`` (batch,
 n_steps, n_classes), the logits of equal parts of a window. ``bundle.json`` says the rest,
-``MODEL_CARD.md`` says it to people, ``catalogue.npz`` (optional) holds tracks to suggest.
+``MODEL_CARD.md`` says it to people, ``catalogue.npz`` (optional) holds tracks to suggest, and
+``tempo.onnx`` and ``key.onnx`` (optional) are small nets beside it, see `genrescope.model.heads`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Bundle:
         window_s, hop_s: seconds of a window, and from one window to the next.
         temperature: what logits are divided by before the softmax.
         thresholds: ``uncertain``, the confidence below which an answer gets that flag, and
-            ``set``, see `prediction.likely`; either may be absent.
+            ``set``, see `prediction.likely`, and ``beat``, see `heads`; each may be absent.
         no_music: what tells that a recording is no music, if anything does.
         training: what it was trained on and how: ``data``, ``split``, ``protocol``, ``seed``,
             ``net``, ``recipe``, ``tracks``, ``command``, ``commit``, ``date``.
@@ -44,6 +45,8 @@ class Bundle:
         degradations: rows with ``name``, ``n``, ``accuracy``, ``low``, ``high``, ``drop`` from the
             clean recordings, and ``sink``, the genre named most, with its ``sink_share``;
             ``flagged`` may hold the shares that got each flag.
+        heads: ``tempo`` and ``key``, where it has them: ``training``, how the head was trained,
+            and ``figures``, each by its name with a count ``n``, ``value``, ``low`` and ``high``.
         licence: under which terms it may be used.
         created: ISO date.
         files: SHA-256 of each file beside ``bundle.json``.
@@ -61,6 +64,7 @@ class Bundle:
     training: dict[str, Any]
     metrics: list[dict[str, Any]]
     degradations: list[dict[str, Any]]
+    heads: dict[str, dict[str, Any]]
     licence: str
     created: str
     files: dict[str, str]
@@ -118,6 +122,7 @@ class Bundle:
             "training": self.training,
             "metrics": self.metrics,
             "degradations": self.degradations,
+            "heads": self.heads,
             "licence": self.licence,
             "created": self.created,
             "files": self.files,
@@ -138,6 +143,7 @@ def _from_payload(folder: Path, payload: dict[str, Any]) -> Bundle:
         training=payload["training"],
         metrics=payload["metrics"],
         degradations=payload["degradations"],
+        heads=payload["heads"],
         licence=payload["licence"],
         created=payload["created"],
         files=payload["files"],

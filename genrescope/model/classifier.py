@@ -14,9 +14,12 @@ from genrescope.audio.decode import Source
 from genrescope.audio.waveform import Waveform
 from genrescope.model.bundle import Bundle
 from genrescope.model.clip import Clip, as_waveform, extract_features
+from genrescope.model.heads import Heads
 from genrescope.model.inference import NetOutput, PreparedClip, infer, prepare, softmax
+from genrescope.model.key import Key
 from genrescope.model.net import BundleNet
 from genrescope.model.prediction import (
+    NO_BEAT,
     NO_MUSIC,
     SET,
     SHORT,
@@ -25,6 +28,7 @@ from genrescope.model.prediction import (
     Prediction,
     likely,
 )
+from genrescope.model.tempo import Tempo
 
 if TYPE_CHECKING:
     from genrescope.model.explain import Explanation, Progress
@@ -50,6 +54,7 @@ class Classifier:
         self.bundle = bundle
         self._threads = threads
         self.net = BundleNet(bundle, threads=threads)
+        self._heads = Heads(bundle, threads=threads)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _unpickle, (self.bundle, self._threads)
@@ -139,11 +144,16 @@ class Classifier:
         step_times = self._times(steps, frames, end_s)
         in_order = _in_order(step_times, end_s)
         flags, genres = clip.flags, tuple[str, ...]()
+        tempo: Tempo | None = None
+        key: Key | None = None
         if len(frames) < bundle.windowing.window_length <= clip.log_mel.shape[1]:
             flags = (*flags, SHORT)
         if SILENT not in flags:
             flags = (*flags, *self._doubts(prepared, clip.duration_s, clip_probs))
             genres = self._likely(clip_probs)
+            tempo, key = self._heads.hear(clip.log_mel)
+            if tempo is not None and self._heads.lacks_beat(tempo):
+                flags = (*flags, NO_BEAT)
         return Prediction(
             labels=bundle.labels,
             times=self._times(windows, frames, end_s),
@@ -156,6 +166,8 @@ class Classifier:
             duration_s=clip.duration_s,
             bundle=bundle.name,
             genres=genres,
+            tempo=tempo,
+            key=key,
         )
 
     def explain(

@@ -59,8 +59,8 @@ class BundleNet:
         return output
 
 
-def _session(bundle: Bundle, threads: int) -> Any:
-    """An ONNX Runtime session that honours the contract of a bundle, or BundleError."""
+def open_session(bundle: Bundle, file: str, threads: int) -> Any:
+    """An ONNX Runtime session of one of a bundle's files, or BundleError."""
     import onnxruntime as ort  # a tenth of a second: only who classifies pays
 
     ort.disable_telemetry_events()  # where it was imported before genrescope, and on Windows
@@ -74,15 +74,21 @@ def _session(bundle: Bundle, threads: int) -> Any:
     try:
         # From bytes already verified, so that the file cannot change in between.
         session = ort.InferenceSession(
-            bundle.read(MODEL), options, providers=["CPUExecutionProvider"]
+            bundle.read(file), options, providers=["CPUExecutionProvider"]
         )
     except BundleError as error:
         raise BundleError(f"bundle {bundle.path}: {error}") from error
     except Exception as error:  # ONNX Runtime's errors have no common class
         raise BundleError(
-            f"bundle {bundle.path}: ONNX Runtime cannot load {MODEL}; it may be damaged, or made "
+            f"bundle {bundle.path}: ONNX Runtime cannot load {file}; it may be damaged, or made "
             "for a newer ONNX Runtime than this one"
         ) from error
+    return session
+
+
+def _session(bundle: Bundle, threads: int) -> Any:
+    """A session of the net that honours the contract of a bundle, or BundleError."""
+    session = open_session(bundle, MODEL, threads)
     if not _honours_contract(session, bundle):
         raise BundleError(
             f"bundle {bundle.path}: {MODEL} must take {INPUT} (batch, {bundle.features.n_bins}, "

@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genrescope.model.key import Key
+from genrescope.model.tempo import Tempo
+
 SILENT = "silent"  # digital silence: no label
 SHORT = "short"  # shorter than one window: padded by repetition
 TRUNCATED = "truncated"  # broken or cut off: what decodes was used
 UNCERTAIN = "uncertain"  # confidence below the bundle's threshold
+NO_BEAT = "no beat"  # no pulse that one could tap to: the tempo means little
 NO_MUSIC = "no music"  # noise, tones, speech: probabilities all the same, but they mean little
 DOUBTS = (UNCERTAIN, NO_MUSIC)
 """The flags of an answer not to be relied on."""
@@ -76,13 +80,14 @@ class Prediction:
         clip_probs: float32 (n_classes,), mean of ``probs`` over windows.
         embedding: float32 (d,), of length 1; zeros for a silent clip.
         flags: what to know about the recording: ``truncated``, ``short``, ``silent``,
-            ``uncertain``, ``no music``.
+            ``uncertain``, ``no music``, ``no beat``.
         duration_s: length of the clip in seconds.
         bundle: name of the bundle that answered.
         genres: the most probable labels, best first: so many that the true one is among them
             nine times in ten (`likely`); empty for a silent clip, or where the bundle does not
             say how many that takes.
         path: of the recording's file, for the player of a notebook; None where it is not known.
+        tempo, key: None for a silent clip, or where the bundle does not tell them.
     """
 
     labels: tuple[str, ...]
@@ -97,6 +102,8 @@ class Prediction:
     bundle: str
     genres: tuple[str, ...] = ()
     path: str | None = None
+    tempo: Tempo | None = None
+    key: Key | None = None
 
     @property
     def genre(self) -> str | None:
@@ -161,6 +168,8 @@ class Prediction:
                 }
                 for s in self.timeline()
             ],
+            "tempo": None if self.tempo is None else self.tempo.to_dict(),
+            "key": None if self.key is None else self.key.to_dict(),
             "duration_s": round(self.duration_s, 3),
             "flags": list(self.flags),
             "bundle": self.bundle,

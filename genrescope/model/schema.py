@@ -18,7 +18,9 @@ MODEL = "model.onnx"
 CARD = "MODEL_CARD.md"
 CATALOGUE = "catalogue.npz"
 REQUIRED_FILES = frozenset({MODEL, CARD})
-OPTIONAL_FILES = frozenset({CATALOGUE})
+HEADS = {"tempo": "tempo.onnx", "key": "key.onnx"}
+"""Files of the small nets beside the bundle's own, by what they tell."""
+OPTIONAL_FILES = frozenset({CATALOGUE, *HEADS.values()})
 
 MAX_JSON_BYTES = 4 << 20
 MAX_FILE_BYTES = 256 << 20
@@ -58,6 +60,7 @@ def parse(raw: bytes) -> dict[str, Any]:
         )
     payload.setdefault("no_music", None)
     payload.setdefault("degradations", [])
+    payload.setdefault("heads", {})
     if payload.keys() != _KEYS:
         odd = sorted(payload.keys() ^ _KEYS)
         raise BundleError(f"bundle.json has missing or unknown keys: {_shown(odd)}")
@@ -65,6 +68,7 @@ def parse(raw: bytes) -> dict[str, Any]:
     for key, check in _CHECKS.items():
         check(payload[key])
     _check_windows(payload)
+    _check_heads_have_files(payload)
     return payload
 
 
@@ -240,6 +244,42 @@ def _check_degradations(value: object) -> None:
         )
 
 
+def _check_heads(value: object) -> None:
+    if not isinstance(value, dict):
+        raise BundleError("heads is not an object")
+    for name, head in value.items():
+        good = (
+            name in HEADS
+            and isinstance(head, dict)
+            and isinstance(head.get("training"), dict)
+            and isinstance(figures := head.get("figures"), dict)
+            and all(_is_figure(figure) for figure in figures.values())
+        )
+        _require(
+            good,
+            f"heads.{_shown(name)} is not tempo or key with objects training and figures, each "
+            "figure with a count n, and value, low <= high within 0 to 1",
+        )
+
+
+def _is_figure(figure: object) -> bool:
+    return (
+        isinstance(figure, dict)
+        and _is_whole(figure.get("n"))
+        and figure["n"] > 0
+        and all(is_number(figure.get(key), 0, 1) for key in ("low", "value", "high"))
+        and figure["low"] <= figure["high"]
+    )
+
+
+def _check_heads_have_files(payload: dict[str, Any]) -> None:
+    for name, file in HEADS.items():
+        _require(
+            (name in payload["heads"]) == (file in payload["files"]),
+            f"heads.{name} and files.{file} do not stand together",
+        )
+
+
 def _check_files(value: object) -> None:
     """The names are a closed list, so that none can lead out of the bundle's folder."""
     if not isinstance(value, dict):
@@ -274,6 +314,7 @@ _CHECKS = {
     "training": _check_training,
     "metrics": _check_metrics,
     "degradations": _check_degradations,
+    "heads": _check_heads,
     "files": _check_files,
 }
 _KEYS = frozenset({"format_version", "window_s", "hop_s", *_CHECKS})

@@ -54,6 +54,24 @@ class Spectrogram(BaseModel):
     duration_s: float
 
 
+class TempoAnswer(BaseModel):
+    model_config = _example(bpm=97.5, confidence=0.81, other=195.0)
+
+    bpm: float = Field(description="beats per minute")
+    confidence: float = Field(
+        ge=0, le=1, description="probability that people tap this tempo, within 4 %"
+    )
+    other: float | None = Field(description="bpm of the next candidate, mostly twice or half")
+
+
+class KeyAnswer(BaseModel):
+    model_config = _example(name="A minor", camelot="8A", confidence=0.72)
+
+    name: str = Field(description="tonic and mode, such as `F♯ minor`")
+    camelot: str = Field(description="its place on the Camelot wheel")
+    confidence: float = Field(ge=0, le=1)
+
+
 class ClassifyAnswer(BaseModel):
     genre: str | None = Field(description="most probable label; null for silence")
     confidence: float = Field(ge=0, le=1)
@@ -65,8 +83,14 @@ class ClassifyAnswer(BaseModel):
     timeline: list[TimelineSegment] = Field(
         description="covers what sounds of the recording; empty for silence"
     )
+    tempo: TempoAnswer | None = Field(
+        description="null for silence, and where the bundle does not tell it"
+    )
+    key: KeyAnswer | None = Field(
+        description="null for silence, and where the bundle does not tell it"
+    )
     duration_s: float
-    flags: list[str] = Field(description="silent, short, truncated, uncertain, no music")
+    flags: list[str] = Field(description="silent, short, truncated, uncertain, no music, no beat")
     bundle: str = Field(description="name of the bundle that answered")
     embedding: list[float] = Field(description="what `similar` takes")
     spectrogram: Spectrogram | None = Field(

@@ -27,7 +27,7 @@ def test_json_lines_hold_what_was_promised(run: Any, music: Path) -> None:
     (answer,) = lines(result)
     assert answer.keys() == {
         *("path", "genre", "confidence", "genres", "probabilities", "timeline"),
-        *("duration_s", "flags", "bundle"),
+        *("tempo", "key", "duration_s", "flags", "bundle"),
     }
     assert answer["path"] == str(music / "b.wav")
     assert answer["genre"] == "jazz"
@@ -67,6 +67,8 @@ def test_csv_has_a_header_and_a_row_a_file(run: Any, music: Path, tmp_path: Path
     good, quoted, bad = csv.DictReader(io.StringIO(result.stdout))
     assert list(good) == [
         *("path", "genre", "confidence", *LABELS),
+        *("tempo_bpm", "tempo_confidence", "tempo_other_bpm"),
+        *("key", "key_camelot", "key_confidence"),
         *("duration_s", "flags", "bundle", "error"),
     ]
     assert (good["genre"], good["error"]) == ("jazz", "")

@@ -107,6 +107,8 @@ def test_to_dict_is_plain_json() -> None:
         "genres": [],
         "probabilities": {"blues": 0.2, "jazz": 0.5, "rock": 0.3},
         "timeline": [{"start": 0.0, "end": 2.5, "label": "jazz", "probability": 0.5}],
+        "tempo": None,
+        "key": None,
         "duration_s": 2.5,
         "flags": ["short"],
         "bundle": "tiny",

@@ -1,0 +1,66 @@
+"""What tells the key of a clip: how strong each pitch class is, in five octaves, over time."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from genrescope.features.config import FeatureConfig
+from genrescope.features.mel import mel_filterbank
+
+Float32 = NDArray[np.float32]
+
+PITCH_CLASSES = ("A", "B♭", "B", "C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭")
+"""In the order of the rows."""
+
+LOWEST_A_HZ = 220.0
+N_OCTAVES = 5
+N_CHANNELS = 2 * N_OCTAVES
+BLOCK_FRAMES = 6
+"""Frames that are taken together: half a second at the usual front end, a chord or a few notes."""
+
+_AROUND = 5  # bands on each side, whose mean is what all instruments and noises share
+
+
+def chroma(x: ArrayLike, config: FeatureConfig) -> Float32:
+    """Strength of the pitch classes of a clip, in octaves, over time.
+
+    A band that stands out of its neighbours counts for the notes near its centre. Below 500 Hz a
+    mel band holds several notes; what those play is told by their overtones.
+
+    Args:
+        x: a standardised log-mel, (n_mels, n_frames).
+        config: the front end that made it, of kind ``mel``.
+
+    Returns:
+        float32 (N_CHANNELS, 12, n_blocks): how far the bands of each octave stand out, then by how
+        much they differ from their neighbours either way.
+    """
+    above = _standing_out(np.asarray(x, np.float32))
+    n_frames = max(1, above.shape[1] // BLOCK_FRAMES) * BLOCK_FRAMES
+    above = above[:, np.arange(n_frames) % above.shape[1]]
+    weights = _weights(config)
+    both = np.stack([weights @ np.maximum(above, 0), weights @ above])
+    blocks = both.reshape(N_CHANNELS, 12, -1, BLOCK_FRAMES).mean(axis=3)
+    return np.asarray(blocks, np.float32)
+
+
+def _standing_out(x: Float32) -> Float32:
+    """A log-mel less the mean of the bands around each."""
+    width = 2 * _AROUND + 1
+    padded = np.pad(x, ((_AROUND + 1, _AROUND), (0, 0)), mode="edge").cumsum(axis=0, dtype="f8")
+    return np.asarray(x - (padded[width:] - padded[:-width]) / width, np.float32)
+
+
+@lru_cache(maxsize=8)
+def _weights(config: FeatureConfig) -> Float32:
+    """Rows of weights of the bands, (N_OCTAVES x 12, n_mels), for each note from low to high."""
+    bank = mel_filterbank(config)
+    hz = np.arange(bank.shape[1]) * config.sr / config.n_fft
+    centres = (bank @ hz) / np.maximum(bank.sum(axis=1), 1e-9)
+    notes = LOWEST_A_HZ * 2 ** (np.arange(N_OCTAVES * 12) / 12)
+    places = np.interp(notes, centres, np.arange(len(centres)))
+    weights = np.maximum(1 - np.abs(np.arange(len(centres)) - places[:, None]), 0)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
