@@ -48,7 +48,7 @@ lock: .venv/lock
 	sed -n 's/^requires = \["\(.*\)"\]/\1/p' pyproject.toml | $(LOCK) --output-file requirements-build.lock -
 
 clean:
-	rm -rf .venv
+	rm -rf .venv page/node_modules
 
 $(BIN)/pip:
 	$(PYTHON) -m venv .venv
@@ -57,11 +57,13 @@ $(BIN)/pip:
 	$(PIP) --editable .
 	touch $@
 
-.venv/dev: pyproject.toml constraints.txt | $(BIN)/pip
+.venv/dev: pyproject.toml constraints.txt page/package-lock.json | $(BIN)/pip
 	$(PIP) torch
 	$(PIP) --editable '.[train,dev]'
 	npm install --silent --no-save --prefix .venv/axe axe-core@$(AXE) \
 	  || echo 'The page is not checked for accessibility: that takes npm and a connection.'
+	npm ci --silent --prefix page \
+	  || echo 'The page without a server is not tested: that takes npm and a connection.'
 	touch $@ .venv/core
 
 .venv/audit: | $(BIN)/pip

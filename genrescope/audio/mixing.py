@@ -9,7 +9,7 @@ from genrescope.audio.reader import Block
 
 MAX_STEREO_SR = 48_000
 """The most that loudspeakers are given, Hz."""
-_CANCELS = 0.02
+CANCELS = 0.02
 """Share of two channels' power that is left in their mean, below which they cancel."""
 _FROM_5_1 = np.array([[1, 0, 0.707, 0, 0.707, 0], [0, 1, 0.707, 0, 0, 0.707]], dtype=np.float32)
 
@@ -41,7 +41,7 @@ def to_mono(block: Block) -> NDArray[np.float32]:
         mixed *= np.float32(1 / n_channels)
         if n_channels == 2:
             each = block.ravel("K")  # in whatever order they lie, without a copy
-            if 2 * float(np.dot(mixed, mixed)) < _CANCELS * float(np.dot(each, each)):
+            if 2 * float(np.dot(mixed, mixed)) < CANCELS * float(np.dot(each, each)):
                 louder = int(np.square(block).sum(axis=0).argmax())
                 return np.ascontiguousarray(block[:, louder])
     return mixed

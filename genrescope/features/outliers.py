@@ -25,9 +25,12 @@ OUTLYING = {1: 10 ** (12 / 20), 3: 10 ** (24 / 20)}
 More are a part of the clip."""
 LONGEST_S = 0.1
 """How long it stands so far out; music as short and loud as this comes again."""
-_MOST_OF_CLIP = 0.1
-_SILENCE = 1e-4  # amplitude; what stands out of silence is the sound itself
-_BRIDGED = 3  # cells between two parts of one outlier
+MOST_OF_CLIP = 0.1
+"""Share of a clip that outliers may take."""
+SILENCE = 1e-4
+"""Amplitude; what stands out of silence is the sound itself."""
+BRIDGED = 3
+"""Cells between two parts of one outlier."""
 INAUDIBLE_HZ = 20.0
 
 
@@ -83,13 +86,13 @@ def _outliers(levels: Float32) -> list[tuple[int, int]]:
     """Cells at which outliers begin and end."""
     longest = round(LONGEST_S / CELL_S)
     for n_most, factor in OUTLYING.items():
-        n_cells = min(n_most * longest, int(_MOST_OF_CLIP * len(levels)))
+        n_cells = min(n_most * longest, int(MOST_OF_CLIP * len(levels)))
         if not n_cells:
             continue
         rest = np.partition(levels, -n_cells - 1)[-n_cells - 1]  # the loudest of all others
-        spans = _spans(levels > factor * rest, bridged=_BRIDGED)
+        spans = _spans(levels > factor * rest, bridged=BRIDGED)
         short = all(end - start <= longest for start, end in spans)
-        if rest > _SILENCE and 0 < len(spans) <= n_most and short:
+        if rest > SILENCE and 0 < len(spans) <= n_most and short:
             return [_widened(levels > rest, start, end) for start, end in spans]
     return []
 

@@ -27,7 +27,8 @@ from genrescope.features.stft import FRAMES_AT_ONCE, as_mono, squared_spectra
 
 Float32 = NDArray[np.float32]
 
-_AMIN = 1e-10  # librosa's smallest power
+AMIN = 1e-10
+"""The smallest power that decibels tell, librosa's."""
 # OpenBLAS hands a product of more multiplications than this to several threads, which costs more
 # than it brings at these sizes, and very much more when the other cores are busy.
 _SERIAL_PRODUCT = 2**18
@@ -182,7 +183,7 @@ def _leave_out(power: Float32, audible: Float32, levels: Levels, config: Feature
 
 def _decibels(power: Float32, top_db: float) -> Float32:
     """Power to dB relative to the maximum, in place; librosa's `power_to_db` with ``ref=max``."""
-    np.maximum(power, np.float32(_AMIN), out=power)
+    np.maximum(power, np.float32(AMIN), out=power)
     np.log10(power, out=power)
     power *= np.float32(10.0)
     power -= power.max()

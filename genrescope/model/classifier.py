@@ -33,7 +33,8 @@ from genrescope.model.tempo import Tempo
 if TYPE_CHECKING:
     from genrescope.model.explain import Explanation, Progress
 
-TOO_LITTLE_S = 0.5  # no genre is told by less, whatever the net makes of it
+TOO_LITTLE_S = 0.5
+"""No genre is told by less, whatever the net makes of it."""
 
 
 class Classifier:

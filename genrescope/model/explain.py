@@ -31,7 +31,7 @@ Array = NDArray[Any]
 Progress = Callable[[int, int], None]
 """Called with the steps that are done, and the steps in all."""
 
-_REGIONS_HZ = (
+REGIONS_HZ = (
     (200.0, "bass"),
     (500.0, "low mids"),
     (2000.0, "mids"),
@@ -39,6 +39,9 @@ _REGIONS_HZ = (
     (np.inf, "treble"),
 )
 """What people call parts of the spectrum: upper edge in Hz, and name."""
+
+REGIONS_TOP_HZ = 11_025.0
+"""Upper edge of the last of them, as far as it is heard here."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,12 +242,14 @@ def _regions(low_hz: float, high_hz: float) -> str:
     """What people call a range of the spectrum."""
     below = 0.0
     names = []
-    for edge, name in _REGIONS_HZ:
+    for edge, name in REGIONS_HZ:
         overlap = min(high_hz, edge) - max(low_hz, below)
-        if overlap > 0.2 * (min(edge, 11_025.0) - below) or overlap >= 0.5 * (high_hz - low_hz):
+        if overlap > 0.2 * (min(edge, REGIONS_TOP_HZ) - below) or overlap >= 0.5 * (
+            high_hz - low_hz
+        ):
             names.append(name)
         below = edge
-    if len(names) == len(_REGIONS_HZ):
+    if len(names) == len(REGIONS_HZ):
         return "whole spectrum"
     return " and ".join(dict.fromkeys((names[0], names[-1]))) if names else "mids"
 

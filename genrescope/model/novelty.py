@@ -15,7 +15,9 @@ from genrescope.features.windows import grid, take
 MAX_WINDOWS = 200
 """Looked at in one recording, spread evenly: enough to judge hours by."""
 
-_CLIP = 4.0  # deviations; beyond what was learned nothing grows
+MAX_DEVIATIONS = 4.0
+"""Beyond what was learned nothing grows."""
+
 _BATCH = 32
 
 
@@ -65,7 +67,11 @@ class NoMusic:
         Returns:
             (n_windows, n + n * (n + 1) / 2).
         """
-        z = np.clip((described - np.array(self.mean)) / np.array(self.scale), -_CLIP, _CLIP)
+        z = np.clip(
+            (described - np.array(self.mean)) / np.array(self.scale),
+            -MAX_DEVIATIONS,
+            MAX_DEVIATIONS,
+        )
         first, second = np.triu_indices(z.shape[1])
         return np.hstack([z, z[:, first] * z[:, second]])
 

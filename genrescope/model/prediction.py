@@ -26,7 +26,8 @@ SET = "set"
 UNLIKELY = 0.05
 """Probability below which a genre outside of the prediction set contradicts a label."""
 
-_APART_S = 0.4  # less than the shortest silence, more than rounding
+APART_S = 0.4
+"""Between steps: less than the shortest silence, more than rounding."""
 
 
 def likely(probs: NDArray[np.floating], threshold: float) -> NDArray[np.int64]:
@@ -130,7 +131,7 @@ class Prediction:
             return []
         centres = self.step_times.mean(axis=1)
         between = (centres[1:] + centres[:-1]) / 2
-        apart = self.step_times[1:, 0] - self.step_times[:-1, 1] > _APART_S
+        apart = self.step_times[1:, 0] - self.step_times[:-1, 1] > APART_S
         starts = np.append(self.step_times[0, 0], np.where(apart, self.step_times[1:, 0], between))
         ends = np.append(np.where(apart, self.step_times[:-1, 1], between), self.step_times[-1, 1])
         winners = self.step_probs.argmax(axis=1)

@@ -1,0 +1,37 @@
+// A bundle, read and checked: its settings come from its own files and from nowhere else.
+
+import { rint } from "./numbers.js";
+
+const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+/** A file that is what its SHA-256 says; an Error if it is another. */
+export async function fetchChecked(url, sha256) {
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(`${url} is not there (${answer.status})`);
+  const bytes = new Uint8Array(await answer.arrayBuffer());
+  const found = hex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
+  if (found !== sha256) throw new Error(`${url} is not the file that was published`);
+  return bytes;
+}
+
+/** What `bundle.json` says, with what follows from it. */
+export function describeBundle(payload) {
+  const frameRate = payload.features.sr / payload.features.hop_length;
+  return {
+    ...payload,
+    frameRate,
+    windowLength: rint(payload.window_s * frameRate),
+    hopLength: rint(payload.hop_s * frameRate),
+  };
+}
+
+/**
+ * Reads the bundle under `folder`, whose `bundle.json` has the SHA-256 `sha256`.
+ * @returns {Promise<{bundle: object, read: function(string): Promise<Uint8Array>}>} `read` fetches
+ *   another of its files
+ */
+export async function loadBundle(folder, sha256) {
+  const text = await fetchChecked(`${folder}bundle.json`, sha256);
+  const bundle = describeBundle(JSON.parse(new TextDecoder().decode(text)));
+  return { bundle, read: (name) => fetchChecked(folder + name, bundle.files[name]) };
+}

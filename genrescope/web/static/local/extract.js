@@ -1,0 +1,85 @@
+// A recording on its way to a clip: mixed to one channel, resampled, and its log-mel, in blocks.
+
+import { FrontEnd } from "./front.js";
+import { Resampler } from "./resample.js";
+
+/** Mean of the channels; of two that cancel, as one miswired does the other, the louder. */
+export function toMono(channels, { cancels }) {
+  if (channels.length === 1) return channels[0];
+  const mixed = new Float32Array(channels[0].length);
+  for (const channel of channels) for (let i = 0; i < mixed.length; i++) mixed[i] += channel[i];
+  for (let i = 0; i < mixed.length; i++) mixed[i] *= Math.fround(1 / channels.length);
+  if (channels.length !== 2) return mixed;
+  const power = (x) => x.reduce((total, value) => total + value * value, 0);
+  const [left, right] = channels.map(power);
+  if (2 * power(mixed) >= cancels * (left + right)) return mixed;
+  return channels[left >= right ? 0 : 1];
+}
+
+export class Extractor {
+  /** @param {number} rate of what will be pushed, Hz */
+  constructor(rate, bundle, settings) {
+    this.settings = settings;
+    this.resampler = new Resampler(rate, bundle.features.sr);
+    this.front = new FrontEnd(bundle.features, settings);
+    this.held = []; // blocks of channels that do not yet fill one of `block_length`
+    this.nHeld = 0;
+  }
+
+  clone() {
+    return Object.assign(Object.create(Extractor.prototype), this, {
+      resampler: this.resampler.clone(),
+      front: this.front.clone(),
+      held: this.held.slice(),
+    });
+  }
+
+  /**
+   * Takes samples, float32 of each channel; in blocks of whatever length: the same is made of them.
+   * An Error where they are no numbers.
+   */
+  push(channels) {
+    for (const channel of channels) {
+      for (let i = 0; i < channel.length; i++) {
+        if (!(Math.abs(channel[i]) < this.settings.loudest)) throw new RangeError("no samples");
+      }
+    }
+    const { block_length: length } = this.settings;
+    let at = 0;
+    while (this.nHeld + channels[0].length - at >= length) {
+      const end = at + length - this.nHeld;
+      this.hold(channels, at, end);
+      this.mix();
+      at = end;
+    }
+    this.hold(channels, at, channels[0].length);
+  }
+
+  hold(channels, from, to) {
+    if (to > from) this.held.push(channels.map((channel) => channel.slice(from, to)));
+    this.nHeld += to - from;
+  }
+
+  mix() {
+    if (!this.nHeld) return;
+    const joined = this.held[0].map((_, i) => {
+      const channel = new Float32Array(this.nHeld);
+      let at = 0;
+      for (const block of this.held) {
+        channel.set(block[i], at);
+        at += block[i].length;
+      }
+      return channel;
+    });
+    this.front.push(this.resampler.push(toMono(joined, this.settings)));
+    [this.held, this.nHeld] = [[], 0];
+  }
+
+  /** The clip: { logMel, duration, peak }. Nothing may be pushed afterwards. */
+  finish() {
+    this.mix();
+    this.front.push(this.resampler.finish());
+    const { duration, peak } = this.front;
+    return { logMel: this.front.finish(), duration, peak };
+  }
+}

@@ -1,0 +1,88 @@
+// Answers jobs with the page's own modules, under Node: `node answer.mjs job.json`, where the job
+// names { modules, ort, bundle, settings, clips, task } and each clip { path, rate, channels }, float32
+// samples, one channel after the other. Prints a line of JSON for each clip.
+
+import { readFile } from "node:fs/promises";
+import { pathToFileURL } from "node:url";
+
+const job = JSON.parse(await readFile(process.argv[2], "utf8"));
+const load = (name) => import(pathToFileURL(`${job.modules}/${name}.js`));
+const [{ Extractor, toMono }, { Resampler }, { describeBundle }] = await Promise.all(
+  ["extract", "resample", "bundle"].map(load),
+);
+const { settings } = job;
+const bundle = describeBundle(JSON.parse(await readFile(`${job.bundle}/bundle.json`, "utf8")));
+
+async function samplesOf({ path, channels }) {
+  const bytes = await readFile(path);
+  const samples = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  const length = samples.length / channels;
+  return Array.from({ length: channels }, (_, i) => samples.slice(i * length, (i + 1) * length));
+}
+
+function extract(channels, rate, blocks) {
+  const extractor = new Extractor(rate, bundle, settings);
+  let at = 0;
+  for (const block of blocks ?? [channels[0].length]) {
+    extractor.push(channels.map((channel) => channel.subarray(at, at + block)));
+    if (blocks) extractor.clone().finish(); // as a guess on the way does
+    at += block;
+  }
+  return extractor.finish();
+}
+
+async function netOf() {
+  const ort = await import(pathToFileURL(`${job.ort}/ort.wasm.bundle.min.mjs`));
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.wasmBinary = await readFile(`${job.ort}/ort-wasm-simd-threaded.wasm`);
+  const { createNet } = await load("net");
+  return createNet(ort, await readFile(`${job.bundle}/model.onnx`), bundle);
+}
+
+const plain = (array) => Buffer.from(Float32Array.from(array).buffer).toString("base64");
+
+const tasks = {
+  async resample(clip) {
+    const resampler = new Resampler(clip.rate, bundle.features.sr);
+    const [mono] = await samplesOf(clip);
+    const [middle] = [Math.floor(mono.length / 3)];
+    const parts = [mono.subarray(0, middle), mono.subarray(middle)].map((x) => resampler.push(x));
+    return { samples: plain([...parts, resampler.finish()].flatMap((part) => Array.from(part))) };
+  },
+  async mono(clip) {
+    return { samples: plain(toMono(await samplesOf(clip), settings)) };
+  },
+  async features(clip) {
+    const { logMel, duration, peak } = extract(await samplesOf(clip), clip.rate, clip.blocks);
+    return { data: plain(logMel.data), n_frames: logMel.nFrames, duration, peak };
+  },
+  async texture(clip) {
+    const { noMusicScore } = await load("texture");
+    const { prepare } = await load("clip");
+    const { logMel } = extract(await samplesOf(clip), clip.rate);
+    const { features } = prepare(logMel, bundle, settings);
+    return { score: noMusicScore(features, bundle.no_music, bundle, settings) };
+  },
+  async answer(clip, net) {
+    const { predict } = await load("predict");
+    const found = extract(await samplesOf(clip), clip.rate, clip.blocks);
+    return (await predict(found, bundle, net, settings)).answer;
+  },
+  async explain(clip, net) {
+    const { explain } = await load("occlusion");
+    const found = extract(await samplesOf(clip), clip.rate);
+    return explain(found, clip.genre, bundle, net, settings, () => {});
+  },
+  async similar({ embedding, n }) {
+    const { Catalogue } = await load("catalogue");
+    const catalogue = await Catalogue.read(await readFile(`${job.bundle}/catalogue.npz`));
+    return catalogue.nearest(embedding, n);
+  },
+};
+
+const net = job.ort ? await netOf() : null;
+for (const clip of job.clips) {
+  const started = performance.now();
+  const found = await tasks[job.task](clip, net);
+  console.log(JSON.stringify({ found, seconds: (performance.now() - started) / 1000 }));
+}
