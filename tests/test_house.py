@@ -44,8 +44,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 """Each room and what it may import; the command line may import all of them."""
 LAB_MAY_IMPORT = {
     "training": set(),
-    "evaluation": {"training", "robustness"},
-    "export": {"training"},
+    "evaluation": {"training", "robustness", "heads"},
+    "export": {"training", "heads"},
+    "heads": set(),
     "robustness": set(),
 }
 """Besides the files of the laboratory's own ground and its nets."""

@@ -29,6 +29,7 @@ VERBS: dict[str, str] = {
     "dataset": "genrescope.cli.dataset:dataset",
     "train": "genrescope.cli.train:train",
     "evaluate": "genrescope.cli.evaluate:evaluate",
+    "heads": "genrescope.cli.heads:heads",
     "reproduce": "genrescope.cli.reproduce:reproduce",
     "export": "genrescope.cli.export:export",
 }

@@ -48,6 +48,18 @@ from genrescope.cli.terminal import echo
     help="Take the last epoch of each run, not the one its validation part chose. What held "
     "nothing out, as by --split all, and its evidence always do.",
 )
+@click.option(
+    "--tempo",
+    type=PATH,
+    metavar="RUN",
+    help="A run of heads train tempo, which the bundle then tells as well.",
+)
+@click.option(
+    "--key",
+    type=PATH,
+    metavar="RUN",
+    help="The same for heads train key.",
+)
 @window_option
 @click.option(
     "--name",
@@ -68,6 +80,8 @@ def export(
     evidence: tuple[Path, ...],
     degradations: Path | None,
     last: bool,
+    tempo: Path | None,
+    key: Path | None,
     window: float | None,
     name: str,
     licence: str,
@@ -90,6 +104,7 @@ def export(
         degradations=degradations,
         last=last,
         window_s=window,
+        heads={"tempo": tempo, "key": key},
     )
     for row in bundle.metrics:
         echo(

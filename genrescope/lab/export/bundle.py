@@ -34,6 +34,7 @@ from genrescope.lab.export.evidence import (
 )
 from genrescope.lab.export.novelty import fit_no_music
 from genrescope.lab.export.onnx import check_parity, to_onnx
+from genrescope.lab.heads.run import load_heads
 from genrescope.lab.inference import predict
 from genrescope.lab.metrics import fit_temperature
 from genrescope.lab.nets import Net
@@ -42,7 +43,7 @@ from genrescope.lab.provenance import commit, today
 from genrescope.lab.training.run import Run, ancestry, check_distinct, check_finished
 from genrescope.model.bundle import Bundle
 from genrescope.model.inference import NetOutput
-from genrescope.model.writing import check_free, check_texts, write_bundle
+from genrescope.model.writing import Head, check_free, check_texts, write_bundle
 
 PARITY = 1e-3
 EMBEDDING_SIZE = 64
@@ -92,6 +93,7 @@ def export_runs(
     degradations: Path | None = None,
     last: bool = False,
     window_s: float | None = None,
+    heads: Mapping[str, Path | None] | None = None,
 ) -> Bundle:
     """Write the bundle of runs that are read from their folders; what `genrescope export` does.
 
@@ -101,6 +103,8 @@ def export_runs(
         degradations: file with what ``evaluate --degrade --json`` printed of the evidence's own
             bundle, for the card.
         out, name, licence, command, last, window_s: see `export_bundle`.
+        heads: ``tempo`` and ``key`` with the folders of their runs, see
+            `genrescope.lab.heads.run`; without them the bundle tells neither.
 
     Raises:
         GenrescopeError: see `export_bundle`; or a folder holds no run or no store, or the file no
@@ -121,6 +125,7 @@ def export_runs(
         degradations=rows,
         last=last,
         window_s=window_s,
+        heads=load_heads(heads or {}, shipped[0].features),
     )
 
 
@@ -137,6 +142,7 @@ def export_bundle(
     degradations: Sequence[Mapping[str, Any]] = (),
     last: bool = False,
     window_s: float | None = None,
+    heads: Mapping[str, Head] | None = None,
 ) -> Bundle:
     """Write the bundle of one run, or of several as an ensemble.
 
@@ -156,6 +162,7 @@ def export_bundle(
         last: take the last epoch of every run, not the one its valid part chose.
         window_s: length of the windows, side by side, that the bundle cuts a clip into; that of
             the excerpts in training by default.
+        heads: small nets to stand beside it.
 
     Returns:
         The bundle, read back.
@@ -210,6 +217,7 @@ def export_bundle(
         licence=licence,
         created=created,
         catalogue=_catalogue(learned, predict(served, clips, windowing), store.facts),
+        heads=heads,
     )
 
 

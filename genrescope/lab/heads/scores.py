@@ -1,0 +1,87 @@
+"""How right tempi and keys are, by the definitions of mir_eval.
+
+A tempo is right (Accuracy1) within 4 % of the annotated one, or (Accuracy2) of its double, triple,
+half or third: Gouyon et al. 2006, "An Experimental Comparison of Audio Tempo Induction
+Algorithms". A key that is not right gets part of a point where it is a fifth above, relative or
+parallel: the weights of MIREX.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from genrescope.model.tempo import FACTORS, TOLERANCE
+
+FIFTH, RELATIVE, PARALLEL = 0.5, 0.3, 0.2
+"""What a key is worth that is not the right one (MIREX audio key detection)."""
+
+
+def tempo_hits(
+    truth: ArrayLike, estimated: ArrayLike
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which tempi are right by Accuracy1, and by Accuracy2.
+
+    Args:
+        truth, estimated: bpm, (n,).
+    """
+    bpm, found = np.asarray(truth, np.float64), np.asarray(estimated, np.float64)
+    near = [np.abs(found - bpm * factor) <= TOLERANCE * bpm * factor for factor in FACTORS]
+    return near[0], np.any(near, axis=0)
+
+
+def key_points(truth: ArrayLike, estimated: ArrayLike) -> NDArray[np.float64]:
+    """What each key is worth, 0 to 1, float64 (n,).
+
+    Args:
+        truth, estimated: places in `genrescope.model.key.KEYS`, (n,).
+    """
+    y, found = np.asarray(truth), np.asarray(estimated)
+    mode, tonic, found_mode, found_tonic = y // 12, y % 12, found // 12, found % 12
+    up = (found_tonic - tonic) % 12
+    relative = (mode != found_mode) & (up == np.where(mode == 0, 9, 3))
+    return np.select(
+        [y == found, (mode == found_mode) & (up == 7), relative, (mode != found_mode) & (up == 0)],
+        [1.0, FIFTH, RELATIVE, PARALLEL],
+    )
+
+
+def figure(points: ArrayLike, *, n_boot: int = 2000, seed: int = 0) -> dict[str, Any]:
+    """The mean of points from 0 to 1, with its 95 % bootstrap interval, as a bundle keeps it."""
+    values = np.asarray(points, np.float64)
+    rng = np.random.default_rng(seed)
+    means = values[rng.integers(len(values), size=(n_boot, len(values)))].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return {
+        "n": len(values),
+        "value": round(float(values.mean()), 4),
+        "low": round(float(low), 4),
+        "high": round(float(high), 4),
+    }
+
+
+def confidence_error(confidence: ArrayLike, hits: ArrayLike, *, n_bins: int = 10) -> float:
+    """Expected calibration error of confidences from 0 to 1, bins of equal width."""
+    sure, right = np.asarray(confidence, np.float64), np.asarray(hits, np.float64)
+    bins = np.minimum((sure * n_bins).astype(int), n_bins - 1)
+    return float(
+        sum(
+            (bins == b).mean() * abs(right[bins == b].mean() - sure[bins == b].mean())
+            for b in np.unique(bins)
+        )
+    )
+
+
+def by_genre(
+    points: Mapping[str, NDArray[np.floating[Any]]], genres: NDArray[np.str_]
+) -> dict[str, dict[str, float]]:
+    """The mean of each kind of points for each genre, to 0.01."""
+    return {
+        str(genre): {
+            name: round(float(values[genres == genre].mean()), 2) for name, values in points.items()
+        }
+        for genre in np.unique(genres)
+    }

@@ -1,0 +1,382 @@
+"""Train a head: judge it by artist folds, then let it learn from all tracks, and keep both.
+
+A run's folder holds ``head.json`` (how it was trained, how good it is) and ``head.onnx``,
+calibrated and ready to stand in a bundle.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from genrescope.data import gtzan
+from genrescope.data.joined import join, title_of
+from genrescope.data.splits import make_split
+from genrescope.data.store import FeatureStore
+from genrescope.errors import GenrescopeError
+from genrescope.features.config import FeatureConfig
+from genrescope.features.rhythm import BINS_PER_OCTAVE, LOWEST_BPM, N_TEMPI, tempi
+from genrescope.features.spectrogram import standardise
+from genrescope.files import atomic_write
+from genrescope.lab.heads.nets import Averaged, KeyNet, TempoNet
+from genrescope.lab.heads.run import HEAD_JSON, HEAD_ONNX
+from genrescope.lab.heads.scores import (
+    by_genre,
+    confidence_error,
+    figure,
+    key_points,
+    tempo_hits,
+)
+from genrescope.lab.provenance import commit, today
+from genrescope.model.heads import BEAT, KEY, LOGITS, TEMPO, Inputs, key_inputs, tempo_inputs
+from genrescope.model.inference import softmax
+from genrescope.model.tempo import TOLERANCE, read_tempo
+from genrescope.progress import Progress, no_progress
+
+PROTOCOL = "artists"
+BATCH_SIZE = 32
+PARITY = 1e-3
+BEATLESS = 0.05
+"""Share of held-out music that may be called beatless."""
+
+_SPREAD = 1.5  # bins, deviation of the target around the annotated tempo
+_MOST_MOVED = 16  # bins that a tempogram is moved, a seventh faster or slower
+_GAINS = 0.2  # deviation of the gains that channels of chroma get
+_SMOOTHING = 0.1
+_TEMPERATURES = np.geomspace(0.3, 3.0, 93)
+
+
+@dataclass(frozen=True, eq=False)
+class Lessons:
+    """Annotated tracks, ready to learn from.
+
+    Attributes:
+        tracks: their IDs (n,).
+        genres: str (n,).
+        inputs: of the net by name, float32 (n, ...).
+        truth: bpm, or place of the key; (n,).
+        fold: int (n,), in which each is held out.
+    """
+
+    tracks: tuple[str, ...]
+    genres: NDArray[np.str_]
+    inputs: Mapping[str, Tensor]
+    truth: NDArray[np.float64]
+    fold: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a head learns.
+
+    Attributes:
+        annotations: what is known of tracks by their ID.
+        inputs: from a standardised log-mel to what the net takes.
+        make: a fresh net.
+        loss: of a net for a batch of inputs and truths; augments them.
+        inside: which classes are right, bool (n, n_classes), for truths (n,).
+        epochs: passes over the tracks.
+        lr, weight_decay: of AdamW; one cycle.
+        n_nets: that answer together.
+    """
+
+    annotations: Callable[[], Mapping[str, float]]
+    inputs: Callable[[NDArray[np.float32], FeatureConfig], Inputs]
+    make: Callable[[], nn.Module]
+    loss: Callable[[nn.Module, list[Tensor], Tensor, np.random.Generator], Tensor]
+    inside: Callable[[NDArray[np.float64]], NDArray[np.bool_]]
+    epochs: int
+    lr: float
+    weight_decay: float
+    n_nets: int
+
+
+def train_head(
+    task: str,
+    data: Sequence[Path],
+    out: Path,
+    *,
+    seed: int = 0,
+    command: str = "",
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Train a head and write its run; what ``genrescope heads train`` does.
+
+    Args:
+        task: ``tempo`` or ``key``.
+        data: feature stores with tracks whose tempo or key is known.
+        out: the run's folder, made here.
+        seed: of every random step.
+        command: what the user typed.
+        progress: called with the nets that are trained, and the nets in all.
+
+    Returns:
+        What ``head.json`` holds.
+
+    Raises:
+        GenrescopeError: no such annotations, a store of another kind than mel, or ONNX Runtime
+            computes another thing than torch.
+    """
+    how = TASKS[task]
+    report = progress or no_progress
+    store = join([FeatureStore.load(path) for path in data])
+    lessons = _lessons(how, store)
+    everyone = np.arange(len(lessons.tracks))
+    n_folds = int(lessons.fold.max()) + 1
+    n_all, n_done = (n_folds + 1) * how.n_nets, 0
+
+    def together(learned: NDArray[np.int64]) -> Averaged:
+        nonlocal n_done
+        nets = []
+        for number in range(how.n_nets):
+            nets.append(_train(how, lessons, learned, seed=seed + number))
+            n_done += 1
+            report(n_done, n_all, task)
+        return Averaged(nets).eval()
+
+    logits = np.empty((len(everyone), how.inside(lessons.truth).shape[1]))
+    for k in range(n_folds):
+        held = np.flatnonzero(lessons.fold == k)
+        logits[held] = _answers(together(np.flatnonzero(lessons.fold != k)), lessons, held)
+    figures, thresholds, genres, temperature = _judge(task, how, lessons, logits, seed)
+    final = together(everyone)
+    final.temperature = temperature
+    onnx_bytes = _onnx(final, lessons, task)
+    described = {
+        "task": task,
+        "features": store.config.to_dict(),
+        "training": {
+            "data": title_of(store),
+            "annotations": gtzan.TEMPO_AND_KEY_SOURCE,
+            "protocol": PROTOCOL,
+            "n_folds": n_folds,
+            "tracks": list(lessons.tracks),
+            "seed": seed,
+            "n_nets": how.n_nets,
+            "epochs": how.epochs,
+            "temperature": round(temperature, 4),
+            "by_genre": genres,
+            "command": command,
+            "commit": commit(),
+            "date": today(),
+        },
+        "figures": figures,
+        "thresholds": thresholds,
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    with atomic_write(out / HEAD_ONNX) as part:
+        part.write_bytes(onnx_bytes)
+    with atomic_write(out / HEAD_JSON) as part:
+        part.write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+    return described
+
+
+def _lessons(how: Task, store: FeatureStore) -> Lessons:
+    if store.config.kind != "mel" or store.config.n_bins % 16:
+        raise GenrescopeError(
+            f"{store.name}: tempo and key are heard in log-mels with a multiple of 16 bands."
+        )
+    known = how.annotations()
+    facts = [track for track in store.facts if track.track_id in known]
+    if not facts:
+        raise GenrescopeError(
+            f"{store.name}: no track in it has an annotation; GTZAN's have, see docs/tempo-key.md."
+        )
+    fold_of = {
+        member: k
+        for k, fold in enumerate(make_split(PROTOCOL, store.facts).folds)
+        for member in fold.test
+    }
+    rows: dict[str, list[NDArray[np.float32]]] = {}
+    for track in facts:
+        for name, value in how.inputs(standardise(store.get(track.track_id)), store.config).items():
+            rows.setdefault(name, []).append(value)
+    shapes = {value.shape for values in rows.values() for value in values}
+    if len(shapes) > len(rows):
+        raise GenrescopeError(f"{store.name}: its clips are of different lengths.")
+    return Lessons(
+        tuple(track.track_id for track in facts),
+        np.array([track.genre for track in facts]),
+        {name: torch.from_numpy(np.stack(values)) for name, values in rows.items()},
+        np.array([known[track.track_id] for track in facts], np.float64),
+        np.array([fold_of[track.track_id] for track in facts]),
+    )
+
+
+def _train(how: Task, lessons: Lessons, learned: NDArray[np.int64], *, seed: int) -> nn.Module:
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    net = how.make()
+    inputs = {name: value[learned] for name, value in lessons.inputs.items()}
+    if isinstance(net, TempoNet):
+        net.fit_scale(inputs["timbre"])
+    truth = torch.from_numpy(lessons.truth[learned])
+    optimiser = torch.optim.AdamW(net.parameters(), how.lr, weight_decay=how.weight_decay)
+    n_batches = max(1, len(learned) // BATCH_SIZE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, how.lr, total_steps=how.epochs * n_batches, pct_start=0.1
+    )
+    net.train()
+    for _ in range(how.epochs):
+        for batch in np.array_split(rng.permutation(len(learned)), n_batches):
+            loss = how.loss(net, [value[batch] for value in inputs.values()], truth[batch], rng)
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+    return net.eval()
+
+
+def _answers(net: nn.Module, lessons: Lessons, held: NDArray[np.int64]) -> NDArray[np.float64]:
+    with torch.inference_mode():
+        answer: Tensor = net(*[value[held] for value in lessons.inputs.values()])
+    return answer.double().numpy()
+
+
+def _tempo_loss(
+    net: nn.Module, inputs: list[Tensor], bpm: Tensor, rng: np.random.Generator
+) -> Tensor:
+    """Cross-entropy with the annotated tempo, the whole batch made faster or slower alike."""
+    tempogram, timbre = inputs
+    moved = int(rng.integers(-_MOST_MOVED, _MOST_MOVED + 1))
+    if moved > 0:
+        tempogram = functional.pad(tempogram[:, :, :-moved], (moved, 0))
+    elif moved < 0:
+        tempogram = functional.pad(tempogram[:, :, -moved:], (0, -moved))
+    place = torch.log2(bpm / LOWEST_BPM) * BINS_PER_OCTAVE + moved
+    within = (place >= 0) & (place < N_TEMPI)
+    target = torch.exp(-0.5 * ((torch.arange(N_TEMPI) - place[:, None]) / _SPREAD) ** 2)
+    target /= target.sum(dim=1, keepdim=True).clamp_min(1e-9)
+    losses = -(target * functional.log_softmax(net(tempogram, timbre), dim=1)).sum(dim=1)
+    return losses[within].mean()
+
+
+def _key_loss(
+    net: nn.Module, inputs: list[Tensor], key: Tensor, rng: np.random.Generator
+) -> Tensor:
+    """Cross-entropy with the annotated key, of a part of each clip, its octaves louder or not."""
+    (chroma,) = inputs
+    n_blocks = chroma.shape[3]
+    length = int(rng.integers(max(1, n_blocks // 2), n_blocks + 1))
+    start = int(rng.integers(0, n_blocks - length + 1))
+    part = chroma[:, :, :, start : start + length]
+    gains = 1 + _GAINS * torch.randn(len(part), part.shape[1], 1, 1)
+    return functional.cross_entropy(net(part * gains), key.long(), label_smoothing=_SMOOTHING)
+
+
+def _near_tempo(bpm: NDArray[np.float64]) -> NDArray[np.bool_]:
+    near: NDArray[np.bool_] = np.abs(tempi() / bpm[:, None] - 1) <= TOLERANCE
+    return near
+
+
+def _is_key(keys: NDArray[np.float64]) -> NDArray[np.bool_]:
+    is_key: NDArray[np.bool_] = np.arange(24) == keys[:, None]
+    return is_key
+
+
+TASKS: dict[str, Task] = {
+    TEMPO: Task(
+        gtzan.tempo_by_track, tempo_inputs, TempoNet, _tempo_loss, _near_tempo,
+        epochs=25, lr=3e-3, weight_decay=0.02, n_nets=3,
+    ),
+    KEY: Task(
+        gtzan.key_by_track, key_inputs, KeyNet, _key_loss, _is_key,
+        epochs=25, lr=5e-3, weight_decay=0.05, n_nets=5,
+    ),
+}  # fmt: skip
+"""What can be learned, by its name in a bundle."""
+
+
+def fit_temperature(logits: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
+    """The temperature by which the right classes together are the most probable.
+
+    Args:
+        logits: (n, n_classes).
+        inside: which classes are right, (n, n_classes); rows without any are left out.
+    """
+    there = inside.any(axis=1)
+
+    def loss(temperature: float) -> float:
+        right = (softmax(logits[there], temperature) * inside[there]).sum(axis=1)
+        return float(-np.log(np.maximum(right, 1e-12)).mean())
+
+    return float(min(_TEMPERATURES, key=loss))
+
+
+def _judge(
+    task: str, how: Task, lessons: Lessons, logits: NDArray[np.float64], seed: int
+) -> tuple[dict[str, Any], dict[str, float], dict[str, dict[str, float]], float]:
+    """Figures, thresholds, figures by genre and temperature, from held-out answers."""
+    inside = how.inside(lessons.truth)
+    by_others = np.empty_like(logits)
+    for k in np.unique(lessons.fold):
+        held = lessons.fold == k
+        by_others[held] = softmax(logits[held], fit_temperature(logits[~held], inside[~held]))
+    temperature = fit_temperature(logits, inside)
+    thresholds: dict[str, float] = {}
+    points: dict[str, NDArray[Any]]
+    if task == TEMPO:
+        heard = [read_tempo(probs) for probs in by_others]
+        right, pulse = tempo_hits(lessons.truth, [tempo.bpm for tempo in heard])
+        points = {"accuracy1": right, "accuracy2": pulse}
+        confidence = np.array([tempo.confidence for tempo in heard])
+        pulses = [read_tempo(probs).pulse for probs in softmax(logits, temperature)]
+        thresholds[BEAT] = round(float(np.quantile(pulses, BEATLESS)), 4)
+    else:
+        keys = by_others.argmax(axis=1)
+        right = keys == lessons.truth
+        points = {"correct": right, "weighted": key_points(lessons.truth, keys)}
+        confidence = by_others.max(axis=1)
+    figures = {name: figure(values, seed=seed) for name, values in points.items()}
+    error = round(confidence_error(confidence, right), 4)
+    figures["calibration_error"] = {
+        "n": len(logits), "value": error, "low": error, "high": error,
+    }  # fmt: skip
+    return figures, thresholds, by_genre(points, lessons.genres), temperature
+
+
+def _onnx(net: Averaged, lessons: Lessons, task: str) -> bytes:
+    """The net as ONNX, which ONNX Runtime computes as torch does."""
+    examples = tuple(value[:2] for value in lessons.inputs.values())
+    names = list(lessons.inputs)
+    axes: dict[str, dict[int, str]] = {name: {0: "batch"} for name in (*names, LOGITS)}
+    if task == KEY:
+        axes["chroma"][3] = "n_blocks"
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        path = Path(folder) / "head.onnx"
+        # As of the genre's net, see `genrescope.lab.export.onnx`.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            net,
+            examples,
+            path,
+            dynamo=False,
+            opset_version=17,
+            input_names=names,
+            output_names=[LOGITS],
+            dynamic_axes=axes,
+        )
+        onnx_bytes = path.read_bytes()
+    session = onnxruntime.InferenceSession(onnx_bytes, providers=["CPUExecutionProvider"])
+    some = {name: value[:5] for name, value in lessons.inputs.items()}
+    if task == KEY:
+        some = {name: value[..., :7] for name, value in some.items()}
+    with torch.inference_mode():
+        expected = net(*some.values()).numpy()
+    (got,) = session.run([LOGITS], {name: value.numpy() for name, value in some.items()})
+    gap = float(np.abs(expected - got).max())
+    if gap > PARITY:
+        raise GenrescopeError(f"ONNX Runtime differs from torch by {gap:.2g}, over {PARITY:g}.")
+    return onnx_bytes
