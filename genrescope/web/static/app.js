@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { $, announce, offer, save } from "./dom.js";
+import { Dreams } from "./dreams.js";
 import { acceptFiles } from "./files.js";
 import * as keep from "./keep.js";
 import * as live from "./live.js";
@@ -22,12 +23,27 @@ import { isMusic, isSilent, microphoneTrouble, spoken, tabTitle } from "./words.
 const WORKING = ["idle", "asking", "recording", "listening"];
 
 const stage = new Stage($("stage"), $("level"));
-const replay = new Replay({ explain, onPlay: () => tries.pause() });
+const dreams = new Dreams({
+  onPlay() {
+    tries.pause();
+    replay.pause();
+  },
+});
+const replay = new Replay({
+  explain,
+  onPlay() {
+    tries.pause();
+    dreams.pause();
+  },
+});
 const why = new Why({ explain, player: replay.player });
 const tries = new Tries({
   onOpen: open,
   onRetry: (attempt) => listenTo(attempt.sound, attempt),
-  onPlay: () => replay.pause(),
+  onPlay() {
+    replay.pause();
+    dreams.pause();
+  },
 });
 let state = "idle";
 let recording = null;
@@ -326,6 +342,7 @@ function hide() {
   shown?.leaving.abort();
   shown = null;
   why.show(null);
+  dreams.show(null);
   replay.clear();
 }
 
@@ -374,6 +391,7 @@ function show(attempt, { leaving, polished = null, quietly = false }) {
   }
   $("similar").hidden = !isMusic(answer) || !(answer.embedding || attempt.matches);
   why.show(attempt);
+  dreams.show(answer);
   replay.show(attempt, { signal: leaving.signal, polished });
   if (isMusic(answer)) suggest(attempt, leaving.signal);
   remember();
