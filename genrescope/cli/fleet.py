@@ -81,6 +81,14 @@ def plan(source: str, out: str, shard_size: int) -> None:
     metavar="FOLDER",
     help="The model to ask, where not the one that ships.",
 )
+@click.option(
+    "--excerpt",
+    "excerpt_s",
+    type=Number(9, 3600),
+    metavar="SECONDS",
+    help="Judge three places of a song, so long together, and of wav, flac and mp3 read no more "
+    "than them; other formats, and shorter songs, are read and judged whole.",
+)
 def run(
     plan_place: str,
     out: str,
@@ -88,20 +96,25 @@ def run(
     address: str | None,
     workers: int | None,
     bundle_path: Path | None,
+    excerpt_s: float | None,
 ) -> None:
     """Classify what a plan holds and FOLDER does not.
 
     A song that fails is a row that says why, and no failure of the run.
     """
     from genrescope.cli.output import complain
+    from genrescope.fleet.cost import read_excerpt_cost
     from genrescope.fleet.run import run as start
     from genrescope.fleet.store import open_folder
     from genrescope.model.bundle import Bundle
 
     bundle = Bundle.load(bundle_path)
     chosen = _engine(engine, workers, address)
+    if excerpt_s is not None:
+        echo(f"what excerpts cost, as measured: {read_excerpt_cost()}")
+    folders = open_folder(plan_place), open_folder(out)
     with _songs_bar("classifying") as tell:
-        report = start(open_folder(plan_place), open_folder(out), bundle, chosen, progress=tell)
+        report = start(*folders, bundle, chosen, excerpt_s=excerpt_s, progress=tell)
     for outcome in report.failed:
         complain(f"shard {outcome.shard.number}: {outcome.error}")
     echo(f"{report.done} shards done, {report.before} before, {len(report.failed)} failed")

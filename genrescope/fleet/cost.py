@@ -112,6 +112,46 @@ class Estimate:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class ExcerptCost:
+    """What judging three places of a recording cost (``python -m benchmarks.excerpt`` writes it).
+
+    Attributes:
+        tracks: how many were judged, none of them learned by the bundle.
+        clip_s, excerpt_s: length of a recording, and of its places together, s.
+        accuracy, accuracy_excerpt: share of right answers, by all of it and by the places.
+        change_low, change_high: 95 % interval of the second less the first, a paired bootstrap.
+        agree: share of tracks that got the same answer.
+        bundle, date: which bundle answered, and when.
+    """
+
+    tracks: int
+    clip_s: float
+    excerpt_s: float
+    accuracy: float
+    accuracy_excerpt: float
+    change_low: float
+    change_high: float
+    agree: float
+    bundle: str
+    date: str
+
+    def __str__(self) -> str:
+        return (
+            f"accuracy {self.accuracy_excerpt:.3f} by three places of {self.excerpt_s:.3g} s in "
+            f"all, {self.accuracy:.3f} by the whole {self.clip_s:.3g} s (change "
+            f"{self.accuracy_excerpt - self.accuracy:+.3f}, 95 % {self.change_low:+.3f} to "
+            f"{self.change_high:+.3f}); {self.agree:.0%} of {self.tracks} tracks got the same "
+            f"answer ({self.date})"
+        )
+
+
+def read_excerpt_cost() -> ExcerptCost:
+    """What was measured for the Genrescope that is installed."""
+    text = (resources.files("genrescope.fleet") / "excerpt.json").read_text(encoding="utf-8")
+    return ExcerptCost(**json.loads(text))
+
+
 def song_core_s(songs: Songs, figures: Figures) -> float:
     """Seconds of a core for the mean song: what was measured, by its length."""
     return figures.core_s * songs.mean_s / figures.song_s

@@ -34,6 +34,7 @@ SCHEMA = pa.schema(
         pa.field("embedding", pa.list_(pa.int8())),
         pa.field("embedding_scale", pa.float32()),
         pa.field("duration_s", pa.float32()),
+        pa.field("excerpt_s", pa.float32()),
         pa.field("error_code", pa.string()),
         pa.field("error", pa.string()),
     ]
@@ -59,6 +60,7 @@ class Answer:
         embedding: int8 (d,); times ``scale`` it is a direction of length 1, or 0 for silence.
         scale: of the embedding.
         duration_s: of the recording.
+        excerpt_s: how much of it was judged; None where all was.
         error_code, error: why there is no answer: a word, and a sentence; None where there is one.
     """
 
@@ -71,12 +73,19 @@ class Answer:
     embedding: NDArray[np.int8] | None = None
     scale: float | None = None
     duration_s: float | None = None
+    excerpt_s: float | None = None
     error_code: str | None = None
     error: str | None = None
 
     @classmethod
-    def of(cls, song_id: str, prediction: Prediction) -> Answer:
-        """The answer that a prediction is."""
+    def of(cls, song_id: str, prediction: Prediction, *, duration_s: float | None = None) -> Answer:
+        """The answer that a prediction is.
+
+        Args:
+            song_id: the song's.
+            prediction: of the song, or of an excerpt.
+            duration_s: of the whole song where it is of an excerpt; else None.
+        """
         embedding, scale = quantised(prediction.embedding)
         return cls(
             id=song_id,
@@ -87,7 +96,8 @@ class Answer:
             flags=prediction.flags,
             embedding=embedding,
             scale=scale,
-            duration_s=prediction.duration_s,
+            duration_s=prediction.duration_s if duration_s is None else duration_s,
+            excerpt_s=None if duration_s is None else prediction.duration_s,
         )
 
     @classmethod
@@ -133,6 +143,7 @@ def encode(answers: Sequence[Answer], *, bundle: str, labels: Sequence[str], pla
         [a.embedding for a in answers],
         [a.scale for a in answers],
         [a.duration_s for a in answers],
+        [a.excerpt_s for a in answers],
         [a.error_code for a in answers],
         [a.error for a in answers],
     ]

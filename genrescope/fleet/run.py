@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -44,7 +45,8 @@ def run(
     bundle: Bundle,
     engine: Engine,
     *,
-    make_step: Callable[[Bundle], Step] = SongStep,
+    excerpt_s: float | None = None,
+    make_step: Callable[[Bundle], Step] | None = None,
     progress: Progress = no_progress,
 ) -> Report:
     """Work through a plan; it may be stopped or killed at any moment, and begun again.
@@ -54,19 +56,23 @@ def run(
         out: where the parts go, from every worker.
         bundle: what answers; the same for all runs into ``out``.
         engine: what has it done.
-        make_step: makes what answers for a song, once in each worker; it can be pickled.
+        excerpt_s: how much of a long song is judged, see `SongStep`; the same for all runs into
+            ``out``.
+        make_step: makes what answers for a song, once in each worker; it can be pickled. By
+            default a `SongStep`.
         progress: told songs.
 
     Raises:
-        FleetError: ``out`` is of another plan or bundle, or nothing but failures comes.
+        FleetError: ``out`` is of another plan, bundle or excerpt, or nothing but failures comes.
     """
     plan = read_plan(plan_folder)
     _agree(out, PLAN, plan.text, "another plan")
-    _agree(out, RUN, run_text(plan_folder, plan.sha256, bundle), "another run")
+    _agree(out, RUN, run_text(plan_folder, plan.sha256, bundle, excerpt_s=excerpt_s), "another run")
     if isinstance(out, DiskFolder):
         out.remove_leftovers(time.time() - _LEFT_OVER_S)
     left = missing(plan, out)
     n_songs = plan.n_songs - sum(shard.n_songs for shard in left)
+    make_step = make_step or functools.partial(SongStep, excerpt_s=excerpt_s)
     job = ShardJob(plan_folder, out, plan.sha256, Model.of(bundle), make_step=make_step)
     done, failed, in_a_row = 0, [], 0
     for outcome in engine(job, left):
@@ -100,5 +106,5 @@ def _agree(out: Folder, name: str, text: bytes, what: str) -> None:
         raise FleetError(
             out.url,
             f"it holds the answers of {what}",
-            "Give the same plan and bundle as then, or name another folder.",
+            "Give the same plan, bundle, excerpt and Genrescope as then, or name another folder.",
         )

@@ -102,7 +102,9 @@ class ShardJob:
 RUN = "run.json"
 
 
-def run_text(plan: Folder, plan_sha256: str, bundle: Bundle) -> bytes:
+def run_text(
+    plan: Folder, plan_sha256: str, bundle: Bundle, *, excerpt_s: float | None = None
+) -> bytes:
     """What ``run.json`` says of a run; two runs into one folder must agree on it."""
     payload = {
         "plan": plan.url,
@@ -110,5 +112,6 @@ def run_text(plan: Folder, plan_sha256: str, bundle: Bundle) -> bytes:
         "bundle": bundle.name,
         "bundle_sha256": bundle_sha256(bundle),
         "labels": list(bundle.labels),
+        "excerpt_s": excerpt_s,
     }
     return (json.dumps(payload, indent=1) + "\n").encode()

@@ -43,10 +43,15 @@ class SongStep:
     Args:
         bundle: what answers.
         decoding_s: how long decoding one song may take.
+        excerpt_s: how much of a long song is judged, see `genrescope.fleet.fetch.fetch`; by
+            default all of it.
     """
 
-    def __init__(self, bundle: Bundle, *, decoding_s: float = DECODING_S) -> None:
+    def __init__(
+        self, bundle: Bundle, *, decoding_s: float = DECODING_S, excerpt_s: float | None = None
+    ) -> None:
         self._decoding_s = decoding_s
+        self._excerpt_s = excerpt_s
         self._turn = threading.Lock()
         self.decoders = IsolatedFeatures(bundle, processes=1, memory_bytes=_MEMORY_BYTES)
         self.decoders.sandbox.start()
@@ -60,15 +65,16 @@ class SongStep:
                 no fault of the song.
         """
         try:
-            source = fetch(song)
+            fetched = fetch(song, excerpt_s=self._excerpt_s)
             with self._turn:
                 # Neither waiting for another song nor starting a process counts.
                 self.decoders.sandbox.fences()
                 deadline = time.monotonic() + self._decoding_s
                 clip = self.decoders.features(
-                    source, name=song.id, max_duration_s=_LONGEST_S, deadline=deadline
+                    fetched.source, name=song.id, max_duration_s=_LONGEST_S, deadline=deadline
                 )
-                return Answer.of(song.id, self._classifier.classify_features(clip))
+                prediction = self._classifier.classify_features(clip)
+            return Answer.of(song.id, prediction, duration_s=fetched.duration_s)
         except FetchError as error:
             return Answer.failed(song.id, error.code, str(error))
         except JobTimeoutError as error:

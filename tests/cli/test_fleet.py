@@ -44,6 +44,19 @@ def test_from_plan_to_dataset(tmp_path: Path, tiny_bundle: Path) -> None:
     assert [row["id"] for row in rows] == ["0.wav", "1.wav", "2.wav", "3.wav"]
 
 
+@pytest.mark.slow
+def test_excerpts_are_run_and_what_they_cost_is_told(tmp_path: Path, tiny_bundle: Path) -> None:
+    (tmp_path / "music").mkdir()
+    (tmp_path / "music" / "song.wav").write_bytes(encoded("wav16", chord(12.0), 22_050))
+    plan, out = tmp_path / "plan", tmp_path / "out"
+    _call("plan", tmp_path / "music", "--out", plan)
+    options = ("--out", out, "--workers", 1, "--bundle", tiny_bundle)
+    told = _call("run", plan, *options, "--excerpt", 9).stdout
+    assert told.startswith("what excerpts cost, as measured: accuracy 0.")
+    assert told.endswith("\n1 shards done, 0 before, 0 failed\n")
+    assert "another run" in _call("run", plan, *options, code=1).stderr
+
+
 def test_what_is_wrong_is_said_in_a_line(tmp_path: Path) -> None:
     result = _call("plan", tmp_path / "nowhere", "--out", tmp_path / "plan", code=1)
     assert "there is no such folder" in result.stderr

@@ -9,7 +9,9 @@ from threading import Thread
 
 import fsspec
 import pytest
+from audio_makers import recording
 
+from genrescope.audio.decode import decode
 from genrescope.errors import FleetError
 from genrescope.fleet import fetch as module
 from genrescope.fleet.fetch import FetchError, fetch
@@ -20,9 +22,14 @@ class Web(BaseHTTPRequestHandler):
     """Answers by path; ``asked`` counts."""
 
     asked: list[str]
+    song = b""
+    sent = 0  # bytes of it
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
+        if self.path in ("/song", "/rangeless", "/grows"):
+            self._send_song()
+            return
         if self.path == "/busy" and len(self.asked) < 3:
             self.send_error(503)
         elif self.path in ("/missing", "/denied", "/down"):
@@ -34,13 +41,30 @@ class Web(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(b"music")
 
+    def _send_song(self) -> None:
+        body, whole = self.song, len(self.song)
+        span = self.headers.get("Range")
+        if span is None or self.path == "/rangeless":
+            self.send_response(200)
+        else:
+            start, end = map(int, span.removeprefix("bytes=").split("-"))
+            whole += len(self.asked) if self.path == "/grows" else 0
+            body = body[start : end + 1]
+            self.send_response(206)
+            span = f"bytes {start}-{start + len(body) - 1}/{whole}"
+            self.send_header("Content-Range", span)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        type(self).sent += len(body)
+
     def log_message(self, *_: object) -> None:
         pass
 
 
 @pytest.fixture
 def web() -> Iterator[str]:
-    Web.asked = []
+    Web.asked, Web.sent = [], 0
     with ThreadingHTTPServer(("127.0.0.1", 0), Web) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
@@ -54,7 +78,7 @@ def _song(uri: str, size: int | None = None) -> Song:
 
 
 def _fetched(uri: str, size: int | None = None) -> str | bytes:
-    return fetch(_song(uri, size), pause=lambda _: None)
+    return fetch(_song(uri, size), pause=lambda _: None).source
 
 
 def test_a_file_is_named_and_not_read(tmp_path: Path) -> None:
@@ -66,7 +90,7 @@ def test_a_file_is_named_and_not_read(tmp_path: Path) -> None:
 
 def test_the_web_is_asked_again_while_it_is_busy(web: str) -> None:
     pauses: list[float] = []
-    assert fetch(_song(f"{web}/busy", 5), pause=pauses.append) == b"music"
+    assert fetch(_song(f"{web}/busy", 5), pause=pauses.append).source == b"music"
     assert pauses == [1.0, 4.0]
 
 
@@ -113,3 +137,61 @@ def test_what_is_not_there_is_missing(tmp_path: Path) -> None:
 def test_a_store_that_nobody_can_read_is_no_fault_of_the_song() -> None:
     with pytest.raises(FleetError, match="such a store cannot be read"):
         _fetched("odd://bucket/a.mp3")
+
+
+EXCERPT_S = 6.0
+
+
+@pytest.mark.parametrize("kind", ["wav16", "flac", "mp3"])
+def test_no_more_of_a_long_song_is_sent_than_its_places_and_its_head(
+    web: str, tmp_path: Path, kind: str
+) -> None:
+    Web.song = recording(kind, 20.0)
+    song = _song(f"{web}/song", len(Web.song))
+    fetched = fetch(song, excerpt_s=EXCERPT_S)
+    assert isinstance(fetched.source, bytes)
+    assert fetched.duration_s == pytest.approx(20, abs=0.1)
+    assert Web.sent < len(Web.song) * EXCERPT_S / 20 + 3 * module._STRETCH
+    assert decode(fetched.source).duration == pytest.approx(EXCERPT_S, abs=0.4)
+    # Wherever a song lies, and whatever its server knows, its places are the same.
+    path = tmp_path / "song"
+    path.write_bytes(Web.song)
+    fsspec.filesystem("memory").pipe_file("/fetch-test/song", Web.song)
+    places = [str(path), path.as_uri(), f"{web}/rangeless", "memory://fetch-test/song"]
+    assert [fetch(_song(place), excerpt_s=EXCERPT_S) for place in places] == [fetched] * 4
+    assert Web.asked.count("/rangeless") == 1
+
+
+@pytest.mark.parametrize(("kind", "seconds"), [("ogg", 20.0), ("m4a", 20.0), ("mp3", 5.0)])
+def test_what_has_no_places_is_read_whole(web: str, kind: str, seconds: float) -> None:
+    Web.song = recording(kind, seconds)
+    whole = module.Fetched(Web.song)
+    assert fetch(_song(f"{web}/song"), excerpt_s=EXCERPT_S) == whole
+    assert fetch(_song(f"{web}/rangeless"), excerpt_s=EXCERPT_S) == whole
+    assert Web.asked.count("/rangeless") == 1
+
+
+def test_a_song_that_changes_between_two_ranges_is_none(web: str) -> None:
+    Web.song = recording("wav16", 20.0)
+    with pytest.raises(FetchError) as caught:
+        fetch(_song(f"{web}/grows"), excerpt_s=EXCERPT_S)
+    assert caught.value.code == "changed"
+    with pytest.raises(FetchError) as caught:
+        fetch(_song(f"{web}/song", 5), excerpt_s=EXCERPT_S)
+    assert caught.value.code == "changed"
+
+
+def test_a_range_that_fails_is_asked_for_again(web: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Web.song = recording("wav16", 20.0)
+    read, failures = module._HttpRanges.read, [ConnectionError(), ConnectionError()]
+
+    def flaky(self: module._HttpRanges, start: int, end: int) -> tuple[bytes, int]:
+        if start and failures:
+            raise failures.pop()
+        return read(self, start, end)
+
+    monkeypatch.setattr(module._HttpRanges, "read", flaky)
+    pauses: list[float] = []
+    fetched = fetch(_song(f"{web}/song"), excerpt_s=EXCERPT_S, pause=pauses.append)
+    assert fetched.duration_s == 20
+    assert pauses == [1.0, 4.0]

@@ -46,6 +46,7 @@ def test_rows_come_back_as_they_were() -> None:
         "embedding": [127, -3],
         "embedding_scale": pytest.approx(0.0078),
         "duration_s": 2.5,
+        "excerpt_s": None,
         "error_code": None,
         "error": None,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import sys
 import time
@@ -75,6 +76,36 @@ def test_a_folder_holds_answers_of_one_plan_and_one_bundle(
     write_plan(str(write_csv(tmp_path / "few.csv", 5)), tmp_path / "plan2")
     with pytest.raises(FleetError, match="another plan"):
         _null_run(tmp_path / "plan2", tmp_path / "out", tiny_bundle)
+
+
+def test_excerpts_and_whole_songs_are_never_mixed(
+    planned: Path, tmp_path: Path, tiny_bundle: Path
+) -> None:
+    folders = open_folder(planned), open_folder(tmp_path / "out")
+    bundle = Bundle.load(tiny_bundle)
+    run(*folders, bundle, ENGINE, excerpt_s=90.0, make_step=NullStep)
+    for other in (None, 60.0):
+        with pytest.raises(FleetError, match="another run"):
+            run(*folders, bundle, ENGINE, excerpt_s=other, make_step=NullStep)
+    dataset = merge(folders[1], tmp_path / "dataset")
+    assert json.loads((dataset / "dataset.json").read_text())["excerpt_s"] == 90.0
+
+
+@pytest.mark.slow
+def test_an_excerpt_is_answered_for_as_the_places_alone(tmp_path: Path, tiny_bundle: Path) -> None:
+    music = tmp_path / "music"
+    music.mkdir()
+    for kind, suffix in (("wav16", "wav"), ("flac", "flac"), ("ogg", "ogg")):
+        (music / f"song.{suffix}").write_bytes(encoded(kind, chord(20.0), 22_050))
+    write_plan(str(music), tmp_path / "plan")
+    bundle, out = Bundle.load(tiny_bundle), open_folder(tmp_path / "out")
+    run(open_folder(tmp_path / "plan"), out, bundle, ENGINE, excerpt_s=9.0)
+    rows = pq.read_table(merge(out, tmp_path / "dataset") / "songs-00000.parquet").to_pylist()
+    excerpts = {row["id"]: row["excerpt_s"] for row in rows}
+    assert excerpts["song.wav"] == pytest.approx(9.0, abs=1e-3)
+    assert excerpts["song.flac"] == pytest.approx(9.0, abs=1.0)
+    assert excerpts["song.ogg"] is None
+    assert all(row["duration_s"] == pytest.approx(20.0, abs=0.01) for row in rows)
 
 
 def test_a_shard_whose_songs_are_gone_fails_and_no_other(

@@ -1,0 +1,121 @@
+"""``python -m benchmarks.excerpt``: what ``fleet run --excerpt`` costs in accuracy.
+
+Labelled features of clips are judged whole, and by three places that are the same share of the clip
+as the excerpt is of a song. Clips are shorter than songs, and so are their places, so that the cost
+of an excerpt of songs should be no higher. Writes genrescope/fleet/excerpt.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.harness import ROOT
+from genrescope.audio.excerpt import N_PLACES, place_starts
+from genrescope.fleet.cost import ExcerptCost
+from genrescope.model.classifier import Classifier
+from genrescope.model.clip import Clip
+from genrescope.model.prediction import Prediction
+
+_OUT = ROOT / "genrescope" / "fleet" / "excerpt.json"
+_CLIP_S = 30.0
+_DRAWS = 10_000
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point; see ``--help``."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.excerpt", description=__doc__)
+    parser.add_argument(
+        "--data",
+        nargs=2,
+        type=Path,
+        action="append",
+        required=True,
+        metavar=("NPZ", "CSV"),
+        help="features (track, mel: uint8 over 80 dB) and a table (track, genre); may be repeated",
+    )
+    parser.add_argument(
+        "--bundle", help="one that did not learn all of it; what it did is left out"
+    )
+    parser.add_argument("--excerpt", type=float, default=90.0, help="seconds of a song")
+    parser.add_argument("--song", type=float, default=240.0, help="seconds that a song has")
+    parser.add_argument("--out", type=Path, default=_OUT)
+    chosen = parser.parse_args(arguments)
+    classifier = Classifier.load(chosen.bundle)
+    cost = measure(classifier, chosen.data, share=chosen.excerpt / chosen.song)
+    text = json.dumps(asdict(cost), indent=1) + "\n"
+    chosen.out.write_text(text, encoding="utf-8")
+    print(text, end="")
+
+
+def measure(
+    classifier: Classifier, data: list[list[Path]], *, share: float, seed: int = 0
+) -> ExcerptCost:
+    """Judge whole clips and places of them; tracks that the bundle learned are left out.
+
+    Raises:
+        ValueError: it learned all of them.
+    """
+    whole, places, agree = [], [], []
+    for store, table in data:
+        for mel, genre in _clips(store, table, classifier):
+            answers = [_judged(classifier, part) for part in (mel, _places(mel, share))]
+            right = [answer.genre == genre for answer in answers]
+            whole.append(right[0])
+            places.append(right[1])
+            agree.append(answers[0].genre == answers[1].genre)
+    if not whole:
+        raise ValueError("the bundle learned every track; give one that did not")
+    change = np.array(places, float) - np.array(whole, float)
+    rng = np.random.default_rng(seed)
+    draws = change[rng.integers(0, len(change), (_DRAWS, len(change)))].mean(axis=1)
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return ExcerptCost(
+        tracks=len(whole),
+        clip_s=_CLIP_S,
+        excerpt_s=_CLIP_S * share,
+        accuracy=round(float(np.mean(whole)), 4),
+        accuracy_excerpt=round(float(np.mean(places)), 4),
+        change_low=round(float(low), 4),
+        change_high=round(float(high), 4),
+        agree=round(float(np.mean(agree)), 4),
+        bundle=classifier.bundle.name,
+        date=datetime.now(UTC).date().isoformat(),
+    )
+
+
+def _clips(
+    store: Path, table: Path, classifier: Classifier
+) -> Iterator[tuple[NDArray[np.float32], str]]:
+    """Log-mel and genre of the certain tracks that the bundle did not learn."""
+    learned = set(classifier.bundle.training.get("tracks", ()))
+    with table.open(encoding="utf-8", newline="") as file:
+        facts = {row["track"]: row for row in csv.DictReader(file)}
+    with np.load(store, allow_pickle=False) as arrays:
+        for name, mel in zip(arrays["track"].tolist(), arrays["mel"], strict=True):
+            fact = facts[name]
+            if name not in learned and fact.get("certain", "yes") == "yes":
+                yield ((mel.astype(np.float32) + 0.5) / 256 * 80 - 80), fact["genre"]
+
+
+def _places(mel: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    n = mel.shape[1]
+    each = round(n * share / N_PLACES)
+    return np.concatenate([mel[:, a : a + each] for a in place_starts(n, each)], axis=1)
+
+
+def _judged(classifier: Classifier, mel: NDArray[np.float32]) -> Prediction:
+    seconds = mel.shape[1] / classifier.bundle.features.frame_rate
+    return classifier.classify_features(Clip(mel, seconds, ()))
+
+
+if __name__ == "__main__":
+    main()
