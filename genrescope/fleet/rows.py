@@ -33,6 +33,8 @@ SCHEMA = pa.schema(
         pa.field("flags", pa.list_(pa.string())),
         pa.field("embedding", pa.list_(pa.int8())),
         pa.field("embedding_scale", pa.float32()),
+        pa.field("tempo_bpm", pa.float32()),
+        pa.field("key", pa.string()),
         pa.field("duration_s", pa.float32()),
         pa.field("excerpt_s", pa.float32()),
         pa.field("error_code", pa.string()),
@@ -59,6 +61,7 @@ class Answer:
         flags: see `model.prediction.Prediction`.
         embedding: int8 (d,); times ``scale`` it is a direction of length 1, or 0 for silence.
         scale: of the embedding.
+        tempo_bpm, key: see `model.prediction.Prediction`; None where the bundle tells none.
         duration_s: of the recording.
         excerpt_s: how much of it was judged; None where all was.
         error_code, error: why there is no answer: a word, and a sentence; None where there is one.
@@ -72,6 +75,8 @@ class Answer:
     flags: tuple[str, ...] | None = None
     embedding: NDArray[np.int8] | None = None
     scale: float | None = None
+    tempo_bpm: float | None = None
+    key: str | None = None
     duration_s: float | None = None
     excerpt_s: float | None = None
     error_code: str | None = None
@@ -96,6 +101,8 @@ class Answer:
             flags=prediction.flags,
             embedding=embedding,
             scale=scale,
+            tempo_bpm=None if prediction.tempo is None else prediction.tempo.bpm,
+            key=None if prediction.key is None else prediction.key.name,
             duration_s=prediction.duration_s if duration_s is None else duration_s,
             excerpt_s=None if duration_s is None else prediction.duration_s,
         )
@@ -142,6 +149,8 @@ def encode(answers: Sequence[Answer], *, bundle: str, labels: Sequence[str], pla
         [a.flags for a in answers],
         [a.embedding for a in answers],
         [a.scale for a in answers],
+        [a.tempo_bpm for a in answers],
+        [a.key for a in answers],
         [a.duration_s for a in answers],
         [a.excerpt_s for a in answers],
         [a.error_code for a in answers],

@@ -83,7 +83,7 @@ def _parquet(songs: list[Song], part: Path, _: Path) -> None:
     import pyarrow.parquet
 
     kinds = {"year": pyarrow.int64()}
-    kinds |= dict.fromkeys(("confidence", "bpm", "duration_s"), pyarrow.float64())
+    kinds |= dict.fromkeys(("confidence", "bpm", "tempo", "duration_s"), pyarrow.float64())
     kinds |= dict.fromkeys(("genres", "flags"), pyarrow.list_(pyarrow.string()))
     names = list(Song.to_dict(songs[0])) if songs else ["path"]
     schema = pyarrow.schema([(name, kinds.get(name, pyarrow.string())) for name in names])

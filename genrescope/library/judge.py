@@ -190,6 +190,8 @@ def _store(catalogue: Catalogue, audio: bytes, bundle: int, reply: Prediction | 
             "flags": json.dumps(reply.flags),
             "embedding": raw,
             "scale": scale,
+            "tempo": None if reply.tempo is None else reply.tempo.bpm,
+            "key": None if reply.key is None else reply.key.name,
         }
     names = ", ".join(row)
     marks = ", ".join("?" * len(row))

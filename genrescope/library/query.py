@@ -32,16 +32,17 @@ TEXTS = {
     "sound": "judgement.genre",
     "set": "judgement.genres",
     "flag": "judgement.flags",
+    "key": "judgement.key",
     "codec": "file.codec",
     "kind": "file.kind",
     "error": "coalesce(file.error, judgement.error)",
     "path": "path_text(folder.path, file.name)",
 }
 """Fields of text: ``genre`` is the tag's, or the sound's where there is no tag; ``tagged`` and
-``sound`` are each alone."""
+``sound`` are each alone. ``bpm`` likewise."""
 NUMBERS = {
     "year": "file.year",
-    "bpm": "file.bpm",
+    "bpm": "coalesce(file.bpm, judgement.tempo)",
     "length": "file.duration_s",
     "confidence": "judgement.confidence",
 }

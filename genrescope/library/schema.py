@@ -100,6 +100,10 @@ CREATE TABLE fingerprint (
     """
 INSERT INTO state VALUES ('identity', random());
 """,
+    """
+ALTER TABLE judgement ADD COLUMN tempo REAL;  -- bpm; NULL where the bundle does not tell it
+ALTER TABLE judgement ADD COLUMN key TEXT;    -- such as A minor
+""",
 )
 """SQL that leads from each version (``PRAGMA user_version``) to the next; never changed again."""
 

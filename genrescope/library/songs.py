@@ -22,7 +22,7 @@ SELECT = """
 SELECT file.id, folder.path, file.name, file.kind, file.links, file.audio, file.duration_s,
     file.codec, coalesce(file.error, judgement.error), file.artist, file.album_artist, file.album,
     file.title, file.genre, file.year, file.bpm, judgement.genre, judgement.genres,
-    judgement.confidence, judgement.flags, judgement.probabilities
+    judgement.tempo, judgement.key, judgement.confidence, judgement.flags, judgement.probabilities
 FROM file JOIN folder ON folder.id = file.folder
 LEFT JOIN judgement ON judgement.audio = file.audio AND judgement.bundle = :bundle
 """
@@ -42,6 +42,7 @@ class Song:
         genre: by its tags, several with "; " between them.
         sound: the most probable genre by the bundle.
         genres: the prediction set, best first.
+        tempo, key: bpm and name of the key by the bundle.
         probabilities: of the bundle's labels, float32 as bytes.
     """
 
@@ -62,6 +63,8 @@ class Song:
     bpm: float | None
     sound: str | None
     genres: tuple[str, ...]
+    tempo: float | None
+    key: str | None
     confidence: float | None
     flags: tuple[str, ...]
     probabilities: bytes | None
@@ -89,6 +92,8 @@ class Song:
             "confidence": None if self.confidence is None else round(self.confidence, 6),
             "flags": list(self.flags),
             "bpm": self.bpm,
+            "tempo": None if self.tempo is None else round(self.tempo, 1),
+            "key": self.key,
             "duration_s": None if self.duration_s is None else round(self.duration_s, 3),
             "codec": self.codec,
             "kind": self.kind,
@@ -151,9 +156,12 @@ def tags_of(catalogue: Catalogue, song: int) -> tuple[Tag, ...]:
 
 def _song(row: Sequence[Any]) -> Song:
     number, folder, name, *facts = row
-    *facts, genres, confidence, flags, probabilities = facts
+    *facts, genres, tempo, key, confidence, flags, probabilities = facts
     path = os.fsdecode(os.path.join(folder, name))  # noqa: PTH118
-    sets = tuple(json.loads(genres or "[]")), confidence, tuple(json.loads(flags or "[]"))
+    sets = (
+        tuple(json.loads(genres or "[]")), tempo, key, confidence,
+        tuple(json.loads(flags or "[]")),
+    )  # fmt: skip
     values = (number, path, *facts, *sets, probabilities)
     return Song(**dict(zip(_FIELDS, values, strict=True)))
 

@@ -26,6 +26,7 @@ def collection(catalogue: Catalogue, music: Path, tiny_bundle: Path) -> Catalogu
     pretend(catalogue, bundle, "chet.flac", {"jazz": 0.9, "blues": 0.1})
     pretend(catalogue, bundle, "odd.flac", {"metal": 0.98, "jazz": 0.02})
     pretend(catalogue, bundle, "none.flac", {"disco": 0.4, "pop": 0.3}, flags=("uncertain",))
+    catalogue.db.execute("UPDATE judgement SET tempo = 97.5, key = 'A minor' WHERE genre = 'metal'")
     return catalogue
 
 
@@ -37,7 +38,9 @@ def collection(catalogue: Catalogue, music: Path, tiny_bundle: Path) -> Catalogu
         ("genre:disco", "none"),
         ("tagged:disco", ""),
         ("sound:metal", "odd"),
-        ("bpm:90..110", "chet"),
+        ("bpm:90..110", "chet odd"),
+        ('key:="a minor"', "odd"),
+        ("-key:minor", "bjork chet none"),
         ("bpm:100", "chet"),
         ("bpm:..90", ""),
         ("confidence:..0.5", "none"),

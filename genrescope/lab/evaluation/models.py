@@ -22,9 +22,12 @@ from genrescope.lab.stores import check_front_end
 from genrescope.lab.training.run import Run
 from genrescope.model.bundle import Bundle
 from genrescope.model.classifier import Classifier
+from genrescope.model.heads import Heads
 from genrescope.model.inference import Net, Windowing, infer, prepare, softmax, standardised_span
+from genrescope.model.key import Key
 from genrescope.model.net import BundleNet
 from genrescope.model.prediction import Prediction
+from genrescope.model.tempo import Tempo
 
 Array = NDArray[Any]
 
@@ -49,10 +52,12 @@ Features = Callable[[Track], Array]
 
 @dataclass(frozen=True)
 class WindowAnswer:
-    """Probabilities of windows, and their mean."""
+    """Probabilities of windows, and their mean; tempo and key where the model tells them."""
 
     probs: Array
     flags: tuple[str, ...] = ()
+    tempo: Tempo | None = None
+    key: Key | None = None
 
     @property
     def clip_probs(self) -> Array:
@@ -73,6 +78,7 @@ class Model:
         temperature: of the softmax.
         net: from windows to logits.
         learned: IDs of the tracks it was trained on; None where it does not say.
+        heads: what tells tempo and key; None of a run.
     """
 
     name: str
@@ -82,6 +88,7 @@ class Model:
     temperature: float
     net: Net
     learned: tuple[str, ...] | None
+    heads: Heads | None = None
 
     def answer(self, features: Array, span: Span | None = None) -> WindowAnswer:
         """Probabilities of the windows of a clip, standardised as a whole, without its silences.
@@ -95,7 +102,11 @@ class Model:
         else:
             x = standardised_span(features, span, self.config)
         (output,) = infer([x], self.net, self.windowing)
-        return WindowAnswer(softmax(output.logits, self.temperature))
+        probs = softmax(output.logits, self.temperature)
+        if span is not None or self.heads is None:
+            return WindowAnswer(probs)
+        tempo, key = self.heads.hear(features)
+        return WindowAnswer(probs, tempo=tempo, key=key)
 
 
 def from_bundle(bundle: Bundle) -> Model:
@@ -109,6 +120,7 @@ def from_bundle(bundle: Bundle) -> Model:
         bundle.temperature,
         BundleNet(bundle),
         tuple(map(str, tracks)) if isinstance(tracks, list) else None,
+        Heads(bundle),
     )
 
 

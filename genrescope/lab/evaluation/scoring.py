@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genrescope.data import gtzan
 from genrescope.data.fold import track_of
 from genrescope.data.splits import Split
 from genrescope.data.track import Track
 from genrescope.errors import AudioError, GenrescopeError
 from genrescope.lab.evaluation.models import Answer, Predictor, Span
+from genrescope.lab.heads.scores import figure, key_points, tempo_hits
 from genrescope.lab.metrics import Scores, by_track, confusion_matrix, score
+from genrescope.model.key import KEYS
 from genrescope.model.prediction import SILENT
 from genrescope.progress import Progress
 
@@ -48,6 +51,8 @@ class Evaluation:
         confusion: int64 (n_classes, n_classes) at track level, row = truth.
         window, track: scores at both levels, bootstrapped over tracks.
         failed: ID -> why there is no answer.
+        tempo, key: figures of what the model tells besides, see `tempo_and_key`; None where it
+            tells none, or the tracks have no annotation.
     """
 
     labels: tuple[str, ...]
@@ -58,6 +63,8 @@ class Evaluation:
     window: Scores
     track: Scores
     failed: Mapping[str, str]
+    tempo: Mapping[str, Any] | None = None
+    key: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON; one row a member."""
@@ -77,7 +84,47 @@ class Evaluation:
             "confusion": self.confusion.tolist(),
             "tracks": rows,
             "failed": dict(self.failed),
+            "tempo": None if self.tempo is None else dict(self.tempo),
+            "key": None if self.key is None else dict(self.key),
         }
+
+
+def tempo_and_key(
+    answers: Mapping[str, Answer], *, seed: int = 0
+) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+    """``accuracy1`` and ``accuracy2`` of tempi, ``correct`` and ``weighted`` of keys.
+
+    Args:
+        answers: by the ID of the track.
+        seed: of the bootstrap.
+
+    Returns:
+        Each figure with its count and interval (`genrescope.lab.heads.scores.figure`); None where
+        no answer tells a tempo, or a key, of a track that is annotated.
+    """
+    bpm, keys = gtzan.tempo_by_track(), gtzan.key_by_track()
+    tempi = [
+        (bpm[track], tempo.bpm)
+        for track, answer in answers.items()
+        if track in bpm and (tempo := getattr(answer, "tempo", None)) is not None
+    ]
+    found = [
+        (keys[track], KEYS.index(key.name))
+        for track, answer in answers.items()
+        if track in keys and (key := getattr(answer, "key", None)) is not None
+    ]
+    of_tempi = of_keys = None
+    if tempi:
+        truth, estimated = np.array(tempi).T
+        right, pulse = tempo_hits(truth, estimated)
+        of_tempi = {"accuracy1": figure(right, seed=seed), "accuracy2": figure(pulse, seed=seed)}
+    if found:
+        truth, estimated = np.array(found).T
+        of_keys = {
+            "correct": figure(truth == estimated, seed=seed),
+            "weighted": figure(key_points(truth, estimated), seed=seed),
+        }
+    return of_tempi, of_keys
 
 
 def items_of(
@@ -164,6 +211,8 @@ def _scored(
     counts = [len(answer.probs) for _, answer in answered]
     clip_probs = np.stack([np.asarray(answer.clip_probs, np.float64) for _, answer in answered])
     _, classes, probs = by_track(tracks, truth, clip_probs)
+    whole = {item.track.track_id: answer for item, answer in answered if item.span is None}
+    tempo, key = tempo_and_key(whole, seed=seed)
     return Evaluation(
         labels=tuple(labels),
         members=tuple(item.member for item, _ in answered),
@@ -178,4 +227,6 @@ def _scored(
         ),
         track=score(classes, probs, seed=seed),
         failed=failed,
+        tempo=tempo,
+        key=key,
     )

@@ -1,6 +1,7 @@
 // The page's states: idle, asking, recording, listening, result, trouble, visit.
 
 import * as api from "./api.js";
+import { showBeat } from "./beat.js";
 import { $, announce, offer, save } from "./dom.js";
 import { Dreams } from "./dreams.js";
 import { acceptFiles } from "./files.js";
@@ -371,6 +372,7 @@ function show(attempt, { leaving, polished = null, quietly = false }) {
   $("sound-title").textContent = t(sound ? "sound.title" : "timeline.title");
   classList.toggle("pictured", Boolean(answer.spectrogram));
   showVerdict(answer, explicable(attempt) ? (genre) => why.open(genre) : null);
+  showBeat(answer, replay.player);
   models.showAccuracy(answer);
   const duration = answer.duration_s;
   if (answer.spectrogram) {

@@ -13,7 +13,9 @@ from genrescope.data.splits import Split, make_split
 from genrescope.data.track import Track
 from genrescope.errors import AudioError, GenrescopeError
 from genrescope.lab.evaluation.models import Answer, Predictor, Span, WindowAnswer
-from genrescope.lab.evaluation.scoring import items_of, score_items
+from genrescope.lab.evaluation.scoring import items_of, score_items, tempo_and_key
+from genrescope.model.key import Key
+from genrescope.model.tempo import Tempo
 
 TRACKS = tuple(Track(f"{g}{i}", g, artist=f"{g} {i}") for g in GENRES for i in range(4))
 
@@ -106,3 +108,21 @@ def test_what_cannot_be_judged_is_an_error_in_words() -> None:
         score_items(items, ("fado", "polka"))
     with pytest.raises(GenrescopeError, match="no clip could be scored"):
         score_items([], GENRES)
+
+
+def test_tempo_and_key_are_scored_where_tracks_are_annotated() -> None:
+    probs = np.full((1, 3), 1 / 3)
+    # Annotated: blues.00000 with 125.87 bpm and key 22, G minor; blues.00001 with 67.77, E minor.
+    right = WindowAnswer(probs, tempo=Tempo(126.0, 0.9, None, 1.0), key=Key("G minor", "6A", 0.8))
+    double = WindowAnswer(probs, tempo=Tempo(135.5, 0.9, None, 1.0), key=Key("B minor", "10A", 0.8))
+    answers = {"blues.00000": right, "blues.00001": double, "of-my-own": double}
+    tempo, key = tempo_and_key(answers)
+    assert tempo is not None
+    assert key is not None
+    assert tempo["accuracy1"]["n"] == key["correct"]["n"] == 2
+    assert tempo["accuracy1"]["value"] == 0.5
+    assert tempo["accuracy2"]["value"] == 1.0
+    assert key["correct"]["value"] == 0.5
+    assert key["weighted"]["value"] == 0.75  # a fifth above
+    assert tempo_and_key({"of-my-own": right}) == (None, None)
+    assert tempo_and_key({"blues.00000": WindowAnswer(probs)}) == (None, None)

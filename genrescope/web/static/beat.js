@@ -1,0 +1,96 @@
+// Tempo and key of a result: in words, as a tick over the replay, and as a scale.
+
+import { $ } from "./dom.js";
+import { roughly, t } from "./text.js";
+
+const PITCHES = ["A", "B♭", "B", "C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭"];
+const STEPS = { major: [0, 2, 4, 5, 7, 9, 11, 12], minor: [0, 2, 3, 5, 7, 8, 10, 12] };
+const A_HZ = 220;
+const NOTE_S = 0.28;
+const AHEAD_S = 0.15; // ticks are set so far ahead, so that a busy page does not delay them
+const LOOK_MS = 50;
+
+let audio = null; // made when first something is to sound, as browsers ask
+let tempo = null;
+let key = null;
+let ticking = null; // { timer, start, next }: the place in the recording where it was switched on
+
+/** Shows what an answer tells of tempo and key; `player` is the replay that ticks are laid over. */
+export function showBeat(answer, player) {
+  stop();
+  tempo = answer.tempo ?? null;
+  key = answer.key ?? null;
+  const beats = tempo !== null && !answer.flags.includes("no beat");
+  $("beat").hidden = tempo === null && key === null;
+  $("beat-tempo").textContent = tempo === null ? "" : tempoInWords(beats);
+  $("beat-tick-label").hidden = !beats;
+  $("beat-tick").onchange = () => ($("beat-tick").checked ? start(player) : stop());
+  $("beat-key").textContent =
+    key === null ? "" : t("beat.key", { key: keyName(key.name), place: key.camelot, p: roughly(key.confidence) });
+  $("beat-scale").hidden = key === null;
+  $("beat-scale").onclick = playScale;
+}
+
+function tempoInWords(beats) {
+  const bpm = Math.round(tempo.bpm);
+  if (!beats) return t("beat.none");
+  const words = t("beat.tempo", { bpm, p: roughly(tempo.confidence) });
+  const other = tempo.other === null ? "" : ` ${t("beat.other", { bpm: Math.round(tempo.other) })}`;
+  return words + other;
+}
+
+function keyName(name) {
+  const [tonic, mode] = name.split(" ");
+  return t(`beat.${mode}`, { tonic: t(`tonic.${PITCHES.indexOf(tonic)}`) });
+}
+
+function context() {
+  audio ??= new AudioContext();
+  audio.resume();
+  return audio;
+}
+
+function blip(when, hz, seconds, loud) {
+  const tone = new OscillatorNode(audio, { frequency: hz });
+  const level = new GainNode(audio, { gain: loud });
+  level.gain.setValueAtTime(loud, when);
+  level.gain.exponentialRampToValueAtTime(0.001, when + seconds);
+  tone.connect(level).connect(audio.destination);
+  tone.start(when);
+  tone.stop(when + seconds);
+}
+
+/** A tick at every beat from this place of the recording on, while it plays. */
+function start(player) {
+  context();
+  ticking = { start: player.time, timer: setInterval(() => tick(player), LOOK_MS), last: null };
+  if (!player.playing) player.play();
+}
+
+function tick(player) {
+  if (!player.playing) {
+    ticking.last = null;
+    return;
+  }
+  const period = 60 / tempo.bpm;
+  const beat = Math.ceil((player.time - ticking.start) / period);
+  const wait = ticking.start + beat * period - player.time;
+  if (beat === ticking.last || wait > AHEAD_S) return;
+  ticking.last = beat;
+  blip(audio.currentTime + wait, 1500, 0.04, 0.35);
+}
+
+function stop() {
+  if (ticking) clearInterval(ticking.timer);
+  ticking = null;
+  $("beat-tick").checked = false;
+}
+
+function playScale() {
+  const { currentTime } = context();
+  const [tonic, mode] = key.name.split(" ");
+  STEPS[mode].forEach((step, i) => {
+    const hz = A_HZ * 2 ** ((PITCHES.indexOf(tonic) + step) / 12);
+    blip(currentTime + 0.05 + i * NOTE_S, hz, NOTE_S * 1.5, 0.25);
+  });
+}
