@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "mastering": GROUND | {"audio"},
     "model": GROUND | {"audio", "features"},
     "data": GROUND | {"audio", "features"},
+    "mix": GROUND | {"audio", "features", "mastering", "model"},
     "dream": GROUND | {"audio", "mastering", "model"},
     "lab": GROUND | {"audio", "features", "model", "data"},
     "reproduction": GROUND | {"audio", "features", "model", "data", "lab"},

@@ -22,6 +22,7 @@ VERBS: dict[str, str] = {
     "classify": "genrescope.cli.classify:classify",
     "explain": "genrescope.cli.explain:explain",
     "dream": "genrescope.cli.dream:dream",
+    "mix": "genrescope.cli.mix:mix",
     "serve": "genrescope.cli.serve:serve",
     "library": "genrescope.cli.library:library",
     "fleet": "genrescope.cli.fleet:fleet",
