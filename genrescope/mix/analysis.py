@@ -107,5 +107,4 @@ def _balance(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     edges = np.searchsorted(hz, _BANDS_HZ)
     power = power.astype(np.float64)
     level = 10 * np.log10(np.maximum(np.add.reduceat(power, edges)[:-1], 1e-12))
-    balance = np.asarray(level - level.mean(), np.float64)
-    return balance
+    return np.asarray(level - level.mean(), np.float64)
