@@ -105,7 +105,7 @@ def encoded(kind: str, samples: Samples, sr: int) -> bytes:
         return _by_sndfile(samples, sr, *SNDFILE[kind])
     if kind == "webm-browser":
         return _with_open_sizes(encoded("webm-live", samples, sr))
-    return _by_ffmpeg(samples, sr, *FFMPEG[kind])
+    return by_ffmpeg(samples, sr, *FFMPEG[kind])
 
 
 def _by_sndfile(samples: Samples, sr: int, form: str, subtype: str) -> bytes:
@@ -118,9 +118,10 @@ def _by_sndfile(samples: Samples, sr: int, form: str, subtype: str) -> bytes:
     return file.getvalue()
 
 
-def _by_ffmpeg(
+def by_ffmpeg(
     samples: Samples, sr: int, container: str, codec: str, options: dict[str, str]
 ) -> bytes:
+    """The samples (n, n_channels) in a container and coding of FFmpeg's."""
     layout = _LAYOUTS[samples.shape[1]]
     with (
         tempfile.NamedTemporaryFile() as file,  # faststart reads back what it wrote, by name

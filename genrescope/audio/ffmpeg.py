@@ -42,6 +42,7 @@ _DECODERS = (
     "qdmc,ralf,real_144,real_288,s302m,sipr,speex,libspeex,truehd,truespeech,tta,vorbis,libvorbis,"
     "wavpack,wmalossless,wmapro,wmav1,wmav2,wmavoice"
 )
+_KNOWN = frozenset(_DECODERS.split(","))
 _MOST_SILENT_PACKETS = 20_000  # broken or empty ones in a row, after which no more are tried
 _MOST_BEHIND = 1 << 16  # bytes of padding; more is a download that was given its size first
 
@@ -107,7 +108,7 @@ class AvReader:
         if not clear:
             remedy = "Choose a recording without copy protection."
             raise AudioError(name, "it is encrypted", remedy)
-        known = [stream for stream in clear if stream.codec_context is not None]
+        known = [s for s in clear if s.codec_context is not None and s.codec_context.name in _KNOWN]
         if not known:
             raise AudioError(name, "its sound is in a coding that cannot be read", _FORMATS)
         best = streams.best("audio")
@@ -131,7 +132,8 @@ class AvReader:
                 other.discard = Discard.all
         context = self._stream.codec_context
         context.thread_count = 1  # callers decode several files at once
-        context.options = {"max_samples": str(MAX_FRAME_LENGTH)}
+        # FFmpeg holds what opened the file to its list, and each decoder to its own.
+        context.options = {"max_samples": str(MAX_FRAME_LENGTH), "codec_whitelist": _DECODERS}
         if context.sample_rate:
             self._check(Kind(context.sample_rate, max(1, context.layout.nb_channels), ""))
         frames = self._frames()

@@ -32,7 +32,7 @@ from soak.siege import besiege
 
 from genrescope.model.bundle import DEFAULT_BUNDLE
 
-INPUTS, REQUESTS, EXAMPLES, FILES, RUNS = 20_000, 4_000, 200, 400, 24
+INPUTS, REQUESTS, EXAMPLES, FILES, RUNS = 60_000, 4_000, 200, 400, 24
 SONGS, KILLS = 20_000, 10
 
 

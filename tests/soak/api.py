@@ -8,7 +8,8 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from soak.mutate import KINDS, mutant, seed_file
+from soak.kinds import KINDS, seed_file
+from soak.mutate import mutant
 
 REFUSALS = frozenset({503, 504})
 """What a busy server may answer to anything, by its own description."""

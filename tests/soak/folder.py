@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from soak.mutate import KINDS, mutant, seed_file
+from soak.kinds import KINDS, seed_file
+from soak.mutate import mutant
 
 _LIMITED = (
     "import resource, sys; limit = int(sys.argv.pop(1)); "

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
+from copy import deepcopy
 
 import numpy as np
-from audio_makers import FFMPEG, SNDFILE, chord, encoded
-
-KINDS = (*SNDFILE, *FFMPEG, "webm-browser")
-"""Every format that is read; `audio_makers.encoded` takes these names."""
+from soak.kinds import KINDS, seed_file
+from soak.structure import Part, parsed, written
 
 _INTERESTING = (
     *(b"\x00\x00\x00\x00", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x80\x00\x00\x00"),
@@ -16,24 +14,56 @@ _INTERESTING = (
 )
 
 
-@cache
-def seed_file(kind: str) -> bytes:
-    """Half a second of sound in stereo."""
-    return encoded(kind, chord(0.5, 44_100, n_channels=2), 44_100)
-
-
 def mutant(index: int, *, seed: int = 0) -> tuple[str, bytes]:
-    """Kind and bytes of one mutated file, the same for the same numbers."""
+    """Kind and bytes of one mutated file, the same for the same numbers.
+
+    Two of three keep the structure of their container, and change what it holds.
+    """
     kind = KINDS[index % len(KINDS)]
     rng = np.random.default_rng([seed, index])
-    out = bytearray(seed_file(kind))
+    data = seed_file(kind)
+    parts = parsed(data)
+    if parts and rng.random() < 2 / 3:
+        for _ in range(int(rng.choice([1, 1, 2, 4, 16]))):
+            _rearrange(parts, rng)
+        return kind, written(parts, mend=rng.random() < 0.9) or b"x"
+    out = bytearray(data)
     # Headers are where lengths, counts and offsets stand.
     region = int(rng.choice([64, 512, 4_096, len(out)]))
     for _ in range(int(rng.choice([1, 2, 8, 64]))):
         _change(out, region, rng)
-    if kind in ("ogg", "opus") and rng.random() < 0.75:
-        _mend_checksums(out)  # otherwise every damaged page is passed over, and nothing is tried
     return kind, bytes(out) or b"x"
+
+
+def _rearrange(parts: list[Part], rng: np.random.Generator) -> None:
+    """Change one part, somewhere in the tree, or its place in it."""
+    siblings = parts
+    while True:
+        if not siblings:
+            return
+        i = int(rng.integers(len(siblings)))
+        part = siblings[i]
+        if not part.parts or rng.random() < 0.25:
+            break
+        siblings = part.parts
+    match int(rng.integers(8)):
+        case 0:
+            del siblings[i]
+        case 1:
+            n = int(rng.choice([1, 2, 50])) if len(written([part])) < 10_000 else 1
+            siblings[i:i] = [deepcopy(part) for _ in range(n)]
+        case 2:
+            j = int(rng.integers(len(siblings)))
+            siblings[i], siblings[j] = siblings[j], siblings[i]
+        case 3:
+            part.claim = int(rng.choice([0, 1, 7, 8, 2**16, 2**31 - 1, 2**31, 2**32 - 1]))
+        case 4:
+            part.name = bytes(rng.permutation(list(part.name)).tolist())
+        case _:
+            body = bytearray(part.body)
+            for _ in range(int(rng.choice([1, 4]))):
+                _change(body, int(rng.choice([16, 64, len(body) + 1])), rng)
+            part.body = bytes(body)
 
 
 def _change(out: bytearray, region: int, rng: np.random.Generator) -> None:
@@ -58,33 +88,3 @@ def _change(out: bytearray, region: int, rng: np.random.Generator) -> None:
             out[i : i + n] = other[j : j + n]
         case _:
             del out[int(rng.integers(len(out) + 1)) :]
-
-
-def _mend_checksums(ogg: bytearray) -> None:
-    """Give each page the checksum that its bytes have (RFC 3533)."""
-    page = -1
-    while (page := ogg.find(b"OggS", page + 1)) >= 0 and page + 27 <= len(ogg):
-        lacing = ogg[page + 27 : page + 27 + ogg[page + 26]]
-        end = page + 27 + len(lacing) + sum(lacing)
-        ogg[page + 22 : page + 26] = bytes(4)
-        ogg[page + 22 : page + 26] = _crc(ogg[page:end]).to_bytes(4, "little")
-
-
-def _crc(data: bytes) -> int:
-    crc = 0
-    table = _crc_table()
-    for byte in data:
-        crc = crc << 8 & 0xFFFF_FFFF ^ table[crc >> 24 ^ byte]
-    return crc
-
-
-@cache
-def _crc_table() -> tuple[int, ...]:
-    table = []
-    for value in range(256):
-        crc = value << 24
-        for _ in range(8):
-            crc = crc << 1 ^ (0x04C1_1DB7 if crc >> 31 else 0)
-            crc &= 0xFFFF_FFFF
-        table.append(crc)
-    return tuple(table)
