@@ -23,8 +23,15 @@ def classifier(bundle: str | None, files: Sequence[str], threads: int) -> Callab
 
 
 def decoder(files: Sequence[str], threads: int) -> Callable[[], None]:
-    """Decodes files to mono at 22,050 Hz by Genrescope's decoder, and nothing else."""
-    from genrescope.audio.decode import decode
+    """Decodes files to mono at 22,050 Hz by Genrescope's decoder, and nothing else.
+
+    In blocks that are not kept, as a classifier takes them.
+    """
+    from genrescope.audio.decode import stream
+
+    def decode(file: str) -> None:
+        for _ in stream(file, block_s=5.0):
+            pass
 
     def run() -> None:
         with ThreadPoolExecutor(threads) as pool:

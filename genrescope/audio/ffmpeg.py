@@ -125,7 +125,7 @@ class AvReader:
 
         self.truncated = False
         self._behind = 0  # bytes
-        self._last_packet = b""
+        self._last_packet: Packet[Any] | None = None
         self._stream = cast("AudioStream", self._container.streams[index])
         for other in self._container.streams:
             if other is not self._stream:
@@ -167,7 +167,8 @@ class AvReader:
             lacks = (self.n_samples or 0) - position > 0.1 * self.sr + 4096
         else:
             lacks = False
-        if lacks or container_is_cut(self._file, self._format, last_packet=self._last_packet):
+        last = b"" if self._last_packet is None else bytes(self._last_packet)
+        if lacks or container_is_cut(self._file, self._format, last_packet=last):
             self.truncated = True
 
     def _frames(self) -> Iterator[AudioFrame]:
@@ -212,8 +213,7 @@ class AvReader:
         if packet.size:
             if self._behind and not self._is_behind_the_end(packet):
                 self.truncated = True  # so it was no end
-            if self._format in ("mp3", "aac"):
-                self._last_packet = bytes(packet)
+            self._last_packet = packet
         return frames
 
     def _is_behind_the_end(self, packet: Packet[Any]) -> bool:

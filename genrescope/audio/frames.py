@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 MAX_FRAME_LENGTH = 1 << 18
 """Samples a channel; the longest frames that encoders write are of a second."""
 
+_MANY_PLANES = 8
 _TYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 
 
@@ -59,56 +61,79 @@ def _stretches(
     frames: Iterable[AudioFrame], check: Callable[[Kind], None]
 ) -> Iterator[tuple[Kind, NDArray[Any]]]:
     """Samples (n_channels, n) of frames of one kind, `BLOCK_LENGTH` or a little more at a time."""
-    kind, held, n = None, np.empty((0, 0)), 0
+    kind: tuple[int, int, str] | None = None
+    held: _Held | None = None
+    n = 0
     for frame in frames:
         now = (frame.sample_rate, frame.layout.nb_channels, frame.format.name)
         end = n + frame.samples
-        if now != kind or end > held.shape[1]:
-            if kind is not None and n:
-                yield Kind(*kind), held[:, :n]
+        if held is None or now != kind or end > held.length:
+            if kind is not None and held is not None and n:
+                yield Kind(*kind), held.first(n)
             if now != kind:
                 check(Kind(*now))
-                copy = _copier(frame)
             kind, n, end = now, 0, frame.samples
-            dtype = _TYPES[now[2].removesuffix("p")]
-            held = np.empty((now[1], BLOCK_LENGTH + end), dtype)
-        copy(frame, held[:, n:end])
+            held = _Held(frame, BLOCK_LENGTH + end)
+        held.put(frame, n)
         n = end
         if n >= BLOCK_LENGTH:
-            yield Kind(*kind), held[:, :n]
-            held, n = np.empty_like(held), 0
-    if kind is not None and n:
-        yield Kind(*kind), held[:, :n]
+            yield Kind(*now), held.first(n)
+            held, n = held.anew(), 0
+    if kind is not None and held is not None and n:
+        yield Kind(*kind), held.first(n)
 
 
-def _copier(frame: AudioFrame) -> Callable[[AudioFrame, NDArray[Any]], None]:
-    """What copies the samples of frames like this one to (n_channels, n)."""
-    if not frame.format.is_planar:
-        return _copy_packed
-    # PyAV looks for a null after the last of FFmpeg's 8 plane pointers, and crashes.
-    return _copy_planes if frame.layout.nb_channels < 8 else _copy_many_planes
+class _Held:
+    """Samples of frames of one kind, copied plane by plane as bytes: no array for each plane.
+
+    Args:
+        frame: one of them.
+        length: samples a channel that there is room for.
+    """
+
+    def __init__(self, frame: AudioFrame, length: int) -> None:
+        n_channels, form = frame.layout.nb_channels, frame.format
+        # PyAV looks for a null after the last of FFmpeg's 8 plane pointers, and crashes.
+        self._is_packed = not form.is_planar or n_channels >= _MANY_PLANES
+        self.length = length
+        shape = (length, n_channels) if self._is_packed else (n_channels, length)
+        self._samples: NDArray[Any] = np.empty(shape, _TYPES[form.name.removesuffix("p")])
+        self._view_bytes()
+
+    def anew(self) -> _Held:
+        """Room for as many again, elsewhere: what was filled is used by others."""
+        new = copy(self)
+        new._samples = np.empty_like(self._samples)
+        new._view_bytes()
+        return new
+
+    def _view_bytes(self) -> None:
+        self._bytes = _buffer(self._samples).cast("B")
+        self._step = self._samples.strides[0 if self._is_packed else 1]  # bytes a sample
+        self._row = self._samples.strides[0]  # bytes a plane
+
+    def put(self, frame: AudioFrame, at: int) -> None:
+        """Copy a frame to the samples from ``at`` on."""
+        if self._is_packed and frame.format.is_planar:
+            frame = _packed(frame)
+        begin, size = at * self._step, frame.samples * self._step
+        for plane in frame.planes:
+            self._bytes[begin : begin + size] = _buffer(plane)[:size]
+            begin += self._row
+
+    def first(self, n: int) -> NDArray[Any]:
+        """(n_channels, n)."""
+        return self._samples[:n].T if self._is_packed else self._samples[:, :n]
 
 
-def _copy_packed(frame: AudioFrame, out: NDArray[Any]) -> None:
-    samples: NDArray[Any] = np.frombuffer(_buffer(frame.planes[0]), out.dtype, out.size)
-    out[:] = samples.reshape(out.shape[::-1]).T
-
-
-def _copy_planes(frame: AudioFrame, out: NDArray[Any]) -> None:
-    n = out.shape[1]
-    for row, plane in zip(out, frame.planes, strict=True):
-        row[:] = np.frombuffer(_buffer(plane), out.dtype, n)
-
-
-def _copy_many_planes(frame: AudioFrame, out: NDArray[Any]) -> None:
+def _packed(frame: AudioFrame) -> AudioFrame:
     from av.audio.resampler import AudioResampler
 
-    packed = AudioResampler(format=frame.format.name.removesuffix("p")).resample(frame)
-    _copy_packed(packed[0], out)
+    return AudioResampler(format=frame.format.name.removesuffix("p")).resample(frame)[0]
 
 
-def _buffer(plane: AudioPlane) -> memoryview:
-    return cast("memoryview", plane)  # by protocol
+def _buffer(samples: AudioPlane | NDArray[Any]) -> memoryview:
+    return memoryview(cast("memoryview", samples))  # by protocol
 
 
 def _to_float(samples: NDArray[Any]) -> NDArray[np.float32]:

@@ -40,8 +40,9 @@ def to_mono(block: Block) -> NDArray[np.float32]:
             mixed += block[:, channel]
         mixed *= np.float32(1 / n_channels)
         if n_channels == 2:
-            each = block.ravel("K")  # in whatever order they lie, without a copy
-            if 2 * float(np.dot(mixed, mixed)) < CANCELS * float(np.dot(each, each)):
+            left, right = block[:, 0], block[:, 1]
+            power = float(np.dot(left, left)) + float(np.dot(right, right))
+            if 2 * float(np.dot(mixed, mixed)) < CANCELS * power:
                 louder = int(np.square(block).sum(axis=0).argmax())
                 return np.ascontiguousarray(block[:, louder])
     return mixed
