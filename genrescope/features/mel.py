@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from genrescope.features.config import FeatureConfig
 
+_AT_ONCE = 16  # filters: arrays of all of them would be new pages of memory, dear in a cold start
+
 
 def _mel_to_hz(mels: NDArray[np.float64]) -> NDArray[np.float64]:
     """Slaney's scale: linear to 1 kHz (15 mel), then 27 mel to each factor of 6.4."""
@@ -32,12 +34,15 @@ def mel_filterbank(config: FeatureConfig) -> NDArray[np.float32]:
     Raises:
         ValueError: the configuration has no mel bands.
     """
-    edges = _corners(config)[:, np.newaxis]
+    corners = _corners(config)[:, np.newaxis]
     hz = np.fft.rfftfreq(config.n_fft, 1.0 / config.sr)
-    rising = (hz - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - hz) / (edges[2:] - edges[1:-1])
-    weights = np.maximum(0.0, np.minimum(rising, falling)) * (2.0 / (edges[2:] - edges[:-2]))
-    bank = weights.astype(np.float32)
+    bank = np.empty((len(corners) - 2, len(hz)), np.float32)
+    for first in range(0, len(bank), _AT_ONCE):
+        edges = corners[first : first + _AT_ONCE + 2]
+        rising = (hz - edges[:-2]) / (edges[1:-1] - edges[:-2])
+        falling = (edges[2:] - hz) / (edges[2:] - edges[1:-1])
+        weights = np.maximum(0.0, np.minimum(rising, falling)) * (2.0 / (edges[2:] - edges[:-2]))
+        bank[first : first + _AT_ONCE] = weights
     bank.setflags(write=False)
     return bank
 

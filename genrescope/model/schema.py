@@ -125,8 +125,8 @@ def _check_plain(value: object, depth: int) -> None:
         for inner in value:
             _check_plain(inner, depth + 1)
     elif isinstance(value, str):
-        harmless = all(map(_is_harmless, value))
-        _require(harmless, f"bundle.json holds control characters: {_shown(value)}")
+        if not value.isprintable() and not all(map(_is_harmless, value)):
+            raise BundleError(f"bundle.json holds control characters: {_shown(value)}")
     elif isinstance(value, float):
         _require(math.isfinite(value), "bundle.json holds a number that is not finite")
 
