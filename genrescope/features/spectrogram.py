@@ -8,8 +8,11 @@ the part of the mel filterbank that is not zero.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from mmap import mmap
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,6 +35,8 @@ AMIN = 1e-10
 # OpenBLAS hands a product of more multiplications than this to several threads, which costs more
 # than it brings at these sizes, and very much more when the other cores are busy.
 _SERIAL_PRODUCT = 2**18
+_STANDARDISED_AT_ONCE = 2**18  # values
+_CHUNKS_AT_ONCE = 64  # joined before the clip is; 2 MB of 128 bands
 
 
 def compute_features(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Float32:
@@ -108,7 +113,7 @@ def log_mel(samples: ArrayLike, config: FeatureConfig) -> Float32:
 def log_mel_stream(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Float32:
     """`log_mel` of sound that comes in blocks, bit for bit that of the blocks joined.
 
-    Memory is bounded by the largest block and twice the result.
+    Memory is bounded by the largest block and little more than the result.
 
     Args:
         blocks: arrays (n_samples,) of any lengths, together at least one sample.
@@ -123,7 +128,7 @@ def log_mel_stream(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Float3
     lowest = _audible_weights(config)
     column = 2 * n_inaudible(config)
     levels = Levels(config.sr)
-    chunks, audible = [], []
+    chunks, audible = _Columns(), []
     for squares in squared_spectra(levels.watch(map(as_mono, blocks)), config):
         audible.append(lowest @ squares[:, column : column + lowest.shape[1]].T)
         mel = np.zeros((config.n_bins, len(squares)), dtype=np.float32)
@@ -131,9 +136,48 @@ def log_mel_stream(blocks: Iterable[ArrayLike], config: FeatureConfig) -> Float3
             rows, columns = weights.shape
             np.matmul(weights, squares[:, low : low + columns].T, out=mel[first : first + rows])
         chunks.append(mel)
-    power = np.concatenate(chunks, axis=1)
+    power = chunks.joined()
     _leave_out(power, np.concatenate(audible, axis=1), levels, config)
     return _decibels(power, config.top_db)
+
+
+class _Columns:
+    """Columns of an array that come in chunks, joined without holding all of them twice."""
+
+    def __init__(self) -> None:
+        self._parts: list[Float32] = []
+        self._chunks: list[Float32] = []
+
+    def append(self, chunk: Float32) -> None:
+        """Add (n_rows, n_columns)."""
+        self._chunks.append(chunk)
+        if len(self._chunks) == _CHUNKS_AT_ONCE:
+            shape = len(chunk), sum(each.shape[1] for each in self._chunks)
+            self._parts.append(np.concatenate(self._chunks, axis=1, out=_mapped(shape)))
+            self._chunks.clear()
+
+    def joined(self) -> Float32:
+        """All that was added, at least one column; gives up what it holds."""
+        if not self._parts:
+            return np.concatenate(self._chunks, axis=1)
+        parts = deque([*self._parts, *self._chunks])
+        self._parts, self._chunks = [], []
+        joined = _mapped((len(parts[0]), sum(part.shape[1] for part in parts)))
+        start = 0
+        while parts:
+            part = parts.popleft()
+            joined[:, start : start + part.shape[1]] = part
+            start += part.shape[1]
+        return joined
+
+
+def _mapped(shape: tuple[int, int]) -> Float32:
+    """An array in memory of its own, taken page by page and given back as soon as it is let go.
+
+    numpy's is neither: it asks for large pages, of which the first columns touch every one, and
+    what it frees the allocator may keep.
+    """
+    return np.frombuffer(mmap(-1, 4 * shape[0] * shape[1]), np.float32).reshape(shape)
 
 
 _EXTRACTORS: dict[str, Callable[[Iterable[ArrayLike], FeatureConfig], Float32]] = {
@@ -141,6 +185,45 @@ _EXTRACTORS: dict[str, Callable[[Iterable[ArrayLike], FeatureConfig], Float32]] 
     "stft": _stft,
     "waveform": _waveform,
 }
+
+
+class Scale(NamedTuple):
+    """What standardising takes off a clip, and what it divides by.
+
+    Attributes:
+        mean: of the clip.
+        rest: of what rounding the mean left over.
+        deviation: standard deviation; infinite for a constant clip, which becomes zeros.
+    """
+
+    mean: np.float32
+    rest: np.float32
+    deviation: np.float32
+
+    @classmethod
+    def of(cls, x: ArrayLike) -> Scale:
+        """The scale of a clip's features, (n_bins, n_frames), in little memory beside them."""
+        x = np.asarray(x, dtype=np.float32)
+        if x.size == 0 or x.max() == x.min():
+            return cls(np.float32(x.flat[0] if x.size else 0), np.float32(0), np.float32(np.inf))
+        mean = np.float32(x.mean(dtype=np.float64))
+        rows = x.reshape(-1, x.shape[-1])
+        at_once = max(1, _STANDARDISED_AT_ONCE // x.shape[-1])
+        parts = [rows[i : i + at_once] for i in range(0, len(rows), at_once)]
+        rest = np.float32(sum(float((p - mean).sum(dtype=np.float64)) for p in parts) / x.size)
+        total = 0.0
+        for part in parts:
+            centred = part - mean
+            centred -= rest
+            total += sum(float(np.dot(row, row)) for row in centred)
+        return cls(mean, rest, np.float32((total / x.size) ** 0.5))
+
+    def apply(self, x: ArrayLike) -> Float32:
+        """A part of the clip, of any shape, standardised with the whole of it."""
+        scaled: Float32 = np.asarray(x, dtype=np.float32) - self.mean
+        scaled -= self.rest
+        scaled /= self.deviation
+        return scaled
 
 
 def standardise(x: ArrayLike) -> Float32:
@@ -152,15 +235,7 @@ def standardise(x: ArrayLike) -> Float32:
     Returns:
         float32, the shape of ``x``.
     """
-    x = np.asarray(x, dtype=np.float32)
-    if x.size == 0 or x.max() == x.min():
-        return np.zeros_like(x)
-    scaled: Float32 = x - np.float32(x.mean(dtype=np.float64))
-    scaled -= np.float32(scaled.mean(dtype=np.float64))  # what rounding the mean left over
-    # Row by row: a float64 copy of a two-hour clip would double what the clip takes.
-    total = sum(float(np.dot(row, row)) for row in scaled.reshape(-1, x.shape[-1]))
-    scaled /= np.float32((total / x.size) ** 0.5)
-    return scaled
+    return Scale.of(x).apply(x)
 
 
 def _leave_out(power: Float32, audible: Float32, levels: Levels, config: FeatureConfig) -> None:

@@ -130,7 +130,7 @@ class Classifier:
             )
         prepared = prepare(clip.log_mel, bundle.features)
         frames = prepared.frames
-        (output,) = infer([prepared.standardised()], self.net, bundle.windowing)
+        (output,) = infer([prepared], self.net, bundle.windowing)
         if SILENT in clip.flags:
             output = _nothing(output)
         assert output.steps is not None

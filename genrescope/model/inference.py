@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from genrescope.features.config import FeatureConfig
 from genrescope.features.silence import sounding
-from genrescope.features.spectrogram import standardise
+from genrescope.features.spectrogram import Scale, standardise
 from genrescope.features.windows import grid, place, spread, take
 
 Array = NDArray[Any]
@@ -136,7 +136,7 @@ def standardised_span(
 
 
 def infer(
-    clips: Iterable[NDArray[np.floating[Any]]],
+    clips: Iterable[NDArray[np.floating[Any]] | PreparedClip],
     net: Net,
     windowing: Windowing,
     *,
@@ -147,7 +147,8 @@ def infer(
     Windows of clips that follow each other share a batch where they are of one length.
 
     Args:
-        clips: standardised, (n_bins, n_frames) each, of any number of frames.
+        clips: standardised, (n_bins, n_frames) each, of any number of frames; or prepared, to be
+            standardised window by window, without a second copy of a long one.
         net: the net.
         windowing: how clips are cut.
         batch_frames: frames that the net is given at a time, at least one window; `BATCH_FRAMES`
@@ -167,14 +168,17 @@ def infer(
             yield _take_first(answered, sizes.popleft())
 
     for clip in clips:
-        starts, length = windowing.places(clip.shape[-1])
+        features = clip.features if isinstance(clip, PreparedClip) else clip
+        scale = Scale.of(features) if isinstance(clip, PreparedClip) else None
+        starts, length = windowing.places(features.shape[-1])
         at_once = max(1, (batch_frames or BATCH_FRAMES) // length)
         if batch and batch[0].shape[-1] != length:
             answer()
         sizes.append(len(starts))
         while len(starts):
             room = at_once - sum(map(len, batch))
-            batch.append(take(clip, starts[:room], window_length=length))
+            windows = take(features, starts[:room], window_length=length)
+            batch.append(windows if scale is None else scale.apply(windows))
             starts = starts[room:]
             if sum(map(len, batch)) >= at_once:
                 answer()

@@ -203,3 +203,16 @@ def test_store_config_has_the_stored_statistics(
         ours, theirs = standardise(log_mel(samples, STORE_CONFIG)), standardise(stored[track])
         assert np.abs(ours.mean(axis=1) - theirs.mean(axis=1)).mean() < 0.03, track
         assert np.abs(ours.std(axis=1) - theirs.std(axis=1)).mean() < 0.03, track
+
+
+def test_a_recording_that_is_joined_in_several_parts_is_the_same_as_its_pieces() -> None:
+    config = FeatureConfig(n_fft=64, hop_length=16, n_mels=8)
+    n_frames = 10_000  # 4,096 are joined at a time
+    samples = np.random.default_rng(0).standard_normal(16 * (n_frames - 1)).astype(np.float32)
+    whole = log_mel(samples, config)
+    assert whole.shape == (8, n_frames)
+    for first in (0, 4_000, 8_190):
+        # 200 frames with their surroundings; only the clip's level is another.
+        part = log_mel(samples[16 * first : 16 * (first + 200)], config)
+        apart = whole[:, first + 2 : first + 198] - part[:, 2:198]
+        assert np.ptp(apart) < 1e-3

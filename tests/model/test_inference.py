@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from genrescope.features.config import STORE_CONFIG
 from genrescope.model.inference import (
     NetOutput,
+    PreparedClip,
     Windowing,
     clip_probabilities,
     infer,
@@ -50,6 +51,18 @@ def test_clips_together_are_answered_as_each_alone(
         assert output.logits.tolist() == alone.logits.tolist()
         assert output.embedding is not None
         assert (output.embedding == length).all()
+
+
+@given(n_frames=st.integers(1, 60), level=st.floats(-80, 80), constant=st.booleans())
+def test_prepared_clips_are_standardised_as_a_whole(
+    n_frames: int, level: float, constant: bool
+) -> None:
+    noise = np.random.default_rng(n_frames).normal(level, 0 if constant else 10, (3, n_frames))
+    clip = PreparedClip(noise.astype(np.float32), np.arange(n_frames))
+    windowing = Windowing(7, 5)
+    (by_window,) = infer([clip], bands, windowing)
+    (whole,) = infer([clip.standardised()], bands, windowing)
+    assert by_window.logits.tolist() == whole.logits.tolist()
 
 
 def test_the_net_never_gets_more_frames_than_it_is_to_get_at_a_time() -> None:
