@@ -24,6 +24,7 @@ VERBS: dict[str, str] = {
     "dream": "genrescope.cli.dream:dream",
     "mix": "genrescope.cli.mix:mix",
     "serve": "genrescope.cli.serve:serve",
+    "web": "genrescope.cli.web:web",
     "library": "genrescope.cli.library:library",
     "fleet": "genrescope.cli.fleet:fleet",
     "info": "genrescope.cli.info:info",

@@ -14,6 +14,9 @@ from genrescope.errors import BundleError
 from genrescope.model.bundle import Bundle
 from genrescope.model.schema import CATALOGUE, MAX_FILE_BYTES
 
+SEARCH_URL = "https://www.youtube.com/results?search_query="
+"""Where a track is looked for; the query goes behind it."""
+
 _COLUMNS = ("track", "artist", "title", "genre")
 
 
@@ -116,7 +119,7 @@ class Catalogue:
 def search_url(artist: str, title: str) -> str:
     """A web search for a recording; nothing is asked of anyone until a person follows it."""
     query = quote_plus(f"{artist} {title}".strip(), errors="replace")
-    return f"https://www.youtube.com/results?search_query={query}"
+    return SEARCH_URL + query
 
 
 def _arrays(raw: bytes) -> tuple[NDArray[np.float32], list[NDArray[np.str_]]]:

@@ -15,7 +15,7 @@ from genrescope.audio.meter import SILENCE_PEAK
 from genrescope.audio.mixing import CANCELS
 from genrescope.audio.reader import BLOCK_LENGTH
 from genrescope.features import outliers, silence, spectrogram, texture
-from genrescope.model import classifier, explain, inference, novelty, occlusion, prediction
+from genrescope.model import classifier, explain, inference, novelty, occlusion, prediction, similar
 from genrescope.web.engine import MAX_COLUMNS
 
 MAX_S = 600.0
@@ -47,6 +47,7 @@ def settings() -> dict[str, Any]:
         "texture_floor_db": texture.FLOOR_DB,
         "novelty_windows": novelty.MAX_WINDOWS,
         "novelty_clip": novelty.MAX_DEVIATIONS,
+        "search_url": similar.SEARCH_URL,
         "occlusion_bands": occlusion.N_BANDS,
         "occlusion_times": occlusion.N_TIMES,
         "occlusion_steps": occlusion.N_STEPS,

@@ -7,7 +7,7 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -84,6 +84,25 @@ def _takes_gzip(accepted: str) -> bool:
     return False
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the page stands, and what is behind it.
+
+    Attributes:
+        root: address of the page, as the page writes it.
+        worker: of the service worker.
+        runs: who names the genres: ``server``, or ``computer`` where there is no server.
+        translation: address of the page in another language, with ``{language}`` for it.
+        policy: an element for the page's head, where no server sends a header.
+    """
+
+    root: str = "/"
+    worker: str = "/static/worker.js"
+    runs: str = "server"
+    translation: str = "/?lang={language}"
+    policy: str = ""
+
+
 class Assets:
     """Every file of the page, read once: its own, the samples, and the page in each language.
 
@@ -92,17 +111,17 @@ class Assets:
     """
 
     def __init__(self) -> None:
-        web = files("genrescope.web")
-        found = dict(_walk(web / "static", ""))
-        styles = [found.pop(f"css/{name}.css").body for name in STYLES]
-        found["style.css"] = asset(b"\n".join(styles), _TYPES["css"])
-        found.update(_walk(files("genrescope") / "samples", "samples/"))
+        # The page of a server asks that server; of what asks nobody it needs the scale alone.
+        found = {
+            name: each
+            for name, each in shared_files().items()
+            if not name.startswith("local/") or name == "local/mel.js"
+        }
         self._pages: dict[str, Asset] = {}
         for language in LANGUAGES:
             strings = texts(language)
-            script = f"export default {json.dumps(strings, ensure_ascii=False)};\n"
-            found[f"strings.{language}.js"] = asset(script.encode(), _TYPES["js"])
-            self._pages[language] = _page(language, strings, scripts=sorted(found))
+            found[f"strings.{language}.js"] = script_of(strings)
+            self._pages[language] = page(language, strings, scripts=found, place=Place())
         found["worker.js"] = _worker([*found.items(), *self._pages.items()])
         self._assets = found
 
@@ -115,6 +134,21 @@ class Assets:
         if path not in self._assets:
             raise ProblemError(404, "not_found", "There is nothing at this address.")
         return self._assets[path].answer(request)
+
+
+def shared_files() -> dict[str, Asset]:
+    """What the page is made of in any language and anywhere: its parts and the samples."""
+    found = dict(_walk(files("genrescope.web") / "static", ""))
+    styles = [found.pop(f"css/{name}.css").body for name in STYLES]
+    found["style.css"] = asset(b"\n".join(styles), _TYPES["css"])
+    found.update(_walk(files("genrescope") / "samples", "samples/"))
+    return found
+
+
+def script_of(strings: Mapping[str, str]) -> Asset:
+    """All that the page says, as a script that its other scripts import."""
+    script = f"export default {json.dumps(strings, ensure_ascii=False)};\n"
+    return asset(script.encode(), _TYPES["js"])
 
 
 def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, Asset]]:
@@ -148,23 +182,34 @@ def language_of(request: Request) -> str:
     return next((tag for q, tag in wishes if q > 0 and tag in LANGUAGES), LANGUAGES[0])
 
 
-def _template(name: str) -> str:
+def template(name: str) -> str:
+    """The text of a file of ``templates/``."""
     return (files("genrescope.web") / "templates" / name).read_text(encoding="utf-8")
 
 
-def _page(language: str, strings: Mapping[str, str], *, scripts: list[str]) -> Asset:
+def page(
+    language: str, strings: Mapping[str, str], *, scripts: Iterable[str], place: Place
+) -> Asset:
     """The page: a template whose ``{{key}}`` are the strings of that name.
 
     It names every script, so that the browser asks for them at once and not one after another.
     """
     preloads = "\n    ".join(
-        f'<link rel="modulepreload" href="/static/{name}" />'
-        for name in scripts
+        f'<link rel="modulepreload" href="{place.root}static/{name}" />'
+        for name in sorted(scripts)
         if name.endswith(".js") and (name.count(".") == 1 or name == f"strings.{language}.js")
     )
     values = {key: html.escape(value) for key, value in strings.items()}
-    values |= {"lang": language, "preloads": preloads}
-    text = _PLACEHOLDER.sub(lambda match: values[match[1]], _template("index.html"))
+    values |= {
+        "lang": language,
+        "preloads": preloads,
+        "root": place.root,
+        "worker": place.worker,
+        "runs": place.runs,
+        "translation": place.translation.format(language=strings["language.other"]),
+        "policy": place.policy,
+    }
+    text = _PLACEHOLDER.sub(lambda match: values[match[1]], template("index.html"))
     headers = {"Content-Language": language, "Vary": "Accept-Language, Cookie"}
     return asset(text.encode(), _TYPES["html"], headers)
 
@@ -177,7 +222,7 @@ def _worker(shown: list[tuple[str, Asset]]) -> Asset:
     etags = "".join(sorted(each.etag for _, each in shown))
     names = [name for name, _ in shown if name.endswith((".js", ".css", ".svg", ".webmanifest"))]
     text = (
-        _template("worker.js")
+        template("worker.js")
         .replace("{{version}}", hashlib.sha256(etags.encode()).hexdigest()[:12])
         .replace("{{shell}}", json.dumps([f"/static/{name}" for name in sorted(names)]))
     )
@@ -193,7 +238,7 @@ def reference(openapi: dict[str, Any]) -> bytes:
     ]
     info = openapi["info"]
     return (
-        _template("docs.html")
+        template("docs.html")
         .replace("{{version}}", html.escape(info["version"]))
         .replace("{{description}}", html.escape(info["description"]))
         .replace("{{operations}}", "\n".join(sections))

@@ -75,7 +75,7 @@ const tasks = {
   },
   async similar({ embedding, n }) {
     const { Catalogue } = await load("catalogue");
-    const catalogue = await Catalogue.read(await readFile(`${job.bundle}/catalogue.npz`));
+    const catalogue = await Catalogue.read(await readFile(`${job.bundle}/catalogue.npz`), settings);
     return catalogue.nearest(embedding, n);
   },
 };

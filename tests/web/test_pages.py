@@ -60,7 +60,8 @@ def test_every_language_says_everything(language: str) -> None:
 
 
 def test_the_strings_are_those_that_the_page_uses() -> None:
-    used = set(re.findall(r"\{\{([\w.]+)\}\}", PAGE)) - {"lang", "preloads"}
+    places = {"lang", "preloads", "root", "worker", "runs", "translation", "policy"}
+    used = set(re.findall(r"\{\{([\w.]+)\}\}", PAGE)) - places
     for script in SCRIPTS.values():
         used |= set(re.findall(r'"([a-z]\w*(?:\.\w+)*)"', script))
         composed = re.findall(r"`([a-z]+(?:\.\w+)*\.)\$", script)

@@ -1,35 +1,12 @@
-// The HTTP API, with its refusals as errors a person understands.
+// The HTTP API.
 
-import { has, language, megabytes, t } from "./text.js";
+import { ApiError } from "./faults.js";
+
+export * from "./faults.js";
 
 const BASE = "/api/v1/";
 const PATIENCE = 3; // how often a busy server is asked again
 const SILENCE_MS = 120_000; // without a byte either way, the server is gone
-
-export class ApiError extends Error {
-  constructor(status, { code, message = "", remedy = "" }) {
-    super(message);
-    Object.assign(this, { status, code, remedy });
-  }
-}
-
-/** Whether the same may be asked another time: the fault was not the recording's. */
-export const mayPass = ({ status, code }) =>
-  code === "unreachable" || status === 408 || status === 429 || status >= 500;
-
-/** What an error says, with its remedy; `name` is the recording's, `limits` the server's. */
-export function explain(error, { name = "", limits = {} } = {}) {
-  const spoken = `${error.message ?? ""} ${error.remedy ?? ""}`.trim();
-  if (spoken && language === "en") return spoken; // the server's words are the more exact
-  const values = {
-    name: name || t("recording"),
-    size: megabytes(limits.upload_bytes ?? 0),
-    minutes: Math.round((limits.audio_s ?? 0) / 60),
-  };
-  return has(`fault.${error.code}`)
-    ? t(`fault.${error.code}`, values)
-    : spoken || t("fault.internal");
-}
 
 const UNREACHABLE = { code: "unreachable" };
 const NOT_OURS = { 413: { code: "too_large_elsewhere" }, 429: { code: "too_many" } };
@@ -266,7 +243,8 @@ export const similar = async (embedding, n, { bundle, ...options } = {}) => {
 };
 
 /** A first guess at what has been recorded so far; null where there is none to be had now. */
-export async function guess(blob, name, { bundle, signal }) {
+export async function guess(recording, { bundle, signal }) {
+  const { blob, name } = await recording.soFar();
   const data = new FormData();
   data.append("file", blob, name);
   const path = `${BASE}classify${asked({ bundle, spectrogram: "false", live: "true" })}`;
@@ -276,7 +254,7 @@ export async function guess(blob, name, { bundle, signal }) {
 
 /** A sample that ships with the page, as a file. */
 export async function sample(name) {
-  const answer = await fetch(`/static/samples/${name}.ogg`);
+  const answer = await fetch(new URL(`samples/${name}.ogg`, import.meta.url));
   if (!answer.ok) throw new ApiError(answer.status, UNREACHABLE);
   return answer.blob();
 }

@@ -496,7 +496,8 @@ $("live").addEventListener("change", () => live.remember($("live").checked));
 $("bundle").addEventListener("change", learnModel);
 $("language").addEventListener("click", () => {
   const other = $("language").hreflang;
-  document.cookie = `lang=${other}; path=/; max-age=31536000; samesite=lax`;
+  // Where there is a server to read it.
+  if (api.polish) document.cookie = `lang=${other}; path=/; max-age=31536000; samesite=lax`;
   $("language").hash = location.hash;
   if (state === "result") keep.stay();
 });
@@ -511,7 +512,10 @@ acceptFiles(take);
 prepareShare();
 showConnection();
 restore();
-learnModel();
-navigator.serviceWorker?.register("/static/worker.js", { scope: "/" }).catch(() => {
-  // Without it the page needs a connection, as any other.
-});
+const { worker, root } = document.body.dataset;
+// Afterwards, so that keeping the page does not hold up the first answer.
+learnModel().then(() =>
+  navigator.serviceWorker?.register(worker, { scope: root }).catch(() => {
+    // Without it the page needs a connection, as any other.
+  }),
+);

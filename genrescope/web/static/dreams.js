@@ -1,4 +1,4 @@
-// What the net takes for a genre: a few seconds that `genrescope dream` made, from this server.
+// What the net takes for a genre: a few seconds that `genrescope dream` made, from where the page is.
 
 import { $ } from "./dom.js";
 import { bundle, genres } from "./dreamt.js";
@@ -25,7 +25,7 @@ export class Dreams {
     this.genre = there && genres.includes(answer.genre) ? answer.genre : null;
     $("dream").hidden = !this.genre;
     if (this.genre) {
-      this.audio.src = `/static/dreams/${this.genre}.ogg`;
+      this.audio.src = new URL(`dreams/${this.genre}.ogg`, import.meta.url).href;
       this.#say();
     }
   }

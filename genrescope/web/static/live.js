@@ -40,8 +40,7 @@ export class LiveGuess {
     const asked = performance.now();
     const { signal } = this.leaving;
     try {
-      const { blob, name } = await this.recording.soFar();
-      const answer = await api.guess(blob, name, { bundle: this.bundle, signal });
+      const answer = await api.guess(this.recording, { bundle: this.bundle, signal });
       if (signal.aborted) return;
       if (answer) show(answer);
     } catch {

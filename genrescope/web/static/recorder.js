@@ -1,5 +1,7 @@
 // The microphone: one recording of 3 to 30 seconds, unprocessed.
 
+import * as api from "./api.js";
+
 export const MIN_S = 3;
 export const MAX_S = 30;
 
@@ -33,6 +35,7 @@ export class Recording {
     this.context.resume();
     this.analyser = new AnalyserNode(this.context, { fftSize: 4096, smoothingTimeConstant: 0.75 });
     this.context.createMediaStreamSource(stream).connect(this.analyser);
+    this.ear = api.listenIn?.(stream); // where this computer listens by itself
     this.recorder.start();
     this.started = performance.now();
     stream.getAudioTracks()[0].addEventListener("ended", onEnd);
@@ -55,8 +58,12 @@ export class Recording {
     return this.#sound();
   }
 
-  /** Ends the recording and lets the microphone go; resolves to { blob, name }. */
+  /**
+   * Ends the recording and lets the microphone go; resolves to { blob, name, heard }, the last the
+   * answer if this computer has listened by itself.
+   */
   async stop() {
+    const heard = this.ear?.finish();
     const ended = new Promise((resolve) => this.recorder.addEventListener("stop", resolve));
     if (this.recorder.state === "inactive") this.chunks.length || (await ended);
     else {
@@ -64,7 +71,7 @@ export class Recording {
       await ended;
     }
     this.release();
-    return this.#sound();
+    return { ...this.#sound(), heard: await heard };
   }
 
   #sound() {

@@ -45,7 +45,7 @@ export class Replay {
       return;
     }
     this.#showOriginal(attempt, signal);
-    if (isSilent(attempt.answer)) return;
+    if (isSilent(attempt.answer) || !api.polish) return; // without a server nobody can
     if (attempt.polished) this.#load(attempt, signal);
     else if (polished) this.#beautify(attempt, signal, { work: polished });
     else if (attempt.answer.duration_s <= AT_ONCE_S) this.#beautify(attempt, signal);

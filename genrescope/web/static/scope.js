@@ -2,6 +2,7 @@
 
 import { make } from "./dom.js";
 import { hue } from "./hues.js";
+import { hzToMel } from "./local/mel.js";
 import { clock, genreName, t, whole } from "./text.js";
 
 // Magma (N. Smith and S. van der Walt, CC0) at nine places, evenly spaced: as even to the eye.
@@ -44,12 +45,9 @@ export function paint(canvas, { n_mels, n_frames, data }) {
 export const describePicture = ({ scale }, duration) =>
   t(scale === "mel" ? "picture.mel" : "picture.linear", { seconds: Math.round(duration) });
 
-// Slaney's mel scale: linear below 1000 Hz, logarithmic above.
-const mel = (hz) => (hz < 1000 ? (hz * 3) / 200 : 15 + (27 * Math.log(hz / 1000)) / Math.log(6.4));
-
 /** Labels of the frequency axis, placed by the picture's scale. */
 export function frequencyAxis(axis, { scale, fmin, fmax }) {
-  const at = scale === "mel" ? mel : (hz) => hz;
+  const at = scale === "mel" ? hzToMel : (hz) => hz;
   const share = (hz) => (at(hz) - at(fmin)) / (at(fmax) - at(fmin));
   const marks = [250, 1000, 2000, 4000, 8000].filter((hz) => hz > fmin && hz < fmax);
   axis.replaceChildren(

@@ -41,7 +41,7 @@ export function linkTo(answer) {
     f: answer.flags,
     b: answer.bundle,
   };
-  const url = new URL("/", location.href);
+  const url = new URL(document.body.dataset.root, location.href);
   url.hash = MARK + encode(JSON.stringify(figures));
   return url.href;
 }

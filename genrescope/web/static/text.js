@@ -1,7 +1,7 @@
 // The page's words in its language, with numbers and lists as that language writes them.
 
 export const language = document.documentElement.lang || "en";
-const { default: strings } = await import(`/static/strings.${language}.js`);
+const { default: strings } = await import(`./strings.${language}.js`);
 
 export const has = (key) => key in strings;
 

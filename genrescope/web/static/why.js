@@ -110,9 +110,10 @@ export class Why {
     }
     $("why-seen").hidden = !answer.spectrogram;
     const seconds = answer.duration_s;
-    const ready = await Promise.all(PARTS.map((name) => prepareSound(sounds[name], { seconds })));
+    const there = PARTS.filter((name) => sounds[name]); // none where there is no server
+    const ready = await Promise.all(there.map((name) => prepareSound(sounds[name], { seconds })));
     if (signal.aborted) return;
-    PARTS.forEach((name, i) => {
+    there.forEach((name, i) => {
       // Where nothing spoke against, there is nothing to hear of it.
       if (ready[i].peaks && Math.max(...ready[i].peaks) < 1e-3) return;
       const plain = sound.recorded ? t("save.recording") : sound.name.replace(/\.[^.]*$/, "");

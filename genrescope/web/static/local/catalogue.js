@@ -3,21 +3,21 @@
 import { readNpz } from "./npz.js";
 import { argsortDown } from "./numbers.js";
 
-const searchUrl = (artist, title) => {
-  const query = encodeURIComponent(`${artist} ${title}`.trim())
+/** The query of a web search for a track. */
+const queryOf = (artist, title) =>
+  encodeURIComponent(`${artist} ${title}`.trim())
     .replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
     .replaceAll("%20", "+");
-  return `https://www.youtube.com/results?search_query=${query}`;
-};
 
 export class Catalogue {
   /** @param {Uint8Array | null} bytes of `catalogue.npz`; null of a bundle without one */
-  static async read(bytes) {
+  static async read(bytes, settings) {
     const arrays = bytes ? await readNpz(bytes) : null;
     return Object.assign(new Catalogue(), {
       n: arrays?.embedding.shape[0] ?? 0,
       d: arrays?.embedding.shape[1] ?? 0,
       arrays,
+      searchUrl: settings.search_url,
     });
   }
 
@@ -50,7 +50,7 @@ export class Catalogue {
         title: title || null,
         genre: arrays.genre.values[i],
         similarity: Math.min(Math.max(similarity[i], -1), 1),
-        search_url: searchUrl(artist, title),
+        search_url: this.searchUrl + queryOf(artist, title),
       });
     }
     return matches;

@@ -84,6 +84,8 @@ export async function predict({ logMel, duration, peak }, bundle, net, settings)
     duration_s: rounded(duration, 3),
     flags,
     bundle: bundle.name,
+    tempo: null, // which Python alone hears, and the key
+    key: null,
     embedding: direction(output.embedding, places.starts.length),
     spectrogram: picture(logMel, bundle.features, { duration, silent, settings }),
   };

@@ -1,0 +1,160 @@
+"""How quickly the page without a server loads and answers, and what memory it takes.
+
+    python -m benchmarks.browser
+
+It needs Chromium, playwright (the extra ``dev``) and ``npm ci --prefix page``. Loading is measured
+with an empty cache at 20 Mbit/s, as the host of a site sends it when it packs with gzip.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import http.server
+import os
+import shutil
+import tempfile
+import threading
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from playwright.sync_api import Page, sync_playwright
+
+from genrescope.model.bundle import Bundle
+from genrescope.web.site import ORT, export_site
+
+MBIT_S = 20
+LENGTHS_S = (30, 600)
+SR = 44_100
+
+
+class _Packing(http.server.SimpleHTTPRequestHandler):
+    """Sends files packed, as hosts of static sites do."""
+
+    def do_GET(self) -> None:
+        path = Path(self.translate_path(self.path))
+        path = path / "index.html" if path.is_dir() else path
+        if not path.is_file():
+            return self.send_error(404)
+        body = gzip.compress(path.read_bytes(), 6)
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(str(path)))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        with contextlib.suppress(BrokenPipeError):  # the page was closed meanwhile
+            self.wfile.write(body)
+        return None
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def _memory_mb(pid: int) -> float:
+    """Proportional share of memory of the renderer that a process is, MB; Linux alone."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    return float("nan")
+
+
+def _renderers() -> list[int]:
+    """Processes below this one that show pages."""
+    parents, shows = {}, []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            if b"--type=renderer" in (path / "cmdline").read_bytes():
+                shows.append(int(path.name))
+        except OSError:  # it has ended meanwhile
+            continue
+
+    def is_ours(pid: int) -> bool:
+        return pid == os.getpid() or (pid in parents and is_ours(parents[pid]))
+
+    return [pid for pid in shows if is_ours(pid)]
+
+
+class _Peak:
+    """The most memory that the renderers took together while it was watched."""
+
+    def __init__(self) -> None:
+        self.mb = 0.0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> _Peak:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.1):
+            total = 0.0
+            for pid in _renderers():
+                try:
+                    total += _memory_mb(pid)
+                except OSError:
+                    continue
+            self.mb = max(self.mb, total)
+
+
+def _music(seconds: float) -> bytes:
+    """A stereo mp3 of tones and noise, of as much work as music."""
+    rng = np.random.default_rng(0)
+    t = np.arange(round(seconds * SR)) / SR
+    x = 0.2 * np.sin(2 * np.pi * 220 * t)[:, None] + 0.05 * rng.standard_normal((len(t), 2))
+    with tempfile.NamedTemporaryFile(suffix=".mp3") as file:
+        soundfile.write(file.name, x.astype(np.float32), SR, format="MP3")
+        return Path(file.name).read_bytes()
+
+
+def _answer(page: Page, seconds: int, folder: Path) -> None:
+    path = folder / f"{seconds}.mp3"
+    path.write_bytes(_music(seconds))
+    before = sum(map(_memory_mb, _renderers()))
+    with _Peak() as peak:
+        began = time.monotonic()
+        page.set_input_files("#file", path)
+        page.wait_for_selector("body[data-state=result]", timeout=300_000)
+        took = time.monotonic() - began
+    print(f"{seconds} s of sound: {took:.1f} s, {before:.0f} MB before, at most {peak.mb:.0f} MB")
+
+
+def main() -> None:
+    """Print a line for loading and for each length."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        folder = Path(name)
+        site = export_site(folder / "site", bundle=Bundle.load(), ort=ORT)
+        packed = {p: len(gzip.compress(p.read_bytes(), 6)) for p in site.folder.rglob("*.*")}
+        print(f"site: {site.n_bytes / 1e6:.1f} MB, packed {sum(packed.values()) / 1e6:.1f} MB")
+        handler = partial(_Packing, directory=str(site.folder))
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        session = page.context.new_cdp_session(page)
+        speed = MBIT_S * 1e6 / 8
+        conditions = {"offline": False, "latency": 20, "downloadThroughput": speed}
+        session.send("Network.emulateNetworkConditions", {**conditions, "uploadThroughput": speed})
+        began = time.monotonic()
+        page.goto(f"http://127.0.0.1:{server.server_port}/")
+        page.locator("#version", has_text="0.").wait_for(timeout=120_000)
+        print(f"loaded, ready to answer: {time.monotonic() - began:.1f} s")
+        page.wait_for_timeout(5000)
+        for seconds in LENGTHS_S:
+            _answer(page, seconds, folder)
+        browser.close()
+        server.shutdown()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""``genrescope web``: export"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from genrescope.cli.options import PATH, Group
+from genrescope.cli.terminal import echo
+
+
+@click.group(cls=Group, subcommand_metavar="VERB ...")
+def web() -> None:
+    """Write the page as a site that needs no server: genres are named in the browser."""
+
+
+@web.command()
+@click.argument("folder", type=PATH, metavar="DIR")
+@click.option(
+    "--bundle",
+    type=PATH,
+    metavar="FOLDER",
+    help="The model to publish, where not the one that ships.",
+)
+@click.option(
+    "--ort",
+    type=PATH,
+    metavar="FOLDER",
+    help="Folder dist of the npm package onnxruntime-web; where `npm ci --prefix page` puts it "
+    "if absent.",
+)
+def export(folder: Path, bundle: Path | None, ort: Path | None) -> None:
+    """Write DIR, a site for any host of static files.
+
+    It names genres in the visitor's browser, and the sound never leaves it. A site that was
+    written into DIR before is replaced.
+    """
+    import genrescope
+    from genrescope.model.bundle import Bundle
+    from genrescope.web.site import ORT, export_site
+
+    found = Path(genrescope.__file__).parents[1] / ORT
+    site = export_site(folder, bundle=Bundle.load(bundle), ort=ort or found)
+    echo(f"{site.folder}: {site.n_files} files, {site.n_bytes / 1e6:.1f} MB")

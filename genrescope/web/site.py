@@ -1,0 +1,196 @@
+"""The page as files for a host that serves files and nothing else.
+
+Genres are then named by the visitor's own browser: the scripts under ``static/local`` do what
+`genrescope.model` does, and ONNX Runtime runs the bundle's net there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from genrescope import __version__
+from genrescope.errors import ReasonedError
+from genrescope.model.bundle import Bundle
+from genrescope.model.schema import HEADS
+from genrescope.web import pages
+from genrescope.web.local import MAX_S, settings
+
+ORT = Path("page") / "node_modules" / "onnxruntime-web" / "dist"
+"""Where ``npm ci --prefix page`` puts ONNX Runtime, seen from a clone."""
+
+ORT_FILES = {"ort.wasm.bundle.min.mjs": "ort.js", "ort-wasm-simd-threaded.wasm": "ort.wasm"}
+"""Names there, and in the site: some hosts do not know what an mjs is."""
+
+POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
+    "img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; "
+    "worker-src 'self' blob:; base-uri 'none'; form-action 'none'"
+)
+"""What the page may do: run its own scripts, and ask nobody but its own host."""
+
+MAX_BYTES = 512 << 20
+"""Largest file that a browser is asked to read."""
+
+_MARK = "static/site.json"
+
+
+class SiteError(ReasonedError):
+    """A site that cannot be written as asked."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A site that was written.
+
+    Attributes:
+        folder: where.
+        n_files: how many files it has.
+        n_bytes: what they weigh.
+    """
+
+    folder: Path
+    n_files: int
+    n_bytes: int
+
+
+def export_site(folder: Path, *, bundle: Bundle, ort: Path) -> Site:
+    """Write the page that needs no server.
+
+    Args:
+        folder: new, empty, or a site of before, which is replaced.
+        bundle: what names the genres.
+        ort: the folder ``dist`` of the npm package onnxruntime-web.
+
+    Raises:
+        SiteError: the folder holds something else, ONNX Runtime is not there, or a browser does
+            not compute what the bundle's front end asks for.
+        BundleError: a file of the bundle is not what its hash says.
+    """
+    _check_front_end(bundle)
+    runtime = {name: _runtime(ort, source) for source, name in ORT_FILES.items()}
+    if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).is_file():
+        raise SiteError(str(folder), "it holds something else than a site", "Name a new folder.")
+    whole = _files(bundle, runtime)
+    part = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    for name, body in whole.items():
+        path = part / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+    if folder.exists():
+        shutil.rmtree(folder)
+    part.rename(folder)
+    return Site(folder, len(whole), sum(map(len, whole.values())))
+
+
+def _check_front_end(bundle: Bundle) -> None:
+    config = bundle.features
+    if config.kind != "mel" or config.n_fft < 4 or config.n_fft & (config.n_fft - 1):
+        raise SiteError(
+            str(bundle.path),
+            f"its front end ({config.kind}, n_fft {config.n_fft}) is none that the page computes",
+            "Take a bundle with mel bands and an n_fft that is a power of two.",
+        )
+
+
+def _runtime(ort: Path, name: str) -> bytes:
+    try:
+        return (ort / name).read_bytes()
+    except OSError as error:
+        raise SiteError(
+            str(ort / name),
+            f"ONNX Runtime for browsers cannot be read ({error.strerror})",
+            "In a clone of Genrescope run npm ci --prefix page; elsewhere name its folder dist "
+            "with --ort.",
+        ) from error
+
+
+def _files(bundle: Bundle, runtime: dict[str, bytes]) -> dict[str, bytes]:
+    """Every file of the site by its path."""
+    static = {name: each.body for name, each in pages.shared_files().items()}
+    static["api.js"] = b'export * from "./faults.js";\nexport * from "./local/computer.js";\n'
+    static["app.webmanifest"] = _manifest(static["app.webmanifest"])
+    unused = set(HEADS.values())  # no browser hears tempo and key
+    bundled = {name: bundle.read(name) for name in bundle.files if name not in unused}
+    bundled["bundle.json"] = (bundle.path / "bundle.json").read_bytes()
+    static |= {f"ort/{name}": body for name, body in runtime.items()}
+    described = _describe(bundle, bundled["bundle.json"], runtime["ort.wasm"])
+    static["site.json"] = json.dumps(described, allow_nan=False).encode()
+    strings = {language: texts(language) for language in pages.LANGUAGES}
+    for language, words in strings.items():
+        static[f"strings.{language}.js"] = pages.script_of(words).body
+    found: dict[str, bytes] = {}
+    for language, words in strings.items():
+        other = _name(words["language.other"])
+        place = replace(_PLACE, translation=other)
+        page = pages.page(language, words, scripts=_preloaded(set(static)), place=place)
+        found[_name(language)] = page.body
+    found |= {f"static/{name}": body for name, body in static.items()}
+    found |= {f"bundle/{name}": body for name, body in bundled.items()}
+    found["worker.js"] = _worker(found)
+    found[".nojekyll"] = b""  # GitHub's pages would else leave names out
+    return found
+
+
+_PLACE = pages.Place(
+    root="./",
+    worker="worker.js",
+    runs="computer",
+    policy=f'<meta http-equiv="Content-Security-Policy" content="{POLICY}" />\n    '
+    '<meta name="referrer" content="no-referrer" />\n    ',
+)
+
+
+def _preloaded(names: set[str]) -> set[str]:
+    """Scripts of the page itself; those of the worker load when it does."""
+    of_page = {"local/computer.js", "local/decode.js", "local/rate.js", "local/mel.js"}
+    return {name for name in names if not name.startswith(("local/", "ort/")) or name in of_page}
+
+
+def _name(language: str) -> str:
+    """The page in a language; the first one is what visitors come to."""
+    return "index.html" if language == pages.LANGUAGES[0] else f"{language}.html"
+
+
+def texts(language: str) -> dict[str, str]:
+    """All that the page says where there is no server."""
+    path = Path(pages.__file__).parent / "strings" / "local" / f"{language}.json"
+    return {**pages.texts(language), **json.loads(path.read_text(encoding="utf-8"))}
+
+
+def _manifest(raw: bytes) -> bytes:
+    described = json.loads(raw)
+    for key in ("id", "start_url", "scope"):
+        described[key] = "../"
+    for icon in described["icons"]:
+        icon["src"] = icon["src"].removeprefix("/static/")
+    return json.dumps(described, indent=2).encode()
+
+
+def _describe(bundle: Bundle, raw: bytes, wasm: bytes) -> dict[str, Any]:
+    """What the page reads first: settings, hashes, and what it tells of the bundle."""
+    return {
+        "version": __version__,
+        "settings": settings(),
+        "limits": {"upload_bytes": MAX_BYTES, "audio_s": MAX_S},
+        "bundle_sha256": hashlib.sha256(raw).hexdigest(),
+        "ort_sha256": hashlib.sha256(wasm).hexdigest(),
+        "bundle": {"name": bundle.name, "labels": bundle.labels, "metrics": bundle.metrics},
+    }
+
+
+def _worker(found: dict[str, bytes]) -> bytes:
+    """The service worker, whose version is made of every file."""
+    hashes = "".join(hashlib.sha256(found[name]).hexdigest() for name in sorted(found))
+    shown = ["./", *(name for name in sorted(found) if name != "index.html")]
+    return (
+        pages.template("offline.js")
+        .replace("{{version}}", hashlib.sha256(hashes.encode()).hexdigest()[:12])
+        .replace("{{files}}", json.dumps(shown))
+        .encode()
+    )
