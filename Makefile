@@ -4,7 +4,7 @@ BIN := .venv/bin
 AXE := 4.14.1
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: run test quick lint format bench soak audit lock clean
+.PHONY: run test quick lint format bench soak fuzz audit lock clean
 
 run: .venv/core
 	$(BIN)/genrescope serve
@@ -34,6 +34,14 @@ bench: .venv/bench
 # Everything that is meant to break it, at length; SOAK='--scale 0.02' for a taste.
 soak: .venv/dev
 	PYTHONPATH=tests $(BIN)/python -m soak $(SOAK)
+
+# Each of our own parsers under Atheris (Linux), so many seconds; what it finds lies in .scratch/fuzz.
+FUZZ_S ?= 60
+fuzz: .venv/fuzz
+	mkdir -p .scratch/fuzz
+	for name in $$(PYTHONPATH=tests $(BIN)/python -m fuzzing); do \
+	  PYTHONPATH=tests $(BIN)/python -m fuzzing $$name -max_total_time=$(FUZZ_S) -timeout=20 \
+	    -rss_limit_mb=2048 -artifact_prefix=.scratch/fuzz/$$name- || exit 1; done
 
 # Known holes in what is installed, as the Python Packaging Advisory Database lists them.
 # Strict: what could not be looked up, as without a connection, is a failure and no clean bill.
@@ -73,6 +81,10 @@ $(BIN)/pip:
 .venv/lock: | $(BIN)/pip
 	$(PYTHON) -m venv $@
 	$@/bin/pip install --quiet --disable-pip-version-check uv || { rm -r $@; exit 1; }
+
+.venv/fuzz: .venv/dev
+	$(PIP) --editable '.[fuzz]'
+	touch $@
 
 .venv/bench: .venv/dev
 	$(PIP) --editable '.[bench]'

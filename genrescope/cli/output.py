@@ -70,7 +70,10 @@ class JsonLines:
 
     def read(self, record: str) -> tuple[str, str]:
         """Path and stamp of a line, the stamp empty for a failure; ValueError if it is none."""
-        value = json.loads(record)
+        try:
+            value = json.loads(record)
+        except RecursionError as error:  # of 100,000 brackets
+            raise ValueError("no record") from error
         if not isinstance(value, dict) or not isinstance(value.get("path"), str):
             raise ValueError("no record")
         return value["path"], "" if "error" in value else str(value.get("stamp", ""))

@@ -329,7 +329,7 @@ def _parse(line: str) -> Row | None:
     """A line of a journal; None of the one at which the earlier build was stopped."""
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     known = isinstance(row, dict) and ("config" in row or {"track_id", *_PLACE} <= row.keys())
     return row if known else None

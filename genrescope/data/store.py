@@ -212,7 +212,7 @@ def _load_folder(path: Path) -> FeatureStore:
             raise ValueError(f"{FEATURES_NAME} is shorter than {INDEX_NAME} says")
         frames = np.memmap(path / FEATURES_NAME, np.float16, mode="r", shape=shape)
         absent = dict(index["absent"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DatasetError(f"{path}: damaged feature store ({error}); build it again.") from error
     clips = tuple(frames[start : start + n] for start, n in spans)
     return FeatureStore(config, facts, absent, str(path), clips)

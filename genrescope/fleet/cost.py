@@ -198,7 +198,7 @@ def read_figures(path: Path | None = None) -> Figures:
     try:
         payload = json.loads(source.read_text(encoding="utf-8"))
         figures = Figures(**{field.name: payload[field.name] for field in fields(Figures)})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise FleetError(
             str(source),
             f"it holds no figures of a machine ({type(error).__name__}: {error})",

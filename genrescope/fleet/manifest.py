@@ -105,7 +105,7 @@ def _table(source: str, suffix: str) -> Iterator[pa.RecordBatch]:
             for batch in read(source, file):
                 if batch.num_rows:
                     yield _as_manifest(source, batch, base)
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise FleetError(source, f"it cannot be read as a table ({error})") from error
 
 
@@ -139,7 +139,7 @@ def _as_manifest(source: str, batch: pa.RecordBatch, base: str) -> pa.RecordBatc
             else pa.nulls(batch.num_rows, SCHEMA.field(name).type)
             for name in ("size", "etag")
         )
-    except pa.ArrowInvalid as error:
+    except pa.ArrowException as error:
         raise FleetError(source, f"a value is not what its column holds ({error})") from error
     if ids.null_count or uri.null_count:
         raise FleetError(source, "a row lacks its ID or its URI", "Complete or remove it.")

@@ -109,7 +109,7 @@ def _part(parts: Folder, shard: Shard) -> pa.Table:
             table = pq.read_table(file)
         if table.num_rows != shard.n_songs or not table.schema.equals(SCHEMA):
             raise pa.ArrowInvalid("it has other rows than the plan")
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise FleetError(
             f"{parts.url}/{shard.part}",
             f"it is damaged ({error})",

@@ -138,7 +138,7 @@ def read_plan(folder: Folder) -> Plan:
             Shard(number, int(item["songs"]), str(item["sha256"]))
             for number, item in enumerate(payload["shards"])
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FleetError(f"{folder.url}/{PLAN}", "it is no plan", "Make a new one.") from error
     if version != FORMAT_VERSION:
         raise FleetError(

@@ -169,5 +169,5 @@ def read_counts(file: BinaryIO) -> Counts:
         metadata = pq.read_metadata(file).metadata
         payload = json.loads(metadata[COUNTS])
         return Counts(int(payload["songs"]), {str(k): int(n) for k, n in payload["errors"].items()})
-    except (pa.ArrowInvalid, KeyError, TypeError) as error:
+    except (pa.ArrowException, OSError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"it is no part ({error})") from error

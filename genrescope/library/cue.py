@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-_FILE = re.compile(r'^\s*FILE\s+(?:"([^"]+)"|(\S+))', re.MULTILINE | re.IGNORECASE)
-_TRACK = re.compile(r"^\s*TRACK\s+\d+\s+AUDIO", re.MULTILINE | re.IGNORECASE)
+_FILE = re.compile(r'^[^\S\n]*FILE\s+(?:"([^"]+)"|(\S+))', re.MULTILINE | re.IGNORECASE)
+_TRACK = re.compile(r"^[^\S\n]*TRACK\s+\d+\s+AUDIO", re.MULTILINE | re.IGNORECASE)
 _LARGEST = 1 << 20
 
 

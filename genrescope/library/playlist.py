@@ -68,7 +68,7 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
     try:
         value: Any = json.loads(Path(path).read_text(encoding="utf-8"))
         return _recipe(value)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise LibraryError(os.fspath(path), f"it is no recipe ({error})") from error
 
 

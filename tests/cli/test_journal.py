@@ -352,3 +352,15 @@ def answer(file: Found, as_csv: bool) -> str:
         return json.dumps({"path": file.path, "stamp": "s"})
     path = file.path.replace('"', '""')
     return f'"{path}",s,a,1,1,0,1,,b,'
+
+
+def test_a_record_of_nothing_but_brackets_is_no_record(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    deep = '{"path": "a.mp3", "x": ' + "[" * 100_000 + "\n"
+    path.write_text(deep)
+    with (
+        pytest.raises(GenrescopeError, match="something else than answers"),
+        closing(Journal(str(path), JsonLines(stamp=lambda _: ""))) as journal,
+    ):
+        journal.take_up([], [])
+    assert path.read_text() == deep

@@ -81,3 +81,9 @@ def test_a_source_that_is_not_there_is_named(tmp_path: Path, source: str) -> Non
     place = source if "://" in source else str(tmp_path / source)
     with pytest.raises(FleetError, match=r"nowhere|odd"):
         list(read_manifest(place))
+
+
+def test_a_table_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "songs.csv").write_bytes(b"u\xffri,size\na.mp3,1\n")
+    with pytest.raises(FleetError, match="cannot be read as a table"):
+        list(read_manifest(str(tmp_path / "songs.csv")))

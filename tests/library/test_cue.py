@@ -27,3 +27,9 @@ def test_what_is_no_sheet_names_nothing(tmp_path: Path) -> None:
     assert albums_of(sheet) == frozenset()
     sheet.write_bytes(bytes(range(256)))
     assert albums_of(sheet) == frozenset()
+
+
+def test_a_sheet_of_nothing_but_line_ends_is_read_at_once(tmp_path: Path) -> None:
+    sheet = tmp_path / "album.cue"
+    sheet.write_bytes(b"\n" * (1 << 20))  # hours, where each of them is tried with all behind it
+    assert albums_of(sheet) == frozenset()

@@ -126,7 +126,7 @@ class Recipe:
                 return cls.from_dict(tomllib.load(file))
         except OSError as error:
             raise GenrescopeError(f"{path}: cannot be read ({error.strerror}).") from None
-        except (tomllib.TOMLDecodeError, GenrescopeError) as error:
+        except (ValueError, RecursionError, GenrescopeError) as error:
             raise GenrescopeError(f"{path}: {error}") from None
 
 

@@ -56,7 +56,7 @@ def read_table(path: str | os.PathLike[str]) -> dict[str, str]:
         if not all(isinstance(names, list) for names in genres.values()):
             raise ValueError("a genre has no list of spellings")
         return {str(name): genre for genre, names in genres.items() for name in names}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise LibraryError(
             os.fspath(path), f"it is no table of genres ({error})", 'Write Genre = ["Spelling"].'
         ) from error

@@ -257,7 +257,7 @@ def read_plan(path: str | os.PathLike[str]) -> list[Change]:
         if line.strip():
             try:
                 changes.append(_change(json.loads(line)))
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise LibraryError(
                     f"{os.fspath(path)}, line {i}", f"it is no change ({error})"
                 ) from error
