@@ -351,7 +351,7 @@ def answer(file: Found, as_csv: bool) -> str:
     if not as_csv:
         return json.dumps({"path": file.path, "stamp": "s"})
     path = file.path.replace('"', '""')
-    return f'"{path}",s,a,1,1,0,1,,b,'
+    return f'"{path}",s,a,1,1,0,,,,,,,1,,b,'  # no tempo and no key
 
 
 def test_a_record_of_nothing_but_brackets_is_no_record(tmp_path: Path) -> None:
