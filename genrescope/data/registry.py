@@ -68,6 +68,9 @@ class KnownDataset:
         protocol: the name in `SPLITS` of the split for training and evaluation, where no other is
             asked for.
         published: its published splits, by the name of the protocol.
+        tempo: gives beats per minute of the tracks that have them, by their ID.
+        key: the same of keys, 0 to 11 major from A, 12 to 23 minor from a.
+        annotated_by: whose tempo and key these are.
     """
 
     title: str
@@ -81,6 +84,9 @@ class KnownDataset:
     read: Callable[[Path], Dataset]
     protocol: str = DEFAULT_PROTOCOL
     published: dict[str, PublishedSplit] = field(default_factory=dict)
+    tempo: Callable[[], dict[str, float]] = dict
+    key: Callable[[], dict[str, float]] = dict
+    annotated_by: str = ""
 
     @cached_property
     def tracks(self) -> dict[str, Track]:
@@ -134,6 +140,9 @@ DATASETS: dict[str, KnownDataset] = {
                 ),
             )
         },
+        tempo=gtzan.tempo_by_track,
+        key=gtzan.key_by_track,
+        annotated_by=gtzan.TEMPO_AND_KEY_SOURCE,
     ),
 }
 """The known datasets by the name that the command line takes. Their track IDs differ."""
@@ -155,6 +164,23 @@ def datasets_among(track_ids: Iterable[str]) -> tuple[KnownDataset, ...]:
 def known_tracks() -> dict[str, Track]:
     """The tracks of all known datasets by their ID."""
     return {i: track for dataset in DATASETS.values() for i, track in dataset.tracks.items()}
+
+
+@cache
+def known_tempos() -> dict[str, float]:
+    """Beats per minute of the tracks of all known datasets that have them, by their ID."""
+    return {i: bpm for dataset in DATASETS.values() for i, bpm in dataset.tempo().items()}
+
+
+@cache
+def known_keys() -> dict[str, float]:
+    """Keys of the tracks of all known datasets that have one, by their ID (`KnownDataset.key`)."""
+    return {i: key for dataset in DATASETS.values() for i, key in dataset.key().items()}
+
+
+def annotators() -> str:
+    """Whose tempo and key `known_tempos` and `known_keys` are."""
+    return "; ".join(d.annotated_by for d in DATASETS.values() if d.annotated_by)
 
 
 def known_id(track_id: str) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genrescope.data import gtzan
 from genrescope.data.fold import track_of
+from genrescope.data.registry import known_keys, known_tempos
 from genrescope.data.splits import Split
 from genrescope.data.track import Track
 from genrescope.errors import AudioError, GenrescopeError
@@ -102,7 +102,7 @@ def tempo_and_key(
         Each figure with its count and interval (`genrescope.lab.heads.scores.figure`); None where
         no answer tells a tempo, or a key, of a track that is annotated.
     """
-    bpm, keys = gtzan.tempo_by_track(), gtzan.key_by_track()
+    bpm, keys = known_tempos(), known_keys()
     tempi = [
         (bpm[track], tempo.bpm)
         for track, answer in answers.items()

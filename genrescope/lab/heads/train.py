@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from genrescope.data import gtzan
 from genrescope.data.joined import join, title_of
+from genrescope.data.registry import annotators, known_keys, known_tempos
 from genrescope.data.splits import make_split
 from genrescope.data.store import FeatureStore
 from genrescope.errors import GenrescopeError
@@ -159,7 +159,7 @@ def train_head(
         "features": store.config.to_dict(),
         "training": {
             "data": title_of(store),
-            "annotations": gtzan.TEMPO_AND_KEY_SOURCE,
+            "annotations": annotators(),
             "protocol": PROTOCOL,
             "n_folds": n_folds,
             "tracks": list(lessons.tracks),
@@ -288,11 +288,11 @@ def _is_key(keys: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 TASKS: dict[str, Task] = {
     TEMPO: Task(
-        gtzan.tempo_by_track, tempo_inputs, TempoNet, _tempo_loss, _near_tempo,
+        known_tempos, tempo_inputs, TempoNet, _tempo_loss, _near_tempo,
         epochs=25, lr=3e-3, weight_decay=0.02, n_nets=3,
     ),
     KEY: Task(
-        gtzan.key_by_track, key_inputs, KeyNet, _key_loss, _is_key,
+        known_keys, key_inputs, KeyNet, _key_loss, _is_key,
         epochs=25, lr=5e-3, weight_decay=0.05, n_nets=5,
     ),
 }  # fmt: skip
