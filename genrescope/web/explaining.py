@@ -11,12 +11,12 @@ from starlette.types import Receive, Scope, Send
 
 from genrescope.errors import AudioError, GenrescopeError
 from genrescope.model.explain import Progress
-from genrescope.web import problems, uploads
+from genrescope.web import problems
 from genrescope.web.downloads import send_in_pieces
 from genrescope.web.engine import Engine
 from genrescope.web.multipart import Multipart
 from genrescope.web.problems import ProblemError
-from genrescope.web.service import Service, left
+from genrescope.web.service import Service
 
 
 class _GivenUpError(GenrescopeError):
@@ -88,19 +88,12 @@ class Explaining(Response):
 
     async def _explain(self, report: Progress) -> bytes:
         service, asked = self._service, self._asked
-        service.listening.check()
-        lease = service.lease()
-        try:
-            upload = await uploads.receive(self._request, limits=service.limits, lease=lease)
-        except BaseException:
-            lease.release()
-            raise
-        answer, sounds = await service.listening.run(
-            lambda deadline: self._engine.explain_with_sounds(
+        answer, sounds = await service.work(
+            service.listening,
+            self._request,
+            lambda upload, deadline: self._engine.explain_with_sounds(
                 upload, asked.genre, asked.form, deadline=deadline, progress=report
             ),
-            gone=lambda: left(self._request),
-            ended=lease.release,
         )
         parts = [self._form.part(answer, {"Content-Type": "application/json"})]
         parts += [self._form.part(data, {"Content-Type": kind}) for data, kind in sounds]
