@@ -103,6 +103,10 @@ class Place:
     policy: str = ""
 
 
+SHARED_LOCAL = frozenset({"local/mel.js", "local/regions.js"})
+"""Of what names genres in the browser, what a page with a server uses too."""
+
+
 class Assets:
     """Every file of the page, read once: its own, the samples, and the page in each language.
 
@@ -111,11 +115,11 @@ class Assets:
     """
 
     def __init__(self) -> None:
-        # The page of a server asks that server; of what asks nobody it needs the scale alone.
+        # The page of a server asks that server; it needs little of what asks nobody.
         found = {
             name: each
             for name, each in shared_files().items()
-            if not name.startswith("local/") or name == "local/mel.js"
+            if not name.startswith("local/") or name in SHARED_LOCAL
         }
         self._pages: dict[str, Asset] = {}
         for language in LANGUAGES:
@@ -221,12 +225,23 @@ def _worker(shown: list[tuple[str, Asset]]) -> Asset:
     """
     etags = "".join(sorted(each.etag for _, each in shown))
     names = [name for name, _ in shown if name.endswith((".js", ".css", ".svg", ".webmanifest"))]
-    text = (
-        template("worker.js")
-        .replace("{{version}}", hashlib.sha256(etags.encode()).hexdigest()[:12])
-        .replace("{{shell}}", json.dumps([f"/static/{name}" for name in sorted(names)]))
+    script = service_worker(
+        "worker.js", made_of=etags, files=[f"/static/{name}" for name in sorted(names)]
     )
-    return asset(text.encode(), _TYPES["js"], {"Service-Worker-Allowed": "/"})
+    return asset(script, _TYPES["js"], {"Service-Worker-Allowed": "/"})
+
+
+def service_worker(name: str, *, made_of: str, files: list[str]) -> bytes:
+    """A service worker: what all of them do, and a template of its own for how it answers.
+
+    Args:
+        name: of the template.
+        made_of: changes whenever one of the files does; the version is made of it.
+        files: addresses of what it keeps.
+    """
+    version = hashlib.sha256(made_of.encode()).hexdigest()[:12]
+    cache = template("cache.js").replace("{{version}}", version)
+    return f"{cache}\n{template(name).replace('{{files}}', json.dumps(files))}".encode()
 
 
 def reference(openapi: dict[str, Any]) -> bytes:

@@ -148,7 +148,7 @@ _PLACE = pages.Place(
 
 def _preloaded(names: set[str]) -> set[str]:
     """Scripts of the page itself; those of the worker load when it does."""
-    of_page = {"local/computer.js", "local/decode.js", "local/rate.js", "local/mel.js"}
+    of_page = {"local/computer.js", "local/decode.js", "local/rate.js", *pages.SHARED_LOCAL}
     return {name for name in names if not name.startswith(("local/", "ort/")) or name in of_page}
 
 
@@ -188,9 +188,4 @@ def _worker(found: dict[str, bytes]) -> bytes:
     """The service worker, whose version is made of every file."""
     hashes = "".join(hashlib.sha256(found[name]).hexdigest() for name in sorted(found))
     shown = ["./", *(name for name in sorted(found) if name != "index.html")]
-    return (
-        pages.template("offline.js")
-        .replace("{{version}}", hashlib.sha256(hashes.encode()).hexdigest()[:12])
-        .replace("{{files}}", json.dumps(shown))
-        .encode()
-    )
+    return pages.service_worker("offline.js", made_of=hashes, files=shown)

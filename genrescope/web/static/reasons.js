@@ -1,5 +1,6 @@
 // An explanation's figures in words and as a map over the spectrogram.
 
+import { leading, within } from "./local/regions.js";
 import { genreName, hertz, list, roughly, t } from "./text.js";
 
 // What people call parts of the spectrum, by upper edge in Hz.
@@ -8,32 +9,14 @@ const REGIONS = [
   [500, "low"],
   [2000, "mids"],
   [5000, "upper"],
-  [Infinity, "treble"],
+  [null, "treble"],
 ];
 const HIGHEST_HZ = 11_025;
 
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 
-/** The strongest index and its neighbours that reach half of it, as [first, last]. */
-function leading(weights) {
-  const most = Math.max(...weights);
-  const enough = (i) => i >= 0 && i < weights.length && weights[i] >= most / 2;
-  let first = weights.indexOf(most);
-  let last = first;
-  while (enough(first - 1)) first--;
-  while (enough(last + 1)) last++;
-  return [first, last];
-}
-
-function regions(low, high) {
-  let below = 0;
-  const names = [];
-  for (const [edge, name] of REGIONS) {
-    const overlap = Math.min(high, edge) - Math.max(low, below);
-    const much = overlap > 0.2 * (Math.min(edge, HIGHEST_HZ) - below);
-    if (much || overlap >= 0.5 * (high - low)) names.push(name);
-    below = edge;
-  }
+function regions(range) {
+  const names = within(range, REGIONS, HIGHEST_HZ);
   if (names.length === REGIONS.length) return t("why.region.all");
   const ends = [...new Set([names[0] ?? "mids", names.at(-1) ?? "mids"])];
   return list(ends.map((name) => t(`why.region.${name}`)));
@@ -48,7 +31,7 @@ function place({ cells, bands_hz, times }, sign) {
   const [first, last] = leading(times.slice(1).map((_, i) => sum(chosen.map((row) => row[i]))));
   const edges = [bands_hz[low], bands_hz[high + 1]];
   const values = {
-    regions: regions(...edges),
+    regions: regions(edges),
     low: hertz(Math.round(edges[0] / 10) * 10),
     high: hertz(Math.round(edges[1] / 10) * 10),
     from: times[first].toFixed(0),

@@ -1,26 +1,7 @@
 // Keeps the page for when there is no connection. What the server says always comes first.
 
-const VERSION = "genrescope {{version}}";
-const SHELL = {{shell}};
-
-addEventListener("install", (event) => {
-  event.waitUntil(
-    caches
-      .open(VERSION)
-      .then((cache) => cache.addAll([...SHELL, "/"]))
-      .then(() => skipWaiting()),
-  );
-});
-
-addEventListener("activate", (event) => {
-  const old = (names) => names.filter((name) => name.startsWith("genrescope ") && name !== VERSION);
-  event.waitUntil(
-    caches
-      .keys()
-      .then((names) => Promise.all(old(names).map((name) => caches.delete(name))))
-      .then(() => clients.claim()),
-  );
-});
+const SHELL = {{files}};
+const KEPT = [...SHELL, "/"];
 
 addEventListener("fetch", (event) => {
   const { request } = event;

@@ -5,6 +5,7 @@ import { prepare, spread, standardise, take } from "./clip.js";
 import { melEdges } from "./mel.js";
 import { argsortDown, linspace, maximum, mean, rint, rounded, sum } from "./numbers.js";
 import { predict, softmax } from "./predict.js";
+import { leading, within } from "./regions.js";
 
 const logOdds = (p) => {
   const bounded = Math.min(Math.max(p, 1e-6), 1 - 1e-6);
@@ -189,16 +190,6 @@ export async function explain(clip, genre, bundle, net, settings, progress) {
   };
 }
 
-/** The strongest place and its neighbours that reach half of it: [first, last]. */
-function leading(weights) {
-  const least = maximum(weights) / 2;
-  let first = weights.indexOf(maximum(weights));
-  let last = first;
-  while (first > 0 && weights[first - 1] >= least) first--;
-  while (last + 1 < weights.length && weights[last + 1] >= least) last++;
-  return [first, last];
-}
-
 /** The explanation in one sentence without a full stop, in English. */
 function words(cells, bandsHz, times, { decisive, settings }) {
   const support = cells.map((row) => row.map((nats) => Math.max(nats, 0)));
@@ -216,17 +207,8 @@ function words(cells, bandsHz, times, { decisive, settings }) {
 }
 
 /** What people call a range of the spectrum. */
-function regions([low, high], { regions_hz: all, regions_top_hz: top }) {
-  let below = 0;
-  const names = [];
-  for (const [edge, name] of all) {
-    const upper = edge ?? Infinity;
-    const overlap = Math.min(high, upper) - Math.max(low, below);
-    if (overlap > 0.2 * (Math.min(upper, top) - below) || overlap >= 0.5 * (high - low)) {
-      names.push(name);
-    }
-    below = upper;
-  }
+function regions(range, { regions_hz: all, regions_top_hz: top }) {
+  const names = within(range, all, top);
   if (names.length === all.length) return "whole spectrum";
   if (!names.length) return "mids";
   return names[0] === names.at(-1) ? names[0] : `${names[0]} and ${names.at(-1)}`;
