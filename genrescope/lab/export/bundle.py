@@ -40,12 +40,12 @@ from genrescope.lab.metrics import fit_temperature
 from genrescope.lab.nets import Net
 from genrescope.lab.nets.ensemble import together
 from genrescope.lab.provenance import commit, today
+from genrescope.lab.tracing import require_parity
 from genrescope.lab.training.run import Run, ancestry, check_distinct, check_finished
 from genrescope.model.bundle import Bundle
 from genrescope.model.inference import NetOutput
 from genrescope.model.writing import Head, check_free, check_texts, write_bundle
 
-PARITY = 1e-3
 EMBEDDING_SIZE = 64
 DOUBTFUL = 0.06
 """Share of held-out clips that the ``uncertain`` flag may fall on; ``no music`` takes a share too,
@@ -330,8 +330,7 @@ def _graph(served: Whitened, *, n_bins: int, n_frames: int, n_steps: int) -> byt
     """The ONNX graph of a net, which ONNX Runtime computes as torch does."""
     onnx_bytes = to_onnx(served, n_bins=n_bins, n_frames=n_frames, n_steps=n_steps)
     gap = check_parity(served, onnx_bytes, n_bins=n_bins, n_frames=n_frames, n_steps=n_steps)
-    if gap > PARITY:
-        raise GenrescopeError(f"ONNX Runtime differs from torch by {gap:.2g}, over {PARITY:g}.")
+    require_parity(gap)
     return onnx_bytes
 
 

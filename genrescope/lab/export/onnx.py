@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import copy
-import tempfile
-import warnings
-from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -13,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from genrescope.lab.nets.base import Net
+from genrescope.lab.tracing import trace
 
 INPUT, OUTPUTS = "log_mel", ("logits", "embedding", "steps")
 
@@ -43,30 +41,13 @@ def to_onnx(net: Net, *, n_bins: int, n_frames: int, n_steps: int = 1) -> bytes:
         see `Net.serve`.
     """
     served = _Served(copy.deepcopy(net).cpu().float(), n_steps).eval()
-    example = torch.zeros(2, n_bins, n_frames)
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        path = Path(folder) / "model.onnx"
-        # The TorchScript exporter, deprecated in torch 2.9, is chosen knowingly: it writes a GRU
-        # as one GRU node, where the newer exporter writes a slow loop over frames, for some nets
-        # with the number of frames frozen, and stores source paths of this machine in the file.
-        # Its warnings of GRUs and sizes that tracing might freeze are answered by `check_parity`.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.filterwarnings("ignore", "Converting a tensor to a Python")
-        warnings.filterwarnings("ignore", "Exporting a model to ONNX with a batch_size")
-        torch.onnx.export(
-            served,
-            (example,),
-            path,
-            dynamo=False,
-            opset_version=17,
-            input_names=[INPUT],
-            output_names=list(OUTPUTS),
-            dynamic_axes={
-                INPUT: {0: "batch", 2: "n_frames"},
-                **{name: {0: "batch"} for name in OUTPUTS},
-            },
-        )
-        return path.read_bytes()
+    return trace(
+        served,
+        [torch.zeros(2, n_bins, n_frames)],
+        inputs=[INPUT],
+        outputs=OUTPUTS,
+        axes={INPUT: {0: "batch", 2: "n_frames"}, **{name: {0: "batch"} for name in OUTPUTS}},
+    )
 
 
 def check_parity(
