@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from genrescope.model.inference import softmax
 
@@ -102,11 +102,21 @@ def _macro(by_class: Array, confusion: Array) -> Array:
 
 def calibration_error(y_true: Array, probs: Array, *, n_bins: int = 10) -> float:
     """Expected calibration error of the top prediction, equal-width bins (Guo et al. 2017)."""
-    confidence = probs.max(axis=1)
-    hit = probs.argmax(axis=1) == y_true
+    return confidence_error(probs.max(axis=1), probs.argmax(axis=1) == y_true, n_bins=n_bins)
+
+
+def confidence_error(confidence: ArrayLike, hits: ArrayLike, *, n_bins: int = 10) -> float:
+    """Expected calibration error of confidences from 0 to 1, bins of equal width.
+
+    Args:
+        confidence: float (n,).
+        hits: bool (n,), which of the answers were right.
+        n_bins: number of bins.
+    """
+    confidence, hits = np.asarray(confidence), np.asarray(hits)
     bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
     gaps = [
-        (bins == b).mean() * abs(hit[bins == b].mean() - confidence[bins == b].mean())
+        (bins == b).mean() * abs(hits[bins == b].mean() - confidence[bins == b].mean())
         for b in np.unique(bins)
     ]
     return float(sum(gaps))

@@ -148,3 +148,8 @@ def test_a_paired_bootstrap_is_surer_than_two_intervals() -> None:
     assert found.high - found.low < 0.06 < 2 * 1.96 * np.sqrt(0.24 / 400)
     same = metrics.paired_bootstrap(one, one, groups=tracks)
     assert (same.value, same.low, same.high) == (0, 0, 0)
+
+
+def test_confidence_that_holds_has_no_error() -> None:
+    assert metrics.confidence_error([0.75] * 4, [1, 1, 1, 0]) == 0
+    assert metrics.confidence_error([0.95] * 4, [1, 1, 0, 0]) == pytest.approx(0.45)

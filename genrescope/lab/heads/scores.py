@@ -63,18 +63,6 @@ def figure(points: ArrayLike, *, n_boot: int = 2000, seed: int = 0) -> dict[str,
     }
 
 
-def confidence_error(confidence: ArrayLike, hits: ArrayLike, *, n_bins: int = 10) -> float:
-    """Expected calibration error of confidences from 0 to 1, bins of equal width."""
-    sure, right = np.asarray(confidence, np.float64), np.asarray(hits, np.float64)
-    bins = np.minimum((sure * n_bins).astype(int), n_bins - 1)
-    return float(
-        sum(
-            (bins == b).mean() * abs(right[bins == b].mean() - sure[bins == b].mean())
-            for b in np.unique(bins)
-        )
-    )
-
-
 def by_genre(
     points: Mapping[str, NDArray[np.floating[Any]]], genres: NDArray[np.str_]
 ) -> dict[str, dict[str, float]]:

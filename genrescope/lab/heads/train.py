@@ -7,8 +7,6 @@ calibrated and ready to stand in a bundle.
 from __future__ import annotations
 
 import json
-import tempfile
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,12 +32,13 @@ from genrescope.lab.heads.nets import Averaged, KeyNet, TempoNet
 from genrescope.lab.heads.run import HEAD_JSON, HEAD_ONNX
 from genrescope.lab.heads.scores import (
     by_genre,
-    confidence_error,
     figure,
     key_points,
     tempo_hits,
 )
+from genrescope.lab.metrics import confidence_error
 from genrescope.lab.provenance import commit, today
+from genrescope.lab.tracing import require_parity, trace
 from genrescope.model.heads import BEAT, KEY, LOGITS, TEMPO, Inputs, key_inputs, tempo_inputs
 from genrescope.model.inference import softmax
 from genrescope.model.tempo import TOLERANCE, read_tempo
@@ -47,7 +46,6 @@ from genrescope.progress import Progress, no_progress
 
 PROTOCOL = "artists"
 BATCH_SIZE = 32
-PARITY = 1e-3
 BEATLESS = 0.05
 """Share of held-out music that may be called beatless."""
 
@@ -354,21 +352,7 @@ def _onnx(net: Averaged, lessons: Lessons, task: str) -> bytes:
     axes: dict[str, dict[int, str]] = {name: {0: "batch"} for name in (*names, LOGITS)}
     if task == KEY:
         axes["chroma"][3] = "n_blocks"
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        path = Path(folder) / "head.onnx"
-        # As of the genre's net, see `genrescope.lab.export.onnx`.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.onnx.export(
-            net,
-            examples,
-            path,
-            dynamo=False,
-            opset_version=17,
-            input_names=names,
-            output_names=[LOGITS],
-            dynamic_axes=axes,
-        )
-        onnx_bytes = path.read_bytes()
+    onnx_bytes = trace(net, examples, inputs=names, outputs=[LOGITS], axes=axes)
     session = onnxruntime.InferenceSession(onnx_bytes, providers=["CPUExecutionProvider"])
     some = {name: value[:5] for name, value in lessons.inputs.items()}
     if task == KEY:
@@ -376,7 +360,5 @@ def _onnx(net: Averaged, lessons: Lessons, task: str) -> bytes:
     with torch.inference_mode():
         expected = net(*some.values()).numpy()
     (got,) = session.run([LOGITS], {name: value.numpy() for name, value in some.items()})
-    gap = float(np.abs(expected - got).max())
-    if gap > PARITY:
-        raise GenrescopeError(f"ONNX Runtime differs from torch by {gap:.2g}, over {PARITY:g}.")
+    require_parity(float(np.abs(expected - got).max()))
     return onnx_bytes

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from genrescope.lab.heads.scores import by_genre, confidence_error, figure, key_points, tempo_hits
+from genrescope.lab.heads.scores import by_genre, figure, key_points, tempo_hits
 from genrescope.model.key import KEYS
 
 
@@ -51,11 +51,6 @@ def test_a_figure_lies_in_its_interval() -> None:
     assert found["value"] == 0.75
     assert 0.6 < found["low"] < 0.75 < found["high"] < 0.9
     assert figure([1, 0, 1], seed=3) == figure([1, 0, 1], seed=3)
-
-
-def test_confidence_that_holds_has_no_error() -> None:
-    assert confidence_error([0.75] * 4, [1, 1, 1, 0]) == 0
-    assert confidence_error([0.95] * 4, [1, 1, 0, 0]) == pytest.approx(0.45)
 
 
 def test_figures_by_genre() -> None:
