@@ -16,8 +16,6 @@ from genrescope.features.spectrogram import compute_features
 from genrescope.model.bundle import Bundle
 from genrescope.model.prediction import SHORT, SILENT
 
-_BLOCK_S = 5.0  # half a megabyte, which is used again; larger blocks cost new pages each time
-
 
 @dataclass(frozen=True, eq=False)
 class Clip:
@@ -52,9 +50,7 @@ def extract_features(
         sound = source
         meter = Meter([_resampled(source, config.sr, name or "recording", max_duration_s)])
     else:
-        sound = stream(
-            source, sr=config.sr, block_s=_BLOCK_S, max_duration_s=max_duration_s, name=name
-        )
+        sound = stream(source, sr=config.sr, max_duration_s=max_duration_s, name=name)
         meter = Meter(sound)
     log_mel = compute_features(meter, config)
     flags = list(sound.flags)  # a stream knows all of them only now
