@@ -98,9 +98,7 @@ def _period(strength: Float64, rate: float, near_bpm: float | None) -> float:
     spread = _SPREAD_OCTAVES if near_bpm is None else 0.3
     weighted = np.maximum(alike[lags], 0) * np.exp(-0.5 * (octaves / spread) ** 2)
     best = int(lags[int(weighted.argmax())])
-    before, there, after = alike[best - 1 : best + 2]
-    bend = before - 2 * there + after
-    return best + (float(0.5 * (before - after) / bend) if bend < 0 else 0.0)
+    return _vertex(alike, best)
 
 
 def _tracked(strength: Float64, period: float) -> Float64:
@@ -135,6 +133,11 @@ def _peak(strength: Float64, frame: int) -> float:
     place = low + int(around.argmax()) if len(around) else frame
     if not 0 < place < len(strength) - 1:
         return float(frame)
-    before, there, after = strength[place - 1 : place + 2]
+    return _vertex(strength, place)
+
+
+def _vertex(values: Float64, peak: int) -> float:
+    """Where the parabola through a peak and its neighbours is highest."""
+    before, there, after = values[peak - 1 : peak + 2]
     bend = before - 2 * there + after
-    return place + (float(0.5 * (before - after) / bend) if bend < 0 else 0.0)
+    return peak + (float(0.5 * (before - after) / bend) if bend < 0 else 0.0)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.mix.analysis import Material
+from genrescope.model.key import hour
 
 EXACT = 11
 """Up to so many recordings every order is considered."""
@@ -35,9 +36,7 @@ def friction(before: Material, after: Material) -> float:
 
 def _key_distance(one: int, other: int) -> int:
     """Steps on the circle of fifths, on which a minor key stands with its relative major."""
-    # A minor key's relative major begins three semitones above.
-    hours = [7 * (key % 12 + (3 if key >= 12 else 0)) % 12 for key in (one, other)]
-    apart = (hours[0] - hours[1]) % 12
+    apart = (hour(one) - hour(other)) % 12
     return min(apart, 12 - apart)
 
 

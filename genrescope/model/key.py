@@ -21,10 +21,15 @@ def camelot(key: int) -> str:
     Args:
         key: place in `KEYS`.
     """
+    return f"{hour(key)}{'A' if key >= 12 else 'B'}"
+
+
+def hour(key: int) -> int:
+    """The hour of a key on that wheel, 1 to 12, which it shares with its relative key."""
     minor, tonic = divmod(key, 12)
     # A fifth up is the next hour; C major and A minor share the eighth.
     fifths = 7 * (tonic - (0 if minor else 3)) % 12
-    return f"{(7 + fifths) % 12 + 1}{'A' if minor else 'B'}"
+    return (7 + fifths) % 12 + 1
 
 
 @dataclass(frozen=True)
