@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from genrescope.cli.options import PATH, known_split, window_option
+from genrescope.cli.options import PATH, known_split, typed, window_option
 from genrescope.cli.terminal import echo
 
 PARTS = ("train", "valid", "test")
@@ -179,16 +177,12 @@ def evaluate(
             except ValueError as error:  # the fold: what else may be wrong was looked at above
                 raise click.BadParameter(str(error)) from None
     if table is not None and isinstance(report, ExplanationReport):
-        table.write_text(figures.explanations_table(report, _command()), encoding="utf-8")
+        table.write_text(figures.explanations_table(report, typed()), encoding="utf-8")
     if as_json:
         echo(json.dumps(report.to_dict()))
     else:
         figures.print_report(report)
     figures.warn(report)
-
-
-def _command() -> str:
-    return shlex.join(["genrescope", *sys.argv[1:]])
 
 
 def _check_options_of_runs(

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from genrescope.cli.options import PATH, Group, typed
+from genrescope.cli.options import (
+    PATH,
+    Group,
+    run_folder_option,
+    training_seed_option,
+    typed,
+)
 from genrescope.cli.terminal import echo
 
 
@@ -25,20 +31,8 @@ def heads() -> None:
     metavar="STORE",
     help="A feature store with tracks whose tempo or key is known, as GTZAN's are.",
 )
-@click.option(
-    "--out",
-    type=PATH,
-    required=True,
-    metavar="FOLDER",
-    help="The run's folder, made here.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    metavar="N",
-    help="Of every random step of the training.",
-)
+@run_folder_option
+@training_seed_option
 def train(task: str, data: tuple[Path, ...], out: Path, seed: int) -> None:
     """Train a head in minutes: judged by artist folds, then on all annotated tracks."""
     from genrescope.cli.progress import clips_bar

@@ -52,6 +52,22 @@ class Group(click.Group):
             formatter.write_dl(rows)
 
 
+run_folder_option = click.option(
+    "--out",
+    type=PATH,
+    required=True,
+    metavar="FOLDER",
+    help="The run's folder, made here.",
+)
+
+training_seed_option = click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Of every random step of the training.",
+)
+
 window_option = click.option(
     "--window",
     type=Number(0.1, 600),

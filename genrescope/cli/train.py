@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from genrescope.cli.options import PATH, known_split, typed
+from genrescope.cli.options import (
+    PATH,
+    known_split,
+    run_folder_option,
+    training_seed_option,
+    typed,
+)
 from genrescope.features.config import KINDS
 
 
@@ -27,13 +33,7 @@ def _known_input(ctx: click.Context, param: click.Parameter, kind: str) -> str:
     help="A feature store, or music with one sub-folder for each genre. Given several times, all "
     "of it is learned together, and no split parts an artist of two of them.",
 )
-@click.option(
-    "--out",
-    type=PATH,
-    required=True,
-    metavar="FOLDER",
-    help="The run's folder, made here.",
-)
+@run_folder_option
 @click.option(
     "--recipe",
     type=PATH,
@@ -78,13 +78,7 @@ def _known_input(ctx: click.Context, param: click.Parameter, kind: str) -> str:
     is_flag=True,
     help="Learn the valid part as well; the epoch that is kept is the last.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    metavar="N",
-    help="Of every random step of the training.",
-)
+@training_seed_option
 @click.option(
     "--split-seed",
     type=click.IntRange(min=0),

@@ -77,18 +77,9 @@ class Report:
         )
 
 
-@dataclass(frozen=True)
-class RobustnessReport:
-    """What `evaluate_robustness` found.
+class _OfOneTrial:
+    """A report on a bundle, which has one trial."""
 
-    Attributes:
-        rows: a row for each disturbance, the clean recordings first.
-        failed: track ID -> why it was left out of all of them.
-        trial: which model on which tracks.
-    """
-
-    rows: tuple[Degraded, ...]
-    failed: Mapping[str, str]
     trial: Trial
 
     @property
@@ -101,6 +92,21 @@ class RobustnessReport:
         """Protocol, fold and part in words."""
         return _title(self.trials)
 
+
+@dataclass(frozen=True)
+class RobustnessReport(_OfOneTrial):
+    """What `evaluate_robustness` found.
+
+    Attributes:
+        rows: a row for each disturbance, the clean recordings first.
+        failed: track ID -> why it was left out of all of them.
+        trial: which model on which tracks.
+    """
+
+    rows: tuple[Degraded, ...]
+    failed: Mapping[str, str]
+    trial: Trial
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
         rows = [row.to_dict() for row in self.rows]
@@ -108,7 +114,7 @@ class RobustnessReport:
 
 
 @dataclass(frozen=True)
-class ExplanationReport:
+class ExplanationReport(_OfOneTrial):
     """What `evaluate_explanations` found.
 
     Attributes:
@@ -123,16 +129,6 @@ class ExplanationReport:
     def failed(self) -> Mapping[str, str]:
         """Nothing: recordings that are too short are passed over, not asked for."""
         return {}
-
-    @property
-    def trials(self) -> tuple[Trial, ...]:
-        """The trial, as `Report` has them."""
-        return (self.trial,)
-
-    @property
-    def title(self) -> str:
-        """Protocol, fold and part in words."""
-        return _title(self.trials)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""
