@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from genrescope.audio.decode import AUDIO_SUFFIXES
 from genrescope.data.fold import track_of
 from genrescope.data.joined import join
 from genrescope.data.registry import dataset_of, datasets_among, known_tracks
@@ -355,16 +356,27 @@ def _catalogue(
         file,
         embedding=np.stack(rows).astype(np.float16),
         track=np.array([track.track_id for track in tracks]),
-        artist=np.array([track.artist or "" for track in tracks]),
+        artist=np.array([_artist_of(track) for track in tracks]),
         title=np.array([track.title or _name_of(track.track_id) for track in tracks]),
         genre=np.array([track.genre for track in tracks]),
     )
     return file.getvalue()
 
 
+def _artist_of(track: Track) -> str:
+    """Who made a track, as people know them.
+
+    A table may call an artist "unknown (...)", so that the tracks of one stay together.
+    """
+    artist = track.artist or ""
+    return "" if artist.lower().split(" (")[0] == "unknown" else artist
+
+
 def _name_of(track_id: str) -> str:
-    """What to call a track without a title: its file, unless that is but a dataset's number."""
-    return "" if track_id in known_tracks() else PurePosixPath(track_id).stem
+    """What to call a track without a title: its file, unless the ID is but a dataset's number."""
+    name = PurePosixPath(track_id)
+    is_number = track_id in known_tracks() or name.suffix.lower() not in {"", *AUDIO_SUFFIXES}
+    return "" if is_number else name.stem
 
 
 def _training(runs: Sequence[Run], tracks: list[str], command: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from lab_makers import robustness_file
 
 from genrescope.data.splits import everything, make_split
 from genrescope.data.store import FeatureStore
+from genrescope.data.track import Track
 from genrescope.errors import BundleError, GenrescopeError
 from genrescope.features.config import WAVEFORM_CONFIG
 from genrescope.lab.export import bundle as bundle_module
@@ -30,6 +31,7 @@ from genrescope.lab.training.run import Run
 from genrescope.lab.training.train import begin
 from genrescope.model.classifier import Classifier
 from genrescope.model.clip import Clip
+from genrescope.model.inference import NetOutput
 from genrescope.model.novelty import NoMusic
 from genrescope.model.similar import Catalogue
 
@@ -329,6 +331,23 @@ def test_a_track_without_a_title_is_called_as_its_file(
     raw = _catalogue(ids, outputs, untitled.facts)
     with np.load(io.BytesIO(raw)) as catalogue:
         assert catalogue["title"].tolist() == ["t0"]
+
+
+@pytest.mark.parametrize(
+    ("track_id", "artist", "title", "named"),
+    [
+        ("more.8883a1ae", "unknown (a__b.flac)", None, ("", "")),
+        ("more.8883a1ae", "Unknown", "E", ("", "E")),
+        ("fado/Ana - Mar.flac", "Unknown Mortal", None, ("Unknown Mortal", "Ana - Mar")),
+    ],
+)
+def test_only_what_people_can_look_for_is_named(
+    track_id: str, artist: str, title: str | None, named: tuple[str, str]
+) -> None:
+    track = Track(track_id, "fado", artist=artist, title=title)
+    output = NetOutput(np.zeros((1, 2), np.float32), None, np.ones((1, 4), np.float32))
+    with np.load(io.BytesIO(_catalogue([track_id], [output], [track]))) as catalogue:
+        assert (catalogue["artist"][0], catalogue["title"][0]) == named
 
 
 @pytest.mark.slow
