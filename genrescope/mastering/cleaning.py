@@ -83,13 +83,21 @@ def clean(channels: Float32, sr: int) -> Float32:
 def _spectra(padded: Float32, layout: _Layout) -> Iterator[tuple[int, Spectrum]]:
     """(first frame, complex64 (n_channels, n_frames, n_bins)), `_CHUNK` frames at a time.
 
-    Divided by n_fft: with its default norm numpy works in float64, at several times the cost.
+    Divided by n_fft: with its default norm numpy works in float64, at several times the cost. The
+    array is used again for the next frames: new ones would be new pages of memory each time, which
+    cost as much as the transform.
     """
     frames = np.lib.stride_tricks.sliding_window_view(padded, layout.n_fft, axis=1)
     frames = frames[:, :: layout.hop_length]
+    windowed = np.empty((len(padded), _CHUNK, layout.n_fft), np.float32)
+    spectra = np.empty((len(padded), _CHUNK, layout.n_fft // 2 + 1), np.complex64)
     for start in range(0, frames.shape[1], _CHUNK):
-        windowed = frames[:, start : start + _CHUNK] * layout.window
-        yield start, np.fft.rfft(windowed, axis=2, norm="forward")
+        seen = frames[:, start : start + _CHUNK]
+        n = seen.shape[1]
+        np.multiply(seen, layout.window, out=windowed[:, :n])
+        out: Any = spectra[:, :n]  # numpy's stubs know complex128 alone
+        np.fft.rfft(windowed[:, :n], axis=2, norm="forward", out=out)
+        yield start, spectra[:, :n]
 
 
 def _band_power(padded: Float32, layout: _Layout) -> tuple[Float32, Float32]:
@@ -101,11 +109,19 @@ def _band_power(padded: Float32, layout: _Layout) -> tuple[Float32, Float32]:
         the two are nearly the same; for notes, which leave most bins empty, far apart.
     """
     powers, typical = [], []
+    shape = len(padded), _CHUNK, layout.n_fft // 2 + 1
+    real, imaginary = np.empty(shape, np.float32), np.empty(shape, np.float32)
     for _, spectrum in _spectra(padded, layout):
-        power = (spectrum.real**2 + spectrum.imag**2).sum(axis=0, dtype=np.float32)
+        n = spectrum.shape[1]
+        np.square(spectrum.real, out=real[:, :n])
+        np.square(spectrum.imag, out=imaginary[:, :n])
+        real[:, :n] += imaginary[:, :n]
+        power = real[:, :n].sum(axis=0)
         power *= np.float32(layout.n_fft**2)
         powers.append(np.add.reduceat(power, layout.edges, axis=1))
-        bins_db = 10.0 * np.log10(np.maximum(power, np.float32(_TINY)))
+        bins_db = np.maximum(power, np.float32(_TINY), out=power)
+        np.log10(bins_db, out=bins_db)
+        bins_db *= np.float32(10.0)
         typical.append(np.add.reduceat(bins_db, layout.edges, axis=1) / layout.widths)
     widths_db = (10.0 * np.log10(layout.widths)).astype(np.float32)
     typical_db = np.concatenate(typical, dtype=np.float32) + (widths_db + np.float32(_GEOMETRIC_DB))
@@ -188,14 +204,17 @@ def _apply(padded: Float32, gain: Float32, layout: _Layout) -> Float32:
     share = (place - left).astype(np.float32)
     # Hann twice, four times overlapped, adds up to 1.5.
     synthesis = layout.window / np.float32(1.5)
+    frames = np.empty((len(padded), _CHUNK, layout.n_fft), np.float32)
     rebuilt = np.zeros((len(padded), padded.shape[1] // hop_length + 4, hop_length), np.float32)
     for start, spectrum in _spectra(padded, layout):
         n = spectrum.shape[1]
         rows = gain[start : start + n]
         low = rows[:, left]
         spectrum *= low + (rows[:, left + 1] - low) * share
-        frames = np.fft.irfft(spectrum, n=layout.n_fft, axis=2, norm="forward") * synthesis
-        parts = frames.reshape(len(padded), n, 4, hop_length)
+        out: Any = frames[:, :n]
+        np.fft.irfft(spectrum, n=layout.n_fft, axis=2, norm="forward", out=out)
+        np.multiply(out, synthesis, out=out)
+        parts = frames.reshape(len(padded), _CHUNK, 4, hop_length)
         for k in range(4):
-            rebuilt[:, start + k : start + k + n] += parts[:, :, k]
+            rebuilt[:, start + k : start + k + n] += parts[:, :n, k]
     return rebuilt.reshape(len(padded), -1)
