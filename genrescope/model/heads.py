@@ -28,7 +28,7 @@ from genrescope.features.rhythm import (
     tempogram,
     timbre,
 )
-from genrescope.features.spectrogram import standardise
+from genrescope.features.spectrogram import Scale
 from genrescope.features.windows import spread
 from genrescope.model.bundle import Bundle
 from genrescope.model.inference import softmax
@@ -65,11 +65,11 @@ def key_inputs(section: NDArray[np.float32], config: FeatureConfig) -> Inputs:
 
 def sections(features: NDArray[np.float32], config: FeatureConfig) -> Iterator[NDArray[np.float32]]:
     """A clip in dB (n_mels, n_frames), standardised, in sections of half a minute or a bit more."""
-    x = standardise(features)
+    scale = Scale.of(features)
     length = round(SECTION_S * config.frame_rate)
-    starts, n_frames = spread(x.shape[1], window_length=length, hop_length=length)
+    starts, n_frames = spread(features.shape[1], window_length=length, hop_length=length)
     for start in starts:
-        yield x[:, start : start + n_frames]
+        yield scale.apply(features[:, start : start + n_frames])
 
 
 @dataclass(frozen=True)
@@ -79,20 +79,15 @@ class _Head:
     n_classes: int
     name: str
 
-    def __call__(self, parts: list[NDArray[np.float32]], bundle: Bundle) -> NDArray[np.float64]:
-        """Mean probabilities of a clip's sections, float64 (n_classes,)."""
-        probs = []
-        for part in parts:
-            inputs = {
-                name: value[np.newaxis]
-                for name, value in self.inputs(part, bundle.features).items()
-            }
-            (logits,) = self.session.run([LOGITS], inputs)
-            if logits.shape != (1, self.n_classes) or not np.isfinite(logits).all():
-                raise BundleError(f"bundle {bundle.path}: {self.name} answers with no numbers")
-            probs.append(softmax(logits[0]))
-        mean: NDArray[np.float64] = np.mean(probs, axis=0)
-        return mean
+    def __call__(self, section: NDArray[np.float32], bundle: Bundle) -> NDArray[np.float64]:
+        """Probabilities of a section, float64 (n_classes,)."""
+        inputs = {
+            name: value[np.newaxis] for name, value in self.inputs(section, bundle.features).items()
+        }
+        (logits,) = self.session.run([LOGITS], inputs)
+        if logits.shape != (1, self.n_classes) or not np.isfinite(logits).all():
+            raise BundleError(f"bundle {bundle.path}: {self.name} answers with no numbers")
+        return softmax(logits[0])
 
 
 class Heads:
@@ -124,10 +119,16 @@ class Heads:
         """
         if self._tempo is None and self._key is None:
             return None, None
-        parts = list(sections(features, self._bundle.features))
-        tempo = None if self._tempo is None else read_tempo(self._tempo(parts, self._bundle))
-        key = None if self._key is None else read_key(self._key(parts, self._bundle))
-        return tempo, key
+        tempi: list[NDArray[np.float64]] = []
+        keys: list[NDArray[np.float64]] = []
+        for section in sections(features, self._bundle.features):
+            for head, probs in ((self._tempo, tempi), (self._key, keys)):
+                if head is not None:
+                    probs.append(head(section, self._bundle))
+        return (
+            read_tempo(np.mean(tempi, axis=0)) if tempi else None,
+            read_key(np.mean(keys, axis=0)) if keys else None,
+        )
 
     def lacks_beat(self, tempo: Tempo) -> bool:
         """Whether a pulse is so uncertain that there may be none."""
