@@ -40,8 +40,9 @@ def to_mono(block: Block) -> NDArray[np.float32]:
             mixed += block[:, channel]
         mixed *= np.float32(1 / n_channels)
         if n_channels == 2:
-            left, right = block[:, 0], block[:, 1]
-            power = float(np.dot(left, left)) + float(np.dot(right, right))
+            # Without a copy, whether the samples of each channel lie together or alternate.
+            rows = [block.ravel()] if block.flags.c_contiguous else block.T
+            power = sum(float(np.dot(row, row)) for row in rows)
             if 2 * float(np.dot(mixed, mixed)) < CANCELS * power:
                 louder = int(np.square(block).sum(axis=0).argmax())
                 return np.ascontiguousarray(block[:, louder])
