@@ -18,8 +18,10 @@ from benchmarks import (
     formats,
     machine,
     mel,
+    polishing,
     ready_made,
     report,
+    samples,
     scaling,
     talk,
     web,
@@ -36,6 +38,8 @@ FIGURES: dict[str, Callable[[Session], Iterator[Row]]] = {
     "scaling": scaling.measure,
     "formats": formats.measure,
     "decoding": decoding.measure,
+    "samples": samples.measure,
+    "polishing": polishing.measure,
 }
 """Name to what measures it; the name is what ``--only`` looks at."""
 

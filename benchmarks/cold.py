@@ -25,6 +25,6 @@ def measure(session: Session) -> Iterator[Row]:
         what=f"genrescope classify one.mp3 ({session.seconds:g} s), whole process",
         other="imports",
         other_name='python -c "import numpy, onnxruntime"',
-        goal="<= 2",
+        goal="<= 1.5",
         note="files in the disk cache, byte code compiled",
     )

@@ -10,14 +10,14 @@ from benchmarks.harness import Row, Session, compare, in_turn, workers
 from benchmarks.material import FORMATS, recordings
 
 GOAL = "<= 1.2"
-_DECODERS = {"pyav": "PyAV (FFmpeg)", "libsndfile": "libsndfile"}
+DECODERS = {"pyav": "PyAV (FFmpeg)", "libsndfile": "libsndfile"}
 _ONLY_FFMPEG = {"m4a", "webm"}
 
 
 def measure(session: Session) -> Iterator[Row]:
     for ending in FORMATS:
         files = recordings(session, session.seconds, ending=ending)
-        others = [name for name in _DECODERS if name == "pyav" or ending not in _ONLY_FFMPEG]
+        others = [name for name in DECODERS if name == "pyav" or ending not in _ONLY_FFMPEG]
         with ExitStack() as stack:
             sides = workers(
                 stack,
@@ -32,7 +32,7 @@ def measure(session: Session) -> Iterator[Row]:
             figure="decoding",
             what=f"decode, mix and resample one {ending} of {session.seconds:g} s, one thread",
             other=fastest,
-            other_name=f"{_DECODERS[fastest]} decoding it alone, nothing kept",
+            other_name=f"{DECODERS[fastest]} decoding it alone, nothing kept",
             goal=GOAL,
-            note="the fastest of " + " and ".join(_DECODERS[name] for name in others),
+            note="the fastest of " + " and ".join(DECODERS[name] for name in others),
         )

@@ -14,12 +14,7 @@ def classifier(bundle: str | None, files: Sequence[str], threads: int) -> Callab
 
     loaded = Classifier.load(bundle, threads=1)
 
-    def run() -> None:
-        with ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(loaded.classify, files):
-                pass
-
-    return run
+    return _each(loaded.classify, files, threads)
 
 
 def decoder(files: Sequence[str], threads: int) -> Callable[[], None]:
@@ -30,12 +25,22 @@ def decoder(files: Sequence[str], threads: int) -> Callable[[], None]:
     from genrescope.audio.decode import stream
 
     def decode(file: str) -> None:
-        for _ in stream(file, block_s=5.0):
+        for _ in stream(file):
             pass
 
+    return _each(decode, files, threads)
+
+
+def _each(work: Callable[[str], object], files: Sequence[str], threads: int) -> Callable[[], None]:
+    """Runs over the files; on one thread without a pool, as the command line's processes do."""
+
     def run() -> None:
+        if threads == 1:
+            for file in files:
+                work(file)
+            return
         with ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(decode, files):
+            for _ in pool.map(work, files):
                 pass
 
     return run
@@ -77,7 +82,19 @@ def n_cores() -> int:
     return os.cpu_count() or 1
 
 
-if __name__ == "__main__":  # a whole process that decodes a folder's files
+def _folder(folder: str, name: str) -> None:
+    """Decode a folder's files on all cores, by ``ours``, ``pyav`` or ``libsndfile``."""
     from pathlib import Path
 
-    decoder(sorted(map(str, Path(sys.argv[1]).iterdir())), threads=n_cores())()
+    files = sorted(map(str, Path(folder).iterdir()))
+    if name == "ours":
+        decoder(files, threads=n_cores())()
+        return
+    alone = {"pyav": pyav, "libsndfile": libsndfile}[name]
+    with ThreadPoolExecutor(n_cores()) as pool:
+        for _ in pool.map(lambda file: alone([file])(), files):
+            pass
+
+
+if __name__ == "__main__":  # a whole process
+    _folder(*sys.argv[1:])

@@ -96,7 +96,7 @@ def _memory(found: dict[str, list[Measure]], lengths: tuple[float, ...]) -> Row:
         low=min(more),
         high=max(more),
         cpu_ratio=None,
-        goal="<= 150",
+        goal="<= 60",
         repeats=len(more),
         peak_mb=max(m.peak_mb for m in long),
     )

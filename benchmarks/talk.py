@@ -33,7 +33,7 @@ def measure(session: Session) -> Iterator[Row]:
         what=f"classify an mp3 of {session.seconds:g} s, libraries loaded",
         other="talk",
         other_name="librosa.load, librosa mel (hop 512), ResNet18 beside Bi-GRU in eager PyTorch",
-        goal=">= 10",
+        goal=">= 15",
         per=n,
         note=_NOTE,
     )

@@ -31,7 +31,7 @@ def measure(session: Session) -> Iterator[Row]:
         what=f"upload one webm (opus) of {session.seconds:g} s and get the answer",
         other="pyav",
         other_name="PyAV decoding it alone, nothing kept",
-        goal="<= 2",
+        goal="<= 1.4",
         note="the server is running; one request at a time",
     )
 
