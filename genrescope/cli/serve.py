@@ -8,10 +8,11 @@ import logging
 import os
 import socket
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
-from genrescope.cli.options import Number
+from genrescope.cli.options import PATH, Number
 from genrescope.cli.terminal import echo
 from genrescope.errors import GenrescopeError
 
@@ -71,6 +72,13 @@ _OTHER_FILES = 128  # what is open besides connections: libraries, pipes to the 
     metavar="MINUTES",
     help="The most minutes one upload may last.",
 )
+@click.option(
+    "--ort",
+    type=PATH,
+    metavar="FOLDER",
+    help="Folder dist of the npm package onnxruntime-web; where `npm ci --prefix page` puts it if "
+    "absent. Where it is, the page offers to listen on the visitor's computer as well.",
+)
 def serve(
     host: str,
     port: int,
@@ -80,6 +88,7 @@ def serve(
     workers: int | None,
     max_upload_mb: float,
     max_audio_minutes: float,
+    ort: Path | None,
 ) -> None:
     """Serve the page and the HTTP API.
 
@@ -93,6 +102,7 @@ def serve(
     from genrescope.web.connections import server_config
     from genrescope.web.limits import Limits
     from genrescope.web.middleware.hosts import LOCAL_HOSTS
+    from genrescope.web.site import ORT
 
     names = allowed_host or ([] if _is_local(host) else ["*"])
     limits = Limits(
@@ -108,6 +118,7 @@ def serve(
             limits=limits,
             allowed_hosts=[*LOCAL_HOSTS, *names],
             allowed_origins=allow_origin,
+            ort=ort or (ORT if ORT.is_dir() else None),
         )
         port = listener.getsockname()[1]
         echo(f"Genrescope: http://{_shown(host)}:{port}  (Ctrl-C stops it)")

@@ -36,10 +36,8 @@ def export(folder: Path, bundle: Path | None, ort: Path | None) -> None:
     It names genres in the visitor's browser, and the sound never leaves it. A site that was
     written into DIR before is replaced.
     """
-    import genrescope
     from genrescope.model.bundle import Bundle
     from genrescope.web.site import ORT, export_site
 
-    found = Path(genrescope.__file__).parents[1] / ORT
-    site = export_site(folder, bundle=Bundle.load(bundle), ort=ort or found)
+    site = export_site(folder, bundle=Bundle.load(bundle), ort=ort or ORT)
     echo(f"{site.folder}: {site.n_files} files, {site.n_bytes / 1e6:.1f} MB")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from genrescope import __version__
-from genrescope.web import api, metrics, pages, problems
+from genrescope.web import api, beside, metrics, pages, problems
+from genrescope.web.beside import LocalPage
 from genrescope.web.engine import Engine, load_engines
 from genrescope.web.limits import Limits
 from genrescope.web.middleware.failures import Failures
@@ -21,6 +23,7 @@ from genrescope.web.middleware.linger import Linger
 from genrescope.web.middleware.origins import Origins
 from genrescope.web.middleware.record import Record
 from genrescope.web.service import Service
+from genrescope.web.site import runs_in_browser
 
 LOOK = ["GET", "HEAD"]
 
@@ -40,6 +43,7 @@ def create_app(
     allowed_origins: Sequence[str] = (),
     limits: Limits | None = None,
     engine: Engine | None = None,
+    ort: str | os.PathLike[str] | None = None,
 ) -> FastAPI:
     """The app, ready to be served.
 
@@ -51,9 +55,13 @@ def create_app(
         allowed_origins: other sites, such as ``https://example.org``, whose pages may use the API.
         limits: every bound of the server; None for the usual ones.
         engine: what answers; None loads the bundles.
+        ort: folder ``dist`` of the npm package onnxruntime-web, with which the page can listen on
+            the visitor's computer as well, by the first bundle; None offers no such thing, and
+            neither is it where no browser computes that bundle's front end.
 
     Raises:
         BundleError: a bundle is missing or damaged, or two have one name.
+        SiteError: ONNX Runtime is not in ``ort``.
     """
     limits = limits or Limits()
     if engine is not None:
@@ -62,6 +70,10 @@ def create_app(
         folders = [bundle] if isinstance(bundle, str | os.PathLike) else bundle or ()
         engines = load_engines(folders, limits=limits)
     service = Service(engines, limits)
+    local = None
+    if ort is not None:
+        first = next(iter(engines.values())).classifier.bundle
+        local = LocalPage(first, ort=Path(ort)) if runs_in_browser(first) else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -93,14 +105,14 @@ def create_app(
     )
     problems.install(app)
     app.include_router(api.router(service))
-    app.include_router(_page_router(app, service))
+    app.include_router(_page_router(app, service, local))
     return app
 
 
-def _page_router(app: FastAPI, service: Service) -> APIRouter:
+def _page_router(app: FastAPI, service: Service, local: LocalPage | None) -> APIRouter:
     """The page, its files, the reference and the metrics: what the API's description leaves out."""
     router = APIRouter(include_in_schema=False)
-    assets = pages.Assets()
+    assets = pages.Assets(beside.ADDRESSES if local else None)
     cached: list[pages.Asset] = []
 
     @router.api_route("/", methods=LOOK)
@@ -110,6 +122,12 @@ def _page_router(app: FastAPI, service: Service) -> APIRouter:
     @router.api_route("/static/{path:path}", methods=LOOK)
     async def static(path: str, request: Request) -> Response:
         return assets.answer(path, request)
+
+    if local is not None:
+
+        @router.api_route(beside.ROOT + "{path:path}", methods=LOOK)
+        def on_this_computer(path: str, request: Request) -> Response:  # in a thread: it may pack
+            return local.answer(path, request)
 
     @router.api_route("/favicon.ico", methods=LOOK)
     async def favicon(request: Request) -> Response:

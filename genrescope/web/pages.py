@@ -24,7 +24,7 @@ LANGUAGES = ("en", "de")
 STYLES = ("base", "listen", "result", "why", "tries", "docs", "media")
 """Parts of the style sheet, in the order in which they overrule each other."""
 
-_TYPES = {
+TYPES = {
     "css": "text/css; charset=utf-8",
     "html": "text/html; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
@@ -94,6 +94,8 @@ class Place:
         runs: who names the genres: ``server``, or ``computer`` where there is no server.
         translation: address of the page in another language, with ``{language}`` for it.
         policy: an element for the page's head, where no server sends a header.
+        elsewhere: address of the page that listens elsewhere, on the visitor's computer or on a
+            server; empty where there is none.
     """
 
     root: str = "/"
@@ -101,6 +103,7 @@ class Place:
     runs: str = "server"
     translation: str = "/?lang={language}"
     policy: str = ""
+    elsewhere: str = ""
 
 
 SHARED_LOCAL = frozenset({"local/mel.js", "local/regions.js"})
@@ -110,11 +113,15 @@ SHARED_LOCAL = frozenset({"local/mel.js", "local/regions.js"})
 class Assets:
     """Every file of the page, read once: its own, the samples, and the page in each language.
 
+    Args:
+        local: address of the same page that listens on the visitor's computer, by language;
+            nothing where it is not offered.
+
     Looking a path up in a table, not on the disk, is why no path of a client reaches the file
     system.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, local: Mapping[str, str] | None = None) -> None:
         # The page of a server asks that server; it needs little of what asks nobody.
         found = {
             name: each
@@ -125,7 +132,12 @@ class Assets:
         for language in LANGUAGES:
             strings = texts(language)
             found[f"strings.{language}.js"] = script_of(strings)
-            self._pages[language] = page(language, strings, scripts=found, place=Place())
+            self._pages[language] = page(
+                language,
+                strings,
+                scripts=found,
+                place=Place(elsewhere=(local or {}).get(language, "")),
+            )
         found["worker.js"] = _worker([*found.items(), *self._pages.items()])
         self._assets = found
 
@@ -144,7 +156,7 @@ def shared_files() -> dict[str, Asset]:
     """What the page is made of in any language and anywhere: its parts and the samples."""
     found = dict(_walk(files("genrescope.web") / "static", ""))
     styles = [found.pop(f"css/{name}.css").body for name in STYLES]
-    found["style.css"] = asset(b"\n".join(styles), _TYPES["css"])
+    found["style.css"] = asset(b"\n".join(styles), TYPES["css"])
     found.update(_walk(files("genrescope") / "samples", "samples/"))
     return found
 
@@ -152,14 +164,14 @@ def shared_files() -> dict[str, Asset]:
 def script_of(strings: Mapping[str, str]) -> Asset:
     """All that the page says, as a script that its other scripts import."""
     script = f"export default {json.dumps(strings, ensure_ascii=False)};\n"
-    return asset(script.encode(), _TYPES["js"])
+    return asset(script.encode(), TYPES["js"])
 
 
 def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, Asset]]:
     for entry in folder.iterdir():
         if entry.is_dir():
             yield from _walk(entry, f"{prefix}{entry.name}/")
-        elif (kind := _TYPES.get(entry.name.rpartition(".")[2])) is not None:
+        elif (kind := TYPES.get(entry.name.rpartition(".")[2])) is not None:
             yield prefix + entry.name, asset(entry.read_bytes(), kind)
 
 
@@ -212,10 +224,11 @@ def page(
         "runs": place.runs,
         "translation": place.translation.format(language=strings["language.other"]),
         "policy": place.policy,
+        "elsewhere": f'href="{place.elsewhere}"' if place.elsewhere else "hidden",
     }
     text = _PLACEHOLDER.sub(lambda match: values[match[1]], template("index.html"))
     headers = {"Content-Language": language, "Vary": "Accept-Language, Cookie"}
-    return asset(text.encode(), _TYPES["html"], headers)
+    return asset(text.encode(), TYPES["html"], headers)
 
 
 def _worker(shown: list[tuple[str, Asset]]) -> Asset:
@@ -228,7 +241,7 @@ def _worker(shown: list[tuple[str, Asset]]) -> Asset:
     script = service_worker(
         "worker.js", made_of=etags, files=[f"/static/{name}" for name in sorted(names)]
     )
-    return asset(script, _TYPES["js"], {"Service-Worker-Allowed": "/"})
+    return asset(script, TYPES["js"], {"Service-Worker-Allowed": "/"})
 
 
 def service_worker(name: str, *, made_of: str, files: list[str]) -> bytes:

@@ -20,8 +20,8 @@ from genrescope.model.schema import HEADS
 from genrescope.web import pages
 from genrescope.web.local import MAX_S, settings
 
-ORT = Path("page") / "node_modules" / "onnxruntime-web" / "dist"
-"""Where ``npm ci --prefix page`` puts ONNX Runtime, seen from a clone."""
+ORT = Path(__file__).parents[2] / "page" / "node_modules" / "onnxruntime-web" / "dist"
+"""Where ``npm ci --prefix page`` puts ONNX Runtime in a clone."""
 
 ORT_FILES = {"ort.wasm.bundle.min.mjs": "ort.js", "ort-wasm-simd-threaded.wasm": "ort.wasm"}
 """Names there, and in the site: some hosts do not know what an mjs is."""
@@ -71,11 +71,9 @@ def export_site(folder: Path, *, bundle: Bundle, ort: Path) -> Site:
             not compute what the bundle's front end asks for.
         BundleError: a file of the bundle is not what its hash says.
     """
-    _check_front_end(bundle)
-    runtime = {name: _runtime(ort, source) for source, name in ORT_FILES.items()}
+    whole = site_files(bundle, ort=ort)
     if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).is_file():
         raise SiteError(str(folder), "it holds something else than a site", "Name a new folder.")
-    whole = _files(bundle, runtime)
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     for name, body in whole.items():
@@ -88,9 +86,29 @@ def export_site(folder: Path, *, bundle: Bundle, ort: Path) -> Site:
     return Site(folder, len(whole), sum(map(len, whole.values())))
 
 
+def site_files(bundle: Bundle, *, ort: Path, server: str = "") -> dict[str, bytes]:
+    """Every file of the site, by its path in it.
+
+    Args:
+        bundle, ort: as of `export_site`.
+        server: address, seen from the site, of the page that asks a server, where there is one.
+
+    Raises like `export_site`.
+    """
+    _check_front_end(bundle)
+    runtime = {name: _runtime(ort, source) for source, name in ORT_FILES.items()}
+    return _files(bundle, runtime, server)
+
+
+def runs_in_browser(bundle: Bundle) -> bool:
+    """Whether the page computes what the bundle's front end asks for."""
+    config = bundle.features
+    return config.kind == "mel" and config.n_fft >= 4 and not config.n_fft & (config.n_fft - 1)
+
+
 def _check_front_end(bundle: Bundle) -> None:
     config = bundle.features
-    if config.kind != "mel" or config.n_fft < 4 or config.n_fft & (config.n_fft - 1):
+    if not runs_in_browser(bundle):
         raise SiteError(
             str(bundle.path),
             f"its front end ({config.kind}, n_fft {config.n_fft}) is none that the page computes",
@@ -110,8 +128,7 @@ def _runtime(ort: Path, name: str) -> bytes:
         ) from error
 
 
-def _files(bundle: Bundle, runtime: dict[str, bytes]) -> dict[str, bytes]:
-    """Every file of the site by its path."""
+def _files(bundle: Bundle, runtime: dict[str, bytes], server: str) -> dict[str, bytes]:
     static = {name: each.body for name, each in pages.shared_files().items()}
     static["api.js"] = b'export * from "./faults.js";\nexport * from "./local/computer.js";\n'
     static["app.webmanifest"] = _manifest(static["app.webmanifest"])
@@ -126,10 +143,11 @@ def _files(bundle: Bundle, runtime: dict[str, bytes]) -> dict[str, bytes]:
         static[f"strings.{language}.js"] = pages.script_of(words).body
     found: dict[str, bytes] = {}
     for language, words in strings.items():
-        other = _name(words["language.other"])
-        place = replace(_PLACE, translation=other)
+        elsewhere = f"{server}?lang={language}" if server else ""
+        other = page_name(words["language.other"])
+        place = replace(_PLACE, translation=other, elsewhere=elsewhere)
         page = pages.page(language, words, scripts=_preloaded(set(static)), place=place)
-        found[_name(language)] = page.body
+        found[page_name(language)] = page.body
     found |= {f"static/{name}": body for name, body in static.items()}
     found |= {f"bundle/{name}": body for name, body in bundled.items()}
     found["worker.js"] = _worker(found)
@@ -152,7 +170,7 @@ def _preloaded(names: set[str]) -> set[str]:
     return {name for name in names if not name.startswith(("local/", "ort/")) or name in of_page}
 
 
-def _name(language: str) -> str:
+def page_name(language: str) -> str:
     """The page in a language; the first one is what visitors come to."""
     return "index.html" if language == pages.LANGUAGES[0] else f"{language}.html"
 

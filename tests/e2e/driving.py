@@ -122,6 +122,20 @@ def record(page: Page) -> None:
     expect(page.locator("#result")).to_be_visible(timeout=RESULT_MS)
 
 
+_CONTROLLED = """([address, most]) => new Promise((done, fail) => {
+  const worker = navigator.serviceWorker;
+  const look = () => worker.controller?.scriptURL.endsWith(address) && done();
+  worker.addEventListener("controllerchange", look);
+  setTimeout(() => fail(new Error("no service worker took the page")), most);
+  look();
+})"""
+
+
+def controlled(page: Page, address: str = "worker.js") -> None:
+    """Waits until the service worker of that address has the page, and has kept its files."""
+    page.evaluate(_CONTROLLED, [address, RESULT_MS])
+
+
 def no_sideways_scroll(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile as sf
-from e2e.driving import DESK, RESULT_MS, Recording, Watch, send, with_a_rest
+from e2e.driving import DESK, RESULT_MS, Recording, Watch, controlled, send, with_a_rest
 from node_driver import ORT, array
 from playwright.sync_api import Browser, Page, expect
 from web.serving import music, wav
@@ -48,15 +48,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/genrescope/"
     server.shutdown()
-    thread.join()
+    thread.join(timeout=30)
     server.server_close()
-
-
-CONTROLLED = """() => new Promise((done) => {
-  const worker = navigator.serviceWorker;
-  worker.addEventListener("controllerchange", () => done());
-  if (worker.controller) done();
-})"""
 
 
 def opened(browser: Browser, site: str, path: str = "", **context: Any) -> tuple[Page, Watch]:
@@ -65,7 +58,7 @@ def opened(browser: Browser, site: str, path: str = "", **context: Any) -> tuple
     watch = Watch(page, site.removesuffix("/genrescope/"))
     page.goto(site + path)
     expect(page.locator("#version")).to_contain_text("Genrescope 0.", timeout=RESULT_MS)
-    page.evaluate(CONTROLLED)
+    controlled(page)
     return page, watch
 
 
@@ -288,5 +281,5 @@ def test_a_bundle_that_was_changed_is_refused(browser: Browser, tmp_path: Path) 
     expect(page.locator("#trouble-text")).to_contain_text("Something went wrong", timeout=RESULT_MS)
     page.close()
     server.shutdown()
-    thread.join()
+    thread.join(timeout=30)
     server.server_close()

@@ -1,6 +1,8 @@
 // What every service worker of the page does: keeps files, `KEPT`, and throws away those of another version.
 
-const VERSION = "genrescope {{version}}";
+// Pages that share a host, such as one below the other, have caches of their own.
+const OURS = `genrescope ${registration.scope} `;
+const VERSION = `${OURS}{{version}}`;
 
 addEventListener("install", (event) => {
   event.waitUntil(
@@ -12,7 +14,7 @@ addEventListener("install", (event) => {
 });
 
 addEventListener("activate", (event) => {
-  const old = (names) => names.filter((name) => name.startsWith("genrescope ") && name !== VERSION);
+  const old = (names) => names.filter((name) => name.startsWith(OURS) && name !== VERSION);
   event.waitUntil(
     caches
       .keys()
