@@ -82,20 +82,22 @@ def classify(
     # From any folder: an album's "01.mp3" must not stand for another's in the same file.
     # (Path.resolve would follow links.)
     found = todo = find([os.path.abspath(path) for path in paths] if out else paths)  # noqa: PTH100
-    verified = Bundle.load(bundle)
+    alone = len(found) == 1
+    # For one answer the nets are verified when they are loaded, while the file is decoded.
+    loaded = Bundle.load(bundle, verify_files=not alone or bool(out))
     printer: output.Output
     journal = None
     if out:
-        printer, journal, todo = _taken_up(out, found, verified, as_json=as_json)
+        printer, journal, todo = _taken_up(out, found, loaded, as_json=as_json)
     elif as_json:
         printer = output.JsonLines()
     elif as_csv:
-        printer = output.Csv(verified.labels)
+        printer = output.Csv(loaded.labels)
     else:
-        printer = output.Table([file.path for file in found])
+        printer = output.Table([file.path for file in found], beat=bool(loaded.heads))
     failures = 0
     with journal or nullcontext(), bar(total=len(todo)) as progress:
-        for file, answer in _answers(verified, todo, alone=len(found) == 1):
+        for file, answer in _answers(loaded, todo, alone=alone):
             if isinstance(answer, str):
                 failures += 1
                 printer.failure(file, answer)

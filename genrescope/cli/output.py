@@ -20,7 +20,7 @@ from genrescope.cli.terminal import (
     write,
 )
 from genrescope.cli.walk import Found
-from genrescope.model.prediction import Prediction
+from genrescope.model.prediction import NO_BEAT, Prediction
 
 Stamp = Callable[[Found], str]
 
@@ -28,9 +28,13 @@ Stamp = Callable[[Found], str]
 _BAR = 6
 _LABEL = 9  # a longer name of a genre moves the rest of its line
 _SHARE = _LABEL + 6 + _BAR  # name, percentage, bar
+_BEAT = 23  # tempo and key
 _FLAGS = 12
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
-_WIDE = 100  # from here on two runners-up have room
+# Columns from which there is room for more than a runner-up.
+_WIDE = 100
+_WIDEST = 124
+_IN_LETTERS = str.maketrans({"♭": "b", "♯": "#"})
 
 
 class Output(Protocol):
@@ -150,30 +154,42 @@ def _flat(prediction: Prediction) -> dict[str, object]:
 
 
 class Table:
-    """A line a file: name, genre, probability, and the runners-up, each with a small bar."""
+    """A line a file: name, genre and runners-up with their probabilities and bars, tempo, key.
 
-    def __init__(self, paths: list[str]) -> None:
+    Args:
+        paths: all that may be answered.
+        beat: whether tempo or key are told; a terminal has room for them in place of the second
+            runner-up, for both if it is wide, for neither if it is narrow.
+    """
+
+    def __init__(self, paths: list[str], *, beat: bool = False) -> None:
         columns = columns_of_terminal()
-        self._runners_up = 2 if columns is None or columns >= _WIDE else 1
+        self._beat = beat and (columns is None or columns >= _WIDE)
+        enough = _WIDEST if self._beat else _WIDE
+        self._runners_up = 2 if columns is None or columns >= enough else 1
         self._width = max(cells(printable(path)) for path in ("file", *paths))
         if columns is not None:  # elsewhere, as in a pipe, names are never cut
             room = columns - (1 + self._runners_up) * (_SHARE + 2) - _FLAGS
+            room -= _BEAT + 2 if self._beat else 0
             self._width = min(self._width, max(16, room))
         self._headed = False
 
     def answer(self, found: Found, prediction: Prediction) -> None:
         if not self._headed:
             self._headed = True
-            head = f"{self._name('file')}  {'genre':<{_SHARE}}  runners-up"
-            write(styled(head, dim=True))
+            head = [self._name("file"), "genre".ljust(_SHARE), "runners-up"]
+            if self._beat:
+                head = [*head[:2], head[2].ljust(self._runners_up * (_SHARE + 2) - 2), "tempo, key"]
+            write(styled("  ".join(head), dim=True))
         first, *others = prediction.ranking()[: 1 + self._runners_up]
         if prediction.genre is None:
             best, rest = styled("no label".ljust(_SHARE), dim=True), ""
         else:
             best = styled(_share(*first), bold=True)
             rest = styled("  ".join(_share(*other) for other in others), dim=True)
+        beat = padded(_beat(prediction), _BEAT) if self._beat and rest else ""
         flags = styled("  ".join(prediction.flags), fg="yellow")
-        parts = [self._name(found.path), best, rest, flags]
+        parts = [self._name(found.path), best, rest, beat, flags]
         write("  ".join(part for part in parts if part).rstrip())
 
     def failure(self, found: Found, message: str) -> None:
@@ -201,6 +217,18 @@ def complain(message: str) -> None:
 
 def _share(label: str, probability: float) -> str:
     return f"{label:<{_LABEL}} {probability:4.0%} {_bar(probability)}"
+
+
+def _beat(prediction: Prediction) -> str:
+    """Tempo and key, such as ``98 bpm, A minor (8A)``; each where it is known, and there is one."""
+    tempo, key = prediction.tempo, prediction.key
+    told = []
+    if tempo is not None and NO_BEAT not in prediction.flags:
+        told.append(f"{tempo.bpm:.0f} bpm")
+    if key is not None:
+        name = key.name if can_show(key.name) else key.name.translate(_IN_LETTERS)
+        told.append(f"{name} ({key.camelot})")
+    return ", ".join(told)
 
 
 def _bar(share: float) -> str:

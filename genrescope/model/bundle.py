@@ -70,11 +70,16 @@ class Bundle:
     files: dict[str, str]
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str] | None = None) -> Bundle:
+    def load(
+        cls, path: str | os.PathLike[str] | None = None, *, verify_files: bool = True
+    ) -> Bundle:
         """Read and verify a bundle.
 
         Args:
             path: its folder; None takes the one that ships with Genrescope.
+            verify_files: whether the files beside ``bundle.json`` are verified now; they are in
+                any case as soon as one is read, which is all that whoever needs few of them
+                has to wait for.
 
         Raises:
             BundleError: it is missing, of another format version, or not what its hashes say.
@@ -85,7 +90,7 @@ class Bundle:
         try:
             payload = schema.parse(_read(folder / "bundle.json", limit=schema.MAX_JSON_BYTES))
             bundle = _from_payload(folder, payload)
-            for name in bundle.files:
+            for name in bundle.files if verify_files else ():
                 bundle.read(name)
         except BundleError as error:
             raise BundleError(f"bundle {folder}: {error}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_makers import lines, tone
+from cli_makers import classify, lines, tone
 from click.testing import CliRunner
 
 from genrescope.cli import app
@@ -162,6 +163,31 @@ def test_ctrl_c_keeps_what_was_printed_and_exits_with_130(
     assert len(rest.splitlines()) < 59
     assert all(json.loads(line)["genre"] == "jazz" for line in rest.splitlines())
     assert errors == "genrescope: interrupted\n"
+
+
+def test_one_answer_reads_no_file_of_the_bundle_that_it_does_not_need(
+    tiny_bundle: Path, music: Path, tmp_path: Path
+) -> None:
+    bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    (bundle / "catalogue.npz").write_bytes(b"damaged")
+    assert classify(music / "b.wav", bundle=bundle).exit_code == 0
+    (bundle / "model.onnx").write_bytes(b"damaged")
+    result = classify(music / "b.wav", bundle=bundle)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"bundle {bundle}: model.onnx is not the file bundle.json describes" in result.stderr
+
+
+def test_a_job_begins_only_with_a_bundle_that_is_whole(
+    tiny_bundle: Path, music: Path, tmp_path: Path
+) -> None:
+    bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    (bundle / "catalogue.npz").write_bytes(b"damaged")
+    out = tmp_path / "answers.jsonl"
+    for arguments in (["--csv", music], ["--out", out, music / "b.wav"]):
+        result = classify(*arguments, bundle=bundle)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "catalogue.npz is not the file bundle.json describes" in result.stderr
+    assert not out.exists()
 
 
 def test_a_cold_start_loads_nothing_it_does_not_need(tiny_bundle: Path, music: Path) -> None:

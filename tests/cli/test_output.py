@@ -18,6 +18,8 @@ from click.testing import CliRunner
 
 from genrescope.cli import app, output, walk
 from genrescope.model import Prediction
+from genrescope.model.key import Key
+from genrescope.model.tempo import Tempo
 
 
 def test_json_lines_hold_what_was_promised(run: Any, music: Path) -> None:
@@ -42,20 +44,26 @@ def test_json_lines_hold_what_was_promised(run: Any, music: Path) -> None:
     assert (segment["start"], segment["end"], segment["label"]) == (0, 3.5, "jazz")
 
 
-def test_flags_in_csv_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
-    prediction = Prediction(
-        labels=("a", "b"),
+def answered(*flags: str, tempo: Tempo | None = None, key: Key | None = None) -> Prediction:
+    probs = np.array([[0.6, 0.3, 0.1]], np.float32)
+    return Prediction(
+        labels=("a", "b", "c"),
         times=np.array([[0.0, 1.0]]),
-        probs=np.array([[0.6, 0.4]], np.float32),
+        probs=probs,
         step_times=np.array([[0.0, 1.0]]),
-        step_probs=np.array([[0.6, 0.4]], np.float32),
-        clip_probs=np.array([0.6, 0.4], np.float32),
+        step_probs=probs,
+        clip_probs=probs[0],
         embedding=np.zeros(2, np.float32),
-        flags=("short", "no music"),
+        flags=flags,
         duration_s=1.0,
         bundle="tiny",
+        tempo=tempo,
+        key=key,
     )
-    output.Csv(("a", "b")).answer(walk.Found("x.wav"), prediction)
+
+
+def test_flags_in_csv_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    output.Csv(("a", "b", "c")).answer(walk.Found("x.wav"), answered("short", "no music"))
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
     assert row["flags"] == "short;no music"
 
@@ -115,6 +123,61 @@ def test_the_table_fits_its_terminal(
     rows = run(music).stdout.splitlines()
     assert len(rows) == 4
     assert max(map(len, rows)) <= max(columns, 80)
+
+
+TEMPO = Tempo(bpm=97.6, confidence=0.8, other=None, pulse=0.9)
+KEY = Key("E♭ minor", "2A", 0.7)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "end"),
+    [
+        (answered(tempo=TEMPO, key=KEY), "98 bpm, E♭ minor (2A)"),
+        (answered("short", tempo=TEMPO, key=KEY), "98 bpm, E♭ minor (2A)    short"),
+        (answered("no beat", tempo=TEMPO, key=KEY), "  E♭ minor (2A)            no beat"),
+        (answered(tempo=TEMPO), "98 bpm"),
+        (answered("silent"), "  no label               silent"),
+    ],
+    ids=["both", "flag", "no beat", "no key", "silent"],
+)
+def test_the_table_ends_with_tempo_and_key_before_the_flags(
+    prediction: Prediction, end: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output.Table(["x.wav"], beat=True).answer(walk.Found("x.wav"), prediction)
+    head, row = capsys.readouterr().out.splitlines()
+    assert row.endswith(end)
+    if "bpm" in row:
+        assert head.index("tempo, key") == row.index("98 bpm")
+
+
+@pytest.mark.parametrize(
+    ("columns", "shares", "beat"), [(80, 2, False), (100, 2, True), (123, 2, True), (124, 3, True)]
+)
+def test_a_terminal_shows_of_runners_up_and_tempo_what_it_has_room_for(
+    columns: int,
+    shares: int,
+    beat: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(output, "columns_of_terminal", lambda: columns)
+    name = "long" * 30
+    table = output.Table([name], beat=True)
+    table.answer(walk.Found(name), answered("uncertain", tempo=TEMPO, key=Key(KEY.name, "12A", 1)))
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[1].count("%") == shares
+    assert [("tempo" in rows[0]), ("bpm" in rows[1])] == [beat, beat]
+    assert max(map(len, rows)) <= columns
+
+
+def test_a_key_is_spelt_in_letters_where_the_encoding_has_no_flats(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "latin-1", errors="strict"))
+    table = output.Table(["x.wav"], beat=True)
+    table.answer(walk.Found("x.wav"), answered(key=KEY))
+    assert "Eb minor (2A)" in written.getvalue().decode("latin-1")
 
 
 def test_names_are_not_cut_where_the_output_is_no_terminal(

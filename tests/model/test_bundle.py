@@ -58,6 +58,14 @@ def test_a_changed_file_is_refused_by_name(folder: Path, name: str) -> None:
     assert "SHA-256" in message
 
 
+def test_a_changed_file_is_refused_when_it_is_read_at_the_latest(folder: Path) -> None:
+    (folder / "catalogue.npz").write_bytes(b"changed")
+    bundle = Bundle.load(folder, verify_files=False)
+    assert bundle.read("model.onnx") == tiny_onnx()
+    with pytest.raises(BundleError, match="SHA-256 differs"):
+        bundle.read("catalogue.npz")
+
+
 @pytest.mark.parametrize("name", ["model.onnx", "MODEL_CARD.md", "catalogue.npz"])
 def test_a_missing_file_is_refused_by_name(folder: Path, name: str) -> None:
     (folder / name).unlink()
