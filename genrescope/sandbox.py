@@ -19,7 +19,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, BinaryIO, TypeVar
 
@@ -29,11 +31,11 @@ from genrescope.confinement import FENCES
 from genrescope.errors import AudioError, AudioStoppedError, AudioTooLongError, GenrescopeError
 from genrescope.sandbox_worker import REPLY_HEAD, REQUEST_HEAD, Reply
 
-__all__ = ["JobError", "JobTimeoutError", "Sandbox"]
+__all__ = ["JobError", "JobTimeoutError", "Sandbox", "in_order"]
 
 _START_S = 120.0  # a machine under load takes its time to load libraries
 _MOST_HEADER_BYTES = 2**20
-_KINDS = ("float32", "float64", "int64", "uint8")
+_KINDS = ("float16", "float32", "float64", "int64", "uint8")
 _ERRORS = {kind.__name__: kind for kind in (AudioError, AudioTooLongError, AudioStoppedError)}
 # Nothing else of the environment: it may hold secrets.
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH")
@@ -63,6 +65,31 @@ class JobTimeoutError(JobError):
 
 
 T = TypeVar("T")
+R = TypeVar("R")
+
+
+def in_order(
+    work: Callable[[T], R], items: Iterable[T], workers: int
+) -> Generator[tuple[T, R], None, None]:
+    """Each item with what ``work`` makes of it, a few items ahead at a time.
+
+    Args:
+        work: called in ``workers`` threads, int > 0; what it raises, this raises. Closed midway,
+            this does not wait for it.
+    """
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="in-order")
+    ahead: deque[tuple[T, Future[R]]] = deque()
+    try:
+        for item in items:
+            ahead.append((item, pool.submit(work, item)))
+            if len(ahead) > 2 * workers:
+                first, future = ahead.popleft()
+                yield first, future.result()
+        while ahead:
+            first, future = ahead.popleft()
+            yield first, future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Sandbox:

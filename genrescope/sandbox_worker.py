@@ -47,7 +47,7 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class Reply:
-    """What a handler found: JSON-ready facts, and arrays of float32, float64, int64 or uint8."""
+    """What a handler found: JSON-ready facts, and arrays of float16 to float64, int64 or uint8."""
 
     facts: Mapping[str, Any]
     arrays: tuple[NDArray[Any], ...] = ()

@@ -145,3 +145,50 @@ TASKS: dict[str, Callable[[Job, str], Reply]] = {
     "stop": _stop_the_parent,
     "import": _import,
 }
+
+
+def evil_clips(config: dict[str, object] | None) -> Handler:
+    """As the real one, but files that begin so crash, stall, or lie, as decoders may be made to."""
+    from genrescope.data import isolation
+
+    real = isolation.handler(config)
+
+    def do(job: Job) -> Reply:
+        match job.file.read(5):
+            case b"crash":
+                signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+                signal.raise_signal(signal.SIGSEGV)
+            case b"stuck":
+                time.sleep(3_600)
+            case b"fills":
+                return Reply({"kept": len(bytearray(2**40))})
+            case b"fault":
+                raise KeyError("missing")
+            case b"lies!":
+                return Reply({"duration_s": -1.0, "flags": [], "silent": False})
+        job.file.seek(0)
+        return real(job)
+
+    return do
+
+
+# Stands before the real one on the path of the worker, and dies as C code does.
+CRASHING_SOUNDFILE = """
+import importlib.util, os, signal, sys, time
+here = os.path.dirname(__file__)
+for folder in sys.path:
+    if folder != here and os.path.exists(os.path.join(folder, "soundfile.py")):
+        spec = importlib.util.spec_from_file_location("soundfile", folder + "/soundfile.py")
+        break
+real = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(real)
+def __getattr__(name):
+    return getattr(real, name)
+class SoundFile(real.SoundFile):
+    def __init__(self, file, *rest, **options):
+        if "crash" in os.path.basename(file.name):
+            signal.raise_signal(signal.SIGSEGV)
+        if "stuck" in os.path.basename(file.name):
+            time.sleep(3600)
+        super().__init__(file, *rest, **options)
+"""

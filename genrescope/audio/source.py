@@ -134,6 +134,11 @@ class Input:
         raise AudioError(self.name, f"it cannot be read ({detail})", remedy) from failure
 
 
+def name_of(path: str | os.PathLike[str]) -> str:
+    """What errors call a file: a path may hold bytes that are no text, and this has to print."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
 def _stopped(name: str) -> AudioStoppedError:
     return AudioStoppedError(name, "decoding it was stopped", "Try a shorter excerpt.")
 
@@ -149,8 +154,7 @@ def open_input(
         TypeError: `source` is none of the types of `Source`.
     """
     if isinstance(source, str | os.PathLike):
-        # A path may hold bytes that are no text; the name is for people and must print.
-        name = name or os.fsencode(source).decode("utf-8", "replace")
+        name = name or name_of(source)
         with open_path(Path(source), name) as file:
             yield _filled(Input(_seekable(file, name), name, should_stop))
     elif isinstance(source, bytes | bytearray | memoryview):

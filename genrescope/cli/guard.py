@@ -7,19 +7,16 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING
 
-from genrescope.cli.answer import MOST_WORKERS, in_order
+from genrescope.audio.isolation import CONVERT, FOLDER_LIMITS
+from genrescope.cli.answer import MOST_WORKERS, answer
 from genrescope.errors import AudioError
 from genrescope.system import n_cores
 
 if TYPE_CHECKING:
     from genrescope.model.prediction import Prediction
-
-PATIENCE_S = 1_800.0
-"""How long one file may take."""
-
-_MEMORY_BYTES = 4 * 2**30  # a day of sound, whose features take a gigabyte
 
 
 def answers(bundle: str | os.PathLike[str], paths: Sequence[str]) -> Iterator[Prediction | str]:
@@ -31,19 +28,19 @@ def answers(bundle: str | os.PathLike[str], paths: Sequence[str]) -> Iterator[Pr
     from genrescope.cli.walk import Found
     from genrescope.model.bundle import Bundle
     from genrescope.model.classifier import Classifier
-    from genrescope.model.isolation import CONVERT, IsolatedFeatures
-    from genrescope.sandbox import JobTimeoutError
+    from genrescope.model.isolation import IsolatedFeatures
+    from genrescope.sandbox import JobTimeoutError, in_order
 
     loaded = Bundle.load(bundle)
     workers = max(1, min(n_cores(), MOST_WORKERS, len(paths)))
-    decoders = IsolatedFeatures(loaded, processes=workers, memory_bytes=_MEMORY_BYTES)
+    decoders = IsolatedFeatures(loaded, processes=workers, memory_bytes=FOLDER_LIMITS.memory_bytes)
     with ThreadPoolExecutor(1) as pool:
         decoders.sandbox.start()
         # One thread a file: several files at once use the cores better.
         loading = pool.submit(Classifier, loaded, threads=1)
 
         def classify(path: str, *, max_duration_s: float) -> Prediction:
-            deadline = time.monotonic() + PATIENCE_S
+            deadline = time.monotonic() + FOLDER_LIMITS.seconds
             try:
                 clip = decoders.features(path, max_duration_s=max_duration_s, deadline=deadline)
             except JobTimeoutError as error:
@@ -51,7 +48,9 @@ def answers(bundle: str | os.PathLike[str], paths: Sequence[str]) -> Iterator[Pr
             return loading.result().classify_features(clip)
 
         try:
-            for _, answer in in_order(classify, [Found(path) for path in paths], workers):
-                yield answer
+            files = in_order(lambda path: answer(classify, Found(path)), paths, workers)
+            with closing(files):
+                for _, outcome in files:
+                    yield outcome
         finally:
             decoders.sandbox.close()

@@ -12,27 +12,14 @@ The store is a folder:
 from __future__ import annotations
 
 import json
-import os
-import signal
-from collections import deque
-from collections.abc import Generator, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import islice
-from multiprocessing import get_context, parent_process
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from genrescope.audio.decode import stream
-from genrescope.audio.meter import Meter
 from genrescope.data.download import disk_error
 from genrescope.data.folder import read_any
+from genrescope.data.isolation import DecodedClip, decode_clips, file_stat
 from genrescope.data.store import (
     FEATURES_NAME,
     FORMAT,
@@ -41,10 +28,9 @@ from genrescope.data.store import (
     FeatureStore,
     track_to_dict,
 )
-from genrescope.data.track import SILENCE, Dataset, Track, decoded
-from genrescope.errors import AudioError, DatasetError
+from genrescope.data.track import Dataset, Track
+from genrescope.errors import DatasetError
 from genrescope.features.config import STORE_CONFIG, FeatureConfig
-from genrescope.features.spectrogram import compute_features
 from genrescope.files import atomic_write, exclusive_lock
 from genrescope.progress import Progress, no_progress
 from genrescope.system import n_cores
@@ -89,16 +75,6 @@ def build_from_folder(
     return Built(store, failed, absent)
 
 
-@dataclass(frozen=True)
-class _Made:
-    """A clip's features, float16 (n_frames, n_bins), or why there are none."""
-
-    track: Track
-    frames: NDArray[np.float16] | None = None
-    reason: str = ""
-    stat: list[int] | None = None
-
-
 def build_store(
     dataset: Dataset,
     out: str | Path,
@@ -115,7 +91,7 @@ def build_store(
     Args:
         dataset: its tracks need paths.
         config: of the features; by default what the shipped model uses.
-        workers: processes, int > 0; all processors by default.
+        workers: recordings decoded at once, int > 0; all processors by default.
         progress: called after each clip.
 
     Returns:
@@ -147,21 +123,23 @@ def _build(
 ) -> None:
     done = _resume(out, config)
     todo = [
-        t for t in dataset.tracks if t.track_id not in done or done[t.track_id]["stat"] != _stat(t)
+        track
+        for track in dataset.tracks
+        if track.track_id not in done or done[track.track_id]["stat"] != file_stat(track)
     ]
     n_done = len(dataset.tracks) - len(todo)
     failed = dict(dataset.absent)
     with (
         (out / JOURNAL_NAME).open("a") as journal,
         (out / FEATURES_NAME).open("ab") as file,
-        closing(_compute(todo, config, workers)) as clips,  # interrupted, it ends its workers
+        closing(decode_clips(todo, config, workers=workers)) as clips,
     ):
-        for i, made in enumerate(clips, 1):
-            track_id = made.track.track_id
-            if made.frames is None:
-                failed[track_id] = made.reason
+        for i, clip in enumerate(clips, 1):
+            track_id = clip.track.track_id
+            if clip.reason:
+                failed[track_id] = clip.reason
             else:
-                done[track_id] = _append(made, file, journal, config)
+                done[track_id] = _append(clip, file, journal, config)
             report(n_done + i, len(dataset.tracks), track_id)
     rows = [
         done[t.track_id]
@@ -176,110 +154,19 @@ def _build(
     _write_index(out, config, rows, failed)
 
 
-def _compute(
-    todo: Sequence[Track], config: FeatureConfig, workers: int
-) -> Generator[_Made, None, None]:
-    """Features of the tracks in their order; a clip that kills its process is left out."""
-    if workers == 1 or len(todo) < 2:
-        yield from (_make(track, config) for track in todo)
-        return
-    left = deque(todo)
-    while left:
-        try:
-            with closing(_in_parallel(left, config, workers)) as clips:
-                for made in clips:
-                    left.popleft()
-                    yield made
-        except BrokenProcessPool:
-            # One of those at work did it, or all of them together took too much memory.
-            at_work = [left.popleft() for _ in range(min(len(left), 2 * workers))]
-            yield from (_alone(track, config) for track in at_work)
-
-
-def _in_parallel(
-    todo: Iterable[Track], config: FeatureConfig, workers: int
-) -> Generator[_Made, None, None]:
-    """A few clips ahead of the reader and no more."""
-    tracks = iter(tuple(todo))
-    pool = _pool(workers)
-    try:
-        ahead = deque(pool.submit(_make, track, config) for track in islice(tracks, 2 * workers))
-        while ahead:
-            made = ahead.popleft().result()
-            ahead.extend(pool.submit(_make, track, config) for track in islice(tracks, 1))
-            yield made
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _alone(track: Track, config: FeatureConfig) -> _Made:
-    with _pool(1) as pool:
-        try:
-            return pool.submit(_make, track, config).result()
-        except BrokenProcessPool:
-            return _Made(track, reason="decoding it crashes")
-
-
-def _pool(workers: int) -> ProcessPoolExecutor:
-    # "spawn" everywhere: a fork of a process with threads may hang.
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin_worker)
-
-
-def _begin_worker() -> None:
-    """Leave Ctrl-C to the parent, and end with it, however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _make(track: Track, config: FeatureConfig) -> _Made:
-    """Features of one clip; runs in a worker."""
-    if track.path is None:
-        return _Made(track, reason="no file")
-    stat = _stat(track)  # before it is read: a file changed since is then known as changed
-    try:
-        sound = stream(track.path, sr=config.sr)
-        meter = Meter(sound)
-        features = compute_features(meter, config)
-        duration = meter.n_samples / config.sr
-        found = decoded(track, track.path, duration=duration, flags=sound.flags)
-    except AudioError as error:
-        return _Made(track, reason=error.reason)
-    except OSError as error:
-        return _Made(track, reason=error.strerror or str(error))
-    if meter.is_silent:
-        return _Made(track, reason=SILENCE)
-    found = replace(found, path=track.path.resolve())
-    return _Made(found, np.ascontiguousarray(features.T, dtype=np.float16), stat=stat)
-
-
 def _path(track: Track) -> str | None:
     return str(track.path.resolve()) if track.path is not None else None
 
 
-def _stat(track: Track) -> list[int] | None:
-    """Size and time of change of the audio, by which a changed file is known; None if gone."""
-    try:
-        stat = track.path.stat() if track.path is not None else None
-    except OSError:
-        return None
-    return [stat.st_size, stat.st_mtime_ns] if stat else None
-
-
-def _append(made: _Made, file: Any, journal: Any, config: FeatureConfig) -> Row:
-    assert made.frames is not None
-    row = track_to_dict(made.track) | {
+def _append(clip: DecodedClip, file: Any, journal: Any, config: FeatureConfig) -> Row:
+    assert clip.frames is not None
+    track = replace(clip.track, path=clip.track.path and clip.track.path.resolve())
+    row = track_to_dict(track) | {
         "offset": file.tell() // (2 * config.n_bins),
-        "n_frames": len(made.frames),
-        "stat": made.stat,
+        "n_frames": len(clip.frames),
+        "stat": clip.stat,
     }
-    file.write(made.frames.tobytes())
+    file.write(clip.frames.tobytes())
     file.flush()  # the frames first: a line of the journal stands for frames that are there
     journal.write(json.dumps(row) + "\n")
     journal.flush()

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from genrescope.audio.decode import stream
-from genrescope.audio.meter import Meter
 from genrescope.data.folder import read_any
+from genrescope.data.isolation import DecodedClip, decode_clips
 from genrescope.data.splits import protocols_for, split_for
 from genrescope.data.store import FeatureStore, is_store
-from genrescope.data.track import SILENCE, Dataset, Track, decoded, mark_repeats
-from genrescope.errors import AudioError, DatasetError
+from genrescope.data.track import Dataset, Track, mark_repeats
+from genrescope.errors import DatasetError
 from genrescope.progress import Progress, no_progress
 from genrescope.system import n_cores
 
@@ -26,7 +24,7 @@ def check(
 
     Args:
         data: a folder of music, or a feature store, of which nothing is decoded.
-        workers: threads, int > 0; all processors by default.
+        workers: recordings decoded at once, int > 0; all processors by default.
         progress: called after each clip.
 
     Raises:
@@ -37,14 +35,6 @@ def check(
     return check_dataset(read_any(data), workers=workers, progress=progress)
 
 
-@dataclass(frozen=True)
-class _Checked:
-    """A track with what decoding it told, or why it cannot be used."""
-
-    track: Track
-    reason: str = ""
-
-
 def check_dataset(
     dataset: Dataset, *, workers: int | None = None, progress: Progress | None = None
 ) -> Dataset:
@@ -52,7 +42,7 @@ def check_dataset(
 
     Args:
         dataset: its tracks need paths.
-        workers: threads, int > 0; all processors by default.
+        workers: recordings decoded at once, int > 0; all processors by default.
         progress: called after each clip.
 
     Returns:
@@ -61,37 +51,16 @@ def check_dataset(
         in `failed`.
     """
     report = progress or no_progress
-    clips: list[_Checked] = []
-    with ThreadPoolExecutor(workers or n_cores()) as pool:
-        try:
-            for i, clip in enumerate(pool.map(_check_clip, dataset.tracks), 1):
-                clips.append(clip)
-                report(i, len(dataset.tracks), clip.track.track_id)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    clips: list[DecodedClip] = []
+    with closing(decode_clips(dataset.tracks, None, workers=workers or n_cores())) as decoding:
+        for i, clip in enumerate(decoding, 1):
+            clips.append(clip)
+            report(i, len(dataset.tracks), clip.track.track_id)
     good = [clip.track for clip in clips if not clip.reason]
     bad = {clip.track.track_id: clip.reason for clip in clips if clip.reason}
     return Dataset(
         dataset.name, mark_repeats(good), dataset.absent | bad, dataset.failed | bad.keys()
     )
-
-
-def _check_clip(track: Track) -> _Checked:
-    if track.path is None:
-        return _Checked(track, "no file")
-    try:
-        sound = stream(track.path, sr=None)
-        meter = Meter(sound)
-        for _ in meter:
-            pass
-        if meter.is_silent:
-            return _Checked(track, SILENCE)
-        return _Checked(decoded(track, track.path, duration=meter.duration_s, flags=sound.flags))
-    except AudioError as error:
-        return _Checked(track, error.reason)
-    except OSError as error:
-        return _Checked(track, error.strerror or str(error))
 
 
 def _possible(protocol: str, dataset: Dataset) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import threading
 import time
 from typing import Protocol
 
+from genrescope.audio.isolation import JobLimits
 from genrescope.errors import AudioError
 from genrescope.fleet.fetch import FetchError, fetch
 from genrescope.fleet.plan import Song
@@ -15,13 +16,10 @@ from genrescope.model.classifier import Classifier
 from genrescope.model.isolation import IsolatedFeatures
 from genrescope.sandbox import JobError, JobTimeoutError
 
-DECODING_S = 60.0
-"""How long decoding one song may take."""
+LIMITS = JobLimits(seconds=60.0, memory_bytes=2 * 2**30, audio_s=4 * 3600.0)
+"""What decoding one song may cost."""
 
 UNREADABLE, TIMEOUT, CRASHED, INTERNAL = "unreadable", "timeout", "crashed", "internal"
-
-_MEMORY_BYTES = 2 * 2**30  # what decoding one may take
-_LONGEST_S = 4 * 3600.0  # of sound
 
 
 class Step(Protocol):
@@ -48,12 +46,12 @@ class SongStep:
     """
 
     def __init__(
-        self, bundle: Bundle, *, decoding_s: float = DECODING_S, excerpt_s: float | None = None
+        self, bundle: Bundle, *, decoding_s: float = LIMITS.seconds, excerpt_s: float | None = None
     ) -> None:
         self._decoding_s = decoding_s
         self._excerpt_s = excerpt_s
         self._turn = threading.Lock()
-        self.decoders = IsolatedFeatures(bundle, processes=1, memory_bytes=_MEMORY_BYTES)
+        self.decoders = IsolatedFeatures(bundle, processes=1, memory_bytes=LIMITS.memory_bytes)
         self.decoders.sandbox.start()
         self._classifier = Classifier(bundle, threads=1)
 
@@ -71,7 +69,10 @@ class SongStep:
                 self.decoders.sandbox.fences()
                 deadline = time.monotonic() + self._decoding_s
                 clip = self.decoders.features(
-                    fetched.source, name=song.id, max_duration_s=_LONGEST_S, deadline=deadline
+                    fetched.source,
+                    name=song.id,
+                    max_duration_s=LIMITS.audio_s,
+                    deadline=deadline,
                 )
                 prediction = self._classifier.classify_features(clip)
             return Answer.of(song.id, prediction, duration_s=fetched.duration_s)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from genrescope.audio.isolation import FOLDER_LIMITS
 from genrescope.errors import AudioError, LibraryError
 from genrescope.library.audio_region import audio_hash
 from genrescope.library.catalogue import Catalogue, quantise, touch
 from genrescope.library.songs import LONG, LONG_S
 from genrescope.model.bundle import Bundle
 from genrescope.model.prediction import Prediction
+from genrescope.sandbox import JobTimeoutError
 
 Answers = Callable[[str, Sequence[str]], Iterator[Prediction | str]]
 """From a bundle's folder and paths: for each, in order, its prediction or why there is none."""
@@ -78,7 +81,7 @@ def judge(
     where it was. A file that changed since the scan is left to the next scan.
 
     Args:
-        answers: who classifies; by default this process, one file at a time.
+        answers: who classifies; by default this process, one file at a time, decoded in another.
         progress: called after each file, with what went wrong with it, if anything did.
 
     Raises:
@@ -210,14 +213,28 @@ def _store(catalogue: Catalogue, audio: bytes, bundle: int, reply: Prediction | 
 
 def _here(bundle: str, paths: Sequence[str]) -> Iterator[Prediction | str]:
     from genrescope.model.classifier import Classifier
+    from genrescope.model.isolation import IsolatedFeatures
 
-    classifier = Classifier.load(bundle) if paths else None
-    for path in paths:
-        assert classifier is not None
-        try:
-            yield classifier.classify(path)
-        except AudioError as error:
-            yield str(error)
+    if not paths:
+        return
+    classifier = Classifier.load(bundle)
+    limits = FOLDER_LIMITS
+    decoders = IsolatedFeatures(classifier.bundle, processes=1, memory_bytes=limits.memory_bytes)
+    try:
+        for path in paths:
+            deadline = time.monotonic() + limits.seconds
+            try:
+                clip = decoders.features(path, max_duration_s=limits.audio_s, deadline=deadline)
+            except AudioError as error:
+                yield str(error)
+            except JobTimeoutError as error:
+                yield f"{path}: {error.reason}."
+            except RuntimeError as error:  # what a decoder raised that no decoder should
+                yield f"{path}: it could not be decoded ({error})."
+            else:
+                yield classifier.classify_features(clip)
+    finally:
+        decoders.sandbox.close()
 
 
 def probabilities_of(raw: bytes) -> np.ndarray[tuple[int], np.dtype[np.float32]]:

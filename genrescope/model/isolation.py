@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import math
 import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrescope.audio.decode import decode
-from genrescope.audio.source import open_path
+from genrescope.audio.isolation import CONVERT, ask, warm_up
+from genrescope.audio.source import name_of
 from genrescope.audio.waveform import Waveform
 from genrescope.errors import AudioError
 from genrescope.model.bundle import Bundle
 from genrescope.model.clip import Clip, as_waveform, extract_features
 from genrescope.model.prediction import SHORT, SILENT, TRUNCATED
-from genrescope.sandbox import JobError, JobTimeoutError, Sandbox
+from genrescope.sandbox import Sandbox
 from genrescope.sandbox_worker import Handler, Job, Reply
-
-CONVERT = "Convert it to WAV or FLAC."
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +74,8 @@ class IsolatedFeatures:
             JobTimeoutError: it was not done by the deadline.
             GenrescopeError: no process can be started.
         """
-        if isinstance(source, bytes):
-            return self._decoded(source, name or "recording", max_duration_s, deadline)
-        name = name or os.fsencode(source).decode("utf-8", "replace")
-        with open_path(Path(source), name) as file:
-            return self._decoded(file, name, max_duration_s, deadline)
+        name = name or ("recording" if isinstance(source, bytes) else name_of(source))
+        return self._checked(self._run(source, name, max_duration_s, deadline), name)
 
     def recording(
         self, data: bytes, *, name: str, max_duration_s: float, deadline: float = math.inf
@@ -101,27 +93,17 @@ class IsolatedFeatures:
             raise AudioError(name, "it made the decoder answer nonsense", CONVERT)
         return Recording(Waveform(samples, self._sr), clip)
 
-    def _decoded(
-        self, source: bytes | BinaryIO, name: str, longest_s: float | None, deadline: float
-    ) -> Clip:
-        return self._checked(self._run(source, name, longest_s, deadline), name)
-
     def _run(
         self,
-        source: bytes | BinaryIO,
+        source: str | bytes,
         name: str,
         longest_s: float | None,
         deadline: float,
         *,
         samples: bool = False,
     ) -> Reply:
-        options = {"name": name, "max_duration_s": longest_s, "samples": samples}
-        try:
-            return self.sandbox.run(source, options, deadline=deadline)
-        except JobTimeoutError:
-            raise
-        except JobError as error:
-            raise AudioError(name, error.reason, CONVERT) from error
+        options = {"max_duration_s": longest_s, "samples": samples}
+        return ask(self.sandbox, source, options, name=name, deadline=deadline)
 
     def _checked(self, reply: Reply, name: str) -> Clip:
         """A clip of what comes from a process that a recording may have taken over."""
@@ -136,7 +118,7 @@ class IsolatedFeatures:
             and isinstance(duration_s, float)
             and 0 < duration_s < math.inf
             and isinstance(flags, list)
-            and set(flags) <= {SHORT, SILENT, TRUNCATED}
+            and all(flag in (SHORT, SILENT, TRUNCATED) for flag in flags)
         )
         if not sound:
             raise AudioError(name, "it made the decoder answer nonsense", CONVERT)
@@ -148,7 +130,7 @@ class IsolatedFeatures:
 def handler(bundle: str) -> Handler:
     """What a process of the sandbox does: a job's file to the features of a clip."""
     loaded = Bundle.load(bundle, verify_files=False)  # only its front end is used
-    _warm_up(loaded)
+    warm_up(lambda file: extract_features(loaded, file))
 
     def features(job: Job) -> Reply:
         limits = {key: job.options[key] for key in ("name", "max_duration_s")}
@@ -162,15 +144,3 @@ def handler(bundle: str) -> Handler:
         return Reply(facts, (clip.log_mel, *samples))
 
     return features
-
-
-def _warm_up(bundle: Bundle) -> None:
-    """Decode by each library once, so that both are loaded."""
-    import soundfile
-
-    noise = np.random.default_rng(0).normal(0, 0.1, 44_100).astype(np.float32)
-    for kind, subtype in (("WAV", "PCM_16"), ("OGG", "VORBIS")):
-        file = io.BytesIO()
-        soundfile.write(file, noise, 44_100, format=kind, subtype=subtype)
-        extract_features(bundle, file)
-    decode(file, sr=None)

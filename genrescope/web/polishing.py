@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from genrescope.audio.decode import decode_channels
+from genrescope.audio.isolation import CONVERT, ask
 from genrescope.errors import AudioError
 from genrescope.mastering.loudness import loudness
 from genrescope.mastering.polish import polish
-from genrescope.model.isolation import CONVERT
-from genrescope.sandbox import JobError, JobTimeoutError, Sandbox
+from genrescope.sandbox import Sandbox
 from genrescope.sandbox_worker import Handler, Job, Reply
 from genrescope.web.encoding import FORMS
 
@@ -62,13 +62,8 @@ class Polisher:
             AudioTooLongError: it is longer than ``max_duration_s``.
             JobTimeoutError: it was not done by the deadline.
         """
-        options = {"name": name, "max_duration_s": max_duration_s, "form": form}
-        try:
-            reply = self.sandbox.run(data, options, deadline=deadline)
-        except JobTimeoutError:
-            raise
-        except JobError as error:
-            raise AudioError(name, error.reason, CONVERT) from error
+        options = {"max_duration_s": max_duration_s, "form": form}
+        reply = ask(self.sandbox, data, options, name=name, deadline=deadline)
         try:
             (sound,) = reply.arrays
             levels = [float(reply.facts[level]) for level in ("before", "after", "peak")]

@@ -9,7 +9,7 @@ import pytest
 from cli_makers import lines, tone
 
 from genrescope.cli import walk
-from genrescope.cli.answer import in_order
+from genrescope.cli.answer import answer
 from genrescope.model import Classifier, Prediction
 
 
@@ -34,6 +34,6 @@ def test_an_odd_failure_of_one_file_does_not_end_the_job(tiny_bundle: Path, musi
         return classifier.classify(source, **options)
 
     classifier = Classifier.load(tiny_bundle)
-    answers = list(in_order(fail, walk.find([str(music)]), 2))
-    assert [isinstance(answer, str) for _, answer in answers] == [True, False, False]
-    assert "MemoryError: too much" in str(answers[0][1])
+    outcomes = [answer(fail, file) for file in walk.find([str(music)])]
+    assert [isinstance(outcome, str) for outcome in outcomes] == [True, False, False]
+    assert "MemoryError: too much" in str(outcomes[0])

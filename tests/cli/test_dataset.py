@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import sys
 import tarfile
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import soundfile as sf
 from click.testing import CliRunner, Result
 
 from genrescope.cli import app, progress
-from genrescope.data import gtzan
+from genrescope.data import gtzan, isolation
 from genrescope.data.store import FeatureStore
 from genrescope.features.config import CONFIGS, STORE_CONFIG
 
@@ -50,6 +51,18 @@ def test_check_describes_a_folder(music: Path) -> None:
     for name in ("fado", "polka", "windows", "leaky", "artists", "all"):
         assert name in result.stdout
     assert "fault-filtered" not in result.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="dies by a POSIX signal")
+def test_a_file_that_crashes_the_decoder_is_a_row_of_check_and_build(
+    music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(isolation, "HANDLER", "sandbox_handlers:evil_clips")
+    (music / "fado" / "bad.wav").write_bytes(b"crash")
+    for result in (run("check", music), run("build", music, "--out", tmp_path / "store")):
+        assert result.exit_code == 1
+        assert "fado/bad.wav: it crashed the decoder (Segmentation fault)" in result.stderr
+    assert len(FeatureStore.load(tmp_path / "store")) == 12
 
 
 def test_a_genre_s_name_is_shown_as_it_is(music: Path) -> None:

@@ -9,30 +9,11 @@ from pathlib import Path
 
 import pytest
 from cli_makers import classify, tone
+from sandbox_handlers import CRASHING_SOUNDFILE
 
+from genrescope.audio.isolation import JobLimits
 from genrescope.cli import guard
 from genrescope.errors import GenrescopeError
-
-# Stands before the real one on the path of the worker, and dies as C code does.
-CRASHING_SOUNDFILE = """
-import importlib.util, os, signal, sys, time
-here = os.path.dirname(__file__)
-for folder in sys.path:
-    if folder != here and os.path.exists(os.path.join(folder, "soundfile.py")):
-        spec = importlib.util.spec_from_file_location("soundfile", folder + "/soundfile.py")
-        break
-real = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(real)
-def __getattr__(name):
-    return getattr(real, name)
-class SoundFile(real.SoundFile):
-    def __init__(self, file, *rest, **options):
-        if "crash" in os.path.basename(file.name):
-            signal.raise_signal(signal.SIGSEGV)
-        if "stuck" in os.path.basename(file.name):
-            time.sleep(3600)
-        super().__init__(file, *rest, **options)
-"""
 
 
 @pytest.fixture
@@ -71,7 +52,7 @@ def test_a_file_that_crashes_the_decoder_is_named_and_the_others_go_on(
 def test_a_file_that_never_ends_is_given_up(
     tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guard, "PATIENCE_S", 6.0)
+    monkeypatch.setattr(guard, "FOLDER_LIMITS", JobLimits(seconds=6.0))
     music = [str(tone(tmp_path / f"{name}.wav")) for name in ("a", "stuck", "c")]
     answers = list(guard.answers(tiny_bundle, music))
     assert [isinstance(answer, str) for answer in answers] == [False, True, False]
@@ -81,7 +62,7 @@ def test_a_file_that_never_ends_is_given_up(
 def test_what_decodes_to_weeks_is_refused(
     tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("genrescope.cli.answer._LONGEST_S", 0.25)
+    monkeypatch.setattr("genrescope.audio.isolation.FOLDER_LIMITS", JobLimits(audio_s=0.25))
     result = classify(tone(tmp_path / "bomb.wav"), bundle=tiny_bundle)
     assert result.exit_code == 1
     assert "it is longer than 0.25 seconds" in result.stderr

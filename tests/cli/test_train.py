@@ -127,7 +127,9 @@ def test_a_folder_of_music_is_prepared_once(
     store = tmp_path / "music-mel"
     assert str(store) in first.stdout
     computed: list[object] = []
-    monkeypatch.setattr(build, "_compute", lambda todo, *_: (computed.append(t) for t in todo))
+    monkeypatch.setattr(
+        build, "decode_clips", lambda todo, *_, **__: (computed.append(t) for t in todo)
+    )
     second = run(*common, "--split", "artists", "--out", tmp_path / "b")
     assert second.exit_code == 0, second.output
     assert computed == []

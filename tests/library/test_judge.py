@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from bundle_maker import make_bundle
 from library_makers import make_song, tag
+from sandbox_handlers import CRASHING_SOUNDFILE
 
 from genrescope.library.catalogue import Catalogue, dequantise
 from genrescope.library.judge import Report, judge, probabilities_of
@@ -125,6 +127,30 @@ def test_a_file_that_fails_is_a_row_with_its_reason(
     bad, empty, _ = songs(catalogue, catalogue.bundle_id(bundle))
     assert "bad.mp3" in str(bad.error)
     assert "empty" in str(empty.error)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="dies by a POSIX signal")
+def test_a_file_that_crashes_the_decoder_is_a_row_with_its_reason(
+    catalogue: Catalogue,
+    music: Path,
+    bundle: Bundle,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "evil").mkdir()
+    (tmp_path / "evil" / "soundfile.py").write_text(CRASHING_SOUNDFILE)
+    monkeypatch.syspath_prepend(tmp_path / "evil")
+    make_song(music / "crash.flac")
+    make_song(music / "good.flac", seed=2)
+    hostile = Path(__file__).parents[1] / "soak/corpus/decoder-not-admitted-imc"
+    shutil.copy(hostile, music / "hostile.avi")
+    scan(catalogue, [music])
+    report = judge(catalogue, bundle)
+    assert (report.judged, report.failed, report.done) == (1, 2, 3)
+    crash, good, bad = songs(catalogue, catalogue.bundle_id(bundle))
+    assert "crash.flac: it crashed the decoder (Segmentation fault)" in str(crash.error)
+    assert good.error is None
+    assert "in a coding that cannot be read" in str(bad.error)
 
 
 def test_what_changed_since_the_scan_is_left_to_the_next(

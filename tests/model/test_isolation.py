@@ -84,6 +84,7 @@ def test_a_deadline_frees_the_process(isolated: IsolatedFeatures) -> None:
         Reply({"duration_s": "1", "flags": []}, (np.zeros((128, 4), np.float32),)),
         Reply({"duration_s": np.inf, "flags": []}, (np.zeros((128, 4), np.float32),)),
         Reply({"duration_s": 1.0, "flags": ["<b>"]}, (np.zeros((128, 4), np.float32),)),
+        Reply({"duration_s": 1.0, "flags": [["short"]]}, (np.zeros((128, 4), np.float32),)),
         Reply({"duration_s": 1.0, "flags": None}, (np.zeros((128, 4), np.float32),)),
         Reply({}, (np.zeros((128, 4), np.float32),)),
     ],
