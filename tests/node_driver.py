@@ -20,6 +20,7 @@ from genrescope.web.local import settings
 
 ROOT = Path(genrescope.__file__).parents[1]
 ORT = ROOT / "page" / "node_modules" / "onnxruntime-web" / "dist"
+_MOST_S = 900  # a script that hangs must not hang the tests
 _SCRIPT = Path(__file__).parent / "web" / "answer.mjs"
 
 
@@ -72,7 +73,11 @@ class Node:
         path = self._folder / "job.json"
         path.write_text(json.dumps(job))
         done = subprocess.run(
-            ["node", str(_SCRIPT), str(path)], capture_output=True, text=True, check=False
+            ["node", str(_SCRIPT), str(path)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_MOST_S,
         )
         assert done.returncode == 0, done.stderr
         return [json.loads(line)["found"] for line in done.stdout.splitlines()]
@@ -96,7 +101,9 @@ def find_node(folder: Path) -> Node:
     """Node; skips where it is absent or too old."""
     if shutil.which("node") is None:
         pytest.skip("needs Node, which is not on the PATH")
-    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
+    version = subprocess.run(
+        ["node", "--version"], capture_output=True, text=True, check=True, timeout=60
+    )
     if int(version.stdout[1:].split(".")[0]) < 20:
         pytest.skip(f"needs Node 20, and this is {version.stdout.strip()}")
     return Node(folder)

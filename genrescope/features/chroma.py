@@ -21,7 +21,8 @@ N_CHANNELS = 2 * N_OCTAVES
 BLOCK_FRAMES = 6
 """Frames that are taken together: half a second at the usual front end, a chord or a few notes."""
 
-_AROUND = 5  # bands on each side, whose mean is what all instruments and noises share
+AROUND = 5
+"""Bands on each side, whose mean is what all instruments and noises share."""
 
 
 def chroma(x: ArrayLike, config: FeatureConfig) -> Float32:
@@ -49,8 +50,8 @@ def chroma(x: ArrayLike, config: FeatureConfig) -> Float32:
 
 def _standing_out(x: Float32) -> Float32:
     """A log-mel less the mean of the bands around each."""
-    width = 2 * _AROUND + 1
-    padded = np.pad(x, ((_AROUND + 1, _AROUND), (0, 0)), mode="edge").cumsum(axis=0, dtype="f8")
+    width = 2 * AROUND + 1
+    padded = np.pad(x, ((AROUND + 1, AROUND), (0, 0)), mode="edge").cumsum(axis=0, dtype="f8")
     return np.asarray(x - (padded[width:] - padded[:-width]) / width, np.float32)
 
 

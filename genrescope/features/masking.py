@@ -39,13 +39,14 @@ def mask_sound(
     hop = config.n_fft // HOP_SHARE
     window = np.hanning(config.n_fft + 1)[:-1]
     transform = ShortTimeFFT(window, hop, config.sr)
-    spectrum = transform.stft(np.asarray(samples, np.float64))
-    frames = np.arange(transform.p_min, transform.p_max(len(samples))) * hop / config.hop_length
+    # The transform takes no less than half a window.
+    missing = max(0, config.n_fft // 2 - len(samples))
+    padded = np.pad(np.asarray(samples, np.float64), (0, missing))
+    spectrum = transform.stft(padded)
+    frames = np.arange(transform.p_min, transform.p_max(len(padded))) * hop / config.hop_length
     gains = _over_frames(_over_bins(mask, config), frames)
-    sound: NDArray[np.float32] = transform.istft(spectrum * gains, k1=len(samples)).astype(
-        np.float32
-    )
-    return sound
+    sound = transform.istft(spectrum * gains, k1=len(padded))[: len(samples)]
+    return np.asarray(sound, np.float32)
 
 
 def _over_bins(mask: NDArray[np.floating], config: FeatureConfig) -> NDArray[np.float64]:

@@ -29,8 +29,10 @@ N_TIMBRE = 3 * N_TIMBRE_BANDS
 SECTION_S = 30.0
 """Sections of a longer clip are looked at one by one."""
 
-_TREND_FRAMES = 13  # about a second: what changes slower is no onset
-_FINER = 8  # steps from one lag of the autocorrelation to the next
+TREND_FRAMES = 13
+"""About a second: what changes slower is no onset."""
+FINER = 8
+"""Steps from one lag of the autocorrelation to the next."""
 
 
 def tempi() -> NDArray[np.float64]:
@@ -82,10 +84,10 @@ def _onsets(x: Float32) -> NDArray[np.float64]:
         x = np.repeat(x, 2, axis=1)
     rises = np.maximum(np.diff(x, axis=1), 0)
     strength = np.concatenate([_in_bands(rises, N_BANDS), rises.mean(axis=0, keepdims=True)])
-    half = _TREND_FRAMES // 2
+    half = TREND_FRAMES // 2
     padded = np.pad(strength.astype(np.float64), ((0, 0), (half + 1, half)), mode="edge")
     sums = padded.cumsum(axis=1)
-    flat = strength - (sums[:, _TREND_FRAMES:] - sums[:, :-_TREND_FRAMES]) / _TREND_FRAMES
+    flat = strength - (sums[:, TREND_FRAMES:] - sums[:, :-TREND_FRAMES]) / TREND_FRAMES
     return np.asarray(flat - flat.mean(axis=1, keepdims=True), np.float64)
 
 
@@ -108,11 +110,11 @@ def _autocorrelation(
     n_fft = _power_of_two(2 * n_frames)
     power = np.abs(np.fft.rfft(onsets, n_fft)) ** 2
     # Zeros behind the spectrum: lags between frames, band-limited.
-    finer = np.fft.irfft(power, n_fft * _FINER)[:, : n_frames * _FINER] * _FINER
-    finer /= n_frames - np.arange(n_frames * _FINER) / _FINER
+    finer = np.fft.irfft(power, n_fft * FINER)[:, : n_frames * FINER] * FINER
+    finer /= n_frames - np.arange(n_frames * FINER) / FINER
     finer /= finer[:, :1] + 1e-9
     lags = 60 / bpm * frame_rate
-    found = _at(finer, lags * _FINER)
+    found = _at(finer, lags * FINER)
     found[:, lags > 0.6 * n_frames] = 0  # too few frames are left to compare
     return found
 

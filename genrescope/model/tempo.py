@@ -16,7 +16,8 @@ TOLERANCE = 0.04
 FACTORS = (1.0, 2.0, 3.0, 1 / 2, 1 / 3)
 """Between tempi that one pulse can be counted at."""
 
-_AROUND = 3  # bins on each side of the best one that its place is the mean of
+AROUND = 3
+"""Bins on each side of the best one that its place is the mean of."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,6 @@ def _same(bins: NDArray[np.float64], bpm: float) -> NDArray[np.bool_]:
 def _peak(probs: NDArray[np.floating[Any]]) -> float:
     """The most probable tempo, between the bins, bpm."""
     best = int(probs.argmax())
-    near = slice(max(best - _AROUND, 0), best + _AROUND + 1)
+    near = slice(max(best - AROUND, 0), best + AROUND + 1)
     weights = np.asarray(probs[near], np.float64)
     return float(np.exp((weights * np.log(tempi()[near])).sum() / weights.sum()))

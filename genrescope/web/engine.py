@@ -50,6 +50,9 @@ EXPLAINED_S = 120.0
 EXPLAINED_LUFS = -20.0
 """Loudness of every part of an explained recording, so that they can be compared by ear."""
 
+EXPLAINED_PEAK_DB = -1.0
+"""Highest true peak of each, dB re full scale."""
+
 
 class Engine:
     """What one server knows; safe to use from several threads.
@@ -299,7 +302,7 @@ def _until(deadline: float, progress: Progress | None = None) -> Progress:
 def _sound(sound: Waveform, form: str) -> tuple[bytes, str]:
     """A part of an explanation as a file in one of `FORMS`, as loud as the others, and its type."""
     both = np.repeat(sound.samples[np.newaxis], 2, axis=0)
-    loud = master(both, sound.sr, lufs=EXPLAINED_LUFS, peak_db=-1.0)
+    loud = master(both, sound.sr, lufs=EXPLAINED_LUFS, peak_db=EXPLAINED_PEAK_DB)
     media_type, encode = FORMS[form]
     return encode(np.ascontiguousarray(loud.channels.T), sound.sr), media_type
 

@@ -14,9 +14,19 @@ from genrescope.audio.decode import LOUDEST
 from genrescope.audio.meter import SILENCE_PEAK
 from genrescope.audio.mixing import CANCELS
 from genrescope.audio.reader import BLOCK_LENGTH
-from genrescope.features import outliers, silence, spectrogram, texture
-from genrescope.model import classifier, explain, inference, novelty, occlusion, prediction, similar
-from genrescope.web.engine import MAX_COLUMNS
+from genrescope.features import chroma, outliers, rhythm, silence, spectrogram, texture
+from genrescope.model import (
+    classifier,
+    explain,
+    inference,
+    key,
+    novelty,
+    occlusion,
+    prediction,
+    similar,
+    tempo,
+)
+from genrescope.web.engine import EXPLAINED_LUFS, EXPLAINED_PEAK_DB, MAX_COLUMNS
 
 MAX_S = 600.0
 """Longest recording that a browser is asked to decode, which holds it in memory whole, s."""
@@ -56,4 +66,31 @@ def settings() -> dict[str, Any]:
             [edge if np.isfinite(edge) else None, name] for edge, name in explain.REGIONS_HZ
         ],
         "regions_top_hz": explain.REGIONS_TOP_HZ,
+        "explained_lufs": EXPLAINED_LUFS,
+        "explained_peak_db": EXPLAINED_PEAK_DB,
+        "rhythm": {
+            "n_tempi": rhythm.N_TEMPI,
+            "lowest_bpm": rhythm.LOWEST_BPM,
+            "bins_per_octave": rhythm.BINS_PER_OCTAVE,
+            "margin": rhythm.MARGIN,
+            "n_bands": rhythm.N_BANDS,
+            "n_timbre_bands": rhythm.N_TIMBRE_BANDS,
+            "section_s": rhythm.SECTION_S,
+            "trend_frames": rhythm.TREND_FRAMES,
+            "finer": rhythm.FINER,
+        },
+        "tempo": {
+            "tolerance": tempo.TOLERANCE,
+            "factors": list(tempo.FACTORS),
+            "around": tempo.AROUND,
+        },
+        "chroma": {
+            "lowest_a_hz": chroma.LOWEST_A_HZ,
+            "n_octaves": chroma.N_OCTAVES,
+            "block_frames": chroma.BLOCK_FRAMES,
+            "around": chroma.AROUND,
+        },
+        "keys": [
+            {"name": name, "camelot": key.camelot(place)} for place, name in enumerate(key.KEYS)
+        ],
     }

@@ -16,7 +16,6 @@ from typing import Any
 from genrescope import __version__
 from genrescope.errors import ReasonedError
 from genrescope.model.bundle import Bundle
-from genrescope.model.schema import HEADS
 from genrescope.web import pages
 from genrescope.web.local import MAX_S, settings
 
@@ -132,8 +131,7 @@ def _files(bundle: Bundle, runtime: dict[str, bytes], server: str) -> dict[str, 
     static = {name: each.body for name, each in pages.shared_files().items()}
     static["api.js"] = b'export * from "./faults.js";\nexport * from "./local/computer.js";\n'
     static["app.webmanifest"] = _manifest(static["app.webmanifest"])
-    unused = set(HEADS.values())  # no browser hears tempo and key
-    bundled = {name: bundle.read(name) for name in bundle.files if name not in unused}
+    bundled = {name: bundle.read(name) for name in bundle.files}
     bundled["bundle.json"] = (bundle.path / "bundle.json").read_bytes()
     static |= {f"ort/{name}": body for name, body in runtime.items()}
     described = _describe(bundle, bundled["bundle.json"], runtime["ort.wasm"])

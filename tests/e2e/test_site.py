@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile as sf
-from e2e.driving import DESK, RESULT_MS, Recording, Watch, controlled, send, with_a_rest
+from e2e.driving import DESK, RESULT_MS, Recording, Watch, controlled, samples_of, send, with_a_rest
 from node_driver import ORT, array
 from playwright.sync_api import Browser, Page, expect
 from web.serving import music, wav
 
 from genrescope.model.bundle import DEFAULT_BUNDLE, Bundle
 from genrescope.model.classifier import Classifier
-from genrescope.model.prediction import NO_BEAT
 from genrescope.web.local import MAX_S
 from genrescope.web.site import export_site
 
@@ -166,8 +165,10 @@ def test_the_samples_get_python_s_answer(browser: Browser, site: str, name: str)
     expected = Classifier.load(threads=1).classify(data, name=name).to_dict()
     found = answer_of(page, data)
     assert found["genre"] == expected["genre"]
-    assert found["flags"] == [flag for flag in expected["flags"] if flag != NO_BEAT]
+    assert found["flags"] == expected["flags"]
     assert found["probabilities"] == pytest.approx(expected["probabilities"], abs=0.01)
+    assert found["key"]["name"] == expected["key"]["name"]
+    assert found["tempo"]["bpm"] == pytest.approx(expected["tempo"]["bpm"], rel=0.01)
     page.context.close()
 
 
@@ -247,7 +248,19 @@ def test_it_says_why(browser: Browser, site: str) -> None:
     page.locator("#why-open").click()
     expect(page.locator("#why-words")).not_to_be_empty(timeout=4 * RESULT_MS)
     expect(page.locator("#overlay")).to_be_visible()
+    expect(page.locator("#beat-tempo")).to_contain_text("beats a minute")
+    expect(page.locator("#beat-key")).to_contain_text("Camelot")
+    for part in ("What decided", "What did not matter"):
+        page.get_by_role("radio", name=part).check(timeout=RESULT_MS)
+        page.get_by_role("button", name="Play", exact=True).click()
+        expect(page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
+        page.get_by_role("button", name="Pause", exact=True).click()
     assert asked == []
+    with page.expect_download() as saved:  # asks for the page's icon, by Chromium's ways
+        page.get_by_role("link", name="Save what decided").click()
+    decided = samples_of(saved.value.path())
+    assert decided.ndim == 1
+    assert 0.01 < np.abs(decided).max() <= 1
     assert watch.troubles == []
     page.context.close()
 

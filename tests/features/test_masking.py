@@ -26,6 +26,14 @@ def test_a_mask_of_ones_leaves_the_sound_as_it_is() -> None:
     np.testing.assert_allclose(mask_sound(SOUND, np.ones(SHAPE), STORE_CONFIG), SOUND, atol=1e-4)
 
 
+@pytest.mark.parametrize("n_samples", [1, 200, 1024])
+def test_the_shortest_sounds_can_be_masked_too(n_samples: int) -> None:
+    short = SOUND[:n_samples]
+    mask = np.ones((STORE_CONFIG.n_bins, STORE_CONFIG.frames(n_samples)))
+    masked = mask_sound(short, mask, STORE_CONFIG)
+    np.testing.assert_allclose(masked, short, atol=1e-4)
+
+
 def test_a_mask_of_zeros_leaves_nothing() -> None:
     assert not mask_sound(SOUND, np.zeros(SHAPE), STORE_CONFIG).any()
 

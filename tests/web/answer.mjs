@@ -20,8 +20,8 @@ async function samplesOf({ path, channels }) {
   return Array.from({ length: channels }, (_, i) => samples.slice(i * length, (i + 1) * length));
 }
 
-function extract(channels, rate, blocks) {
-  const extractor = new Extractor(rate, bundle, settings);
+function extract(channels, rate, blocks, { keep = false } = {}) {
+  const extractor = new Extractor(rate, bundle, settings, { keep });
   let at = 0;
   for (const block of blocks ?? [channels[0].length]) {
     extractor.push(channels.map((channel) => channel.subarray(at, at + block)));
@@ -31,12 +31,18 @@ function extract(channels, rate, blocks) {
   return extractor.finish();
 }
 
-async function netOf() {
+async function netsOf() {
   const ort = await import(pathToFileURL(`${job.ort}/ort.wasm.bundle.min.mjs`));
   ort.env.wasm.numThreads = 1;
   ort.env.wasm.wasmBinary = await readFile(`${job.ort}/ort-wasm-simd-threaded.wasm`);
   const { createNet } = await load("net");
-  return createNet(ort, await readFile(`${job.bundle}/model.onnx`), bundle);
+  const { createHeads } = await load("heads");
+  const read = (name) => (bundle.files[name] ? readFile(`${job.bundle}/${name}`) : null);
+  const models = { tempo: await read("tempo.onnx"), key: await read("key.onnx") };
+  return {
+    net: await createNet(ort, await read("model.onnx"), bundle),
+    hear: await createHeads(ort, models, bundle, settings),
+  };
 }
 
 const plain = (array) => Buffer.from(Float32Array.from(array).buffer).toString("base64");
@@ -63,15 +69,52 @@ const tasks = {
     const { features } = prepare(logMel, bundle, settings);
     return { score: noMusicScore(features, bundle.no_music, bundle, settings) };
   },
-  async answer(clip, net) {
+  async answer(clip, { net, hear }) {
     const { predict } = await load("predict");
     const found = extract(await samplesOf(clip), clip.rate, clip.blocks);
-    return (await predict(found, bundle, net, settings)).answer;
+    return (await predict(found, bundle, net, settings, hear)).answer;
   },
-  async explain(clip, net) {
+  async explain(clip, { net }) {
     const { explain } = await load("occlusion");
-    const found = extract(await samplesOf(clip), clip.rate);
-    return explain(found, clip.genre, bundle, net, settings, () => {});
+    const { partsOf } = await load("masking");
+    const found = extract(await samplesOf(clip), clip.rate, null, { keep: true });
+    const { figures, mask } = await explain(found, clip.genre, bundle, net, settings, () => {});
+    const sounds = Object.entries(partsOf(found.samples, mask, bundle.features));
+    return { figures, sounds: Object.fromEntries(sounds.map(([name, x]) => [name, plain(x)])) };
+  },
+  /** The sound masked by what the clip names, a value for each band and frame. */
+  async parts({ mask, ...clip }) {
+    const { partsOf } = await load("masking");
+    const [samples] = await samplesOf(clip);
+    const sounds = Object.entries(partsOf(samples, Float64Array.from(mask), bundle.features));
+    return Object.fromEntries(sounds.map(([name, x]) => [name, plain(x)]));
+  },
+  async master({ lufs, peakDb, ...clip }) {
+    const { loudness, master } = await load("loudness");
+    const [samples] = await samplesOf(clip);
+    return {
+      lufs: loudness(samples, clip.rate),
+      samples: plain(master(samples, clip.rate, { lufs, peakDb })),
+    };
+  },
+  async wav(clip) {
+    const { wavOf } = await load("wav");
+    return Buffer.from(wavOf(await samplesOf(clip), clip.rate)).toString("base64");
+  },
+  /** What tells tempo and key of a clip of features, standardised by whoever asks. */
+  async beats({ data, nBins }) {
+    const { tempogram, timbre } = await load("rhythm");
+    const { chroma } = await load("chroma");
+    const clip = { data: Float32Array.from(data), nBins, nFrames: data.length / nBins };
+    return {
+      tempogram: plain(tempogram(clip, bundle.frameRate, settings.rhythm)),
+      timbre: plain(timbre(clip, settings.rhythm)),
+      chroma: plain(chroma(clip, bundle.features, settings.chroma).data),
+    };
+  },
+  async tempo({ probs }) {
+    const { readTempo } = await load("heads");
+    return readTempo(probs, settings);
   },
   async similar({ embedding, n }) {
     const { Catalogue } = await load("catalogue");
@@ -80,9 +123,9 @@ const tasks = {
   },
 };
 
-const net = job.ort ? await netOf() : null;
+const nets = job.ort ? await netsOf() : null;
 for (const clip of job.clips) {
   const started = performance.now();
-  const found = await tasks[job.task](clip, net);
+  const found = await tasks[job.task](clip, nets);
   console.log(JSON.stringify({ found, seconds: (performance.now() - started) / 1000 }));
 }

@@ -6,6 +6,8 @@ so that nothing has to be made anew for another bundle.
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -22,13 +24,18 @@ from web.serving import music
 from genrescope.audio.decode import decode
 from genrescope.audio.mixing import to_mono
 from genrescope.audio.waveform import Waveform
-from genrescope.features.spectrogram import log_mel
+from genrescope.features.chroma import chroma
+from genrescope.features.masking import mask_sound
+from genrescope.features.rhythm import N_TEMPI, tempogram, timbre
+from genrescope.features.spectrogram import log_mel, standardise
+from genrescope.mastering.loudness import loudness, master
 from genrescope.model.bundle import DEFAULT_BUNDLE, Bundle
 from genrescope.model.classifier import Classifier
 from genrescope.model.clip import extract_features
+from genrescope.model.explain import AGAINST, DECIDED, INDIFFERENT
 from genrescope.model.inference import prepare
-from genrescope.model.prediction import NO_BEAT
 from genrescope.model.similar import Catalogue
+from genrescope.model.tempo import read_tempo
 from genrescope.web.local import settings
 
 RATES = (8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000)
@@ -178,10 +185,24 @@ def test_what_is_no_music_scores_as_in_python(node: Node, classifier: Classifier
         assert answer["score"] == pytest.approx(expected, abs=2e-3)
 
 
+def _same_beat(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Flags, tempo and key. Near a border the smallest difference tips a choice."""
+    if expected["tempo"] is None or expected["tempo"]["confidence"] > 0.3:
+        assert found["flags"] == list(expected["flags"])
+    for what, words in (("tempo", ("bpm", "other")), ("key", ("name", "camelot"))):
+        if expected[what] is None:
+            assert found[what] is None
+            continue
+        assert found[what]["confidence"] == pytest.approx(expected[what]["confidence"], abs=0.01)
+        if expected[what]["confidence"] > 0.3:
+            ours, theirs = ([answer[what][word] for word in words] for answer in (found, expected))
+            assert ours == (theirs if what == "key" else pytest.approx(theirs, abs=0.2))
+
+
 def _same(found: dict[str, Any], expected: dict[str, Any], *, within: float) -> None:
     for key in ("genre", "genres", "duration_s", "bundle"):
         assert found[key] == expected[key], key
-    assert found["flags"] == [flag for flag in expected["flags"] if flag != NO_BEAT]
+    _same_beat(found, expected)
     assert found["probabilities"] == pytest.approx(expected["probabilities"], abs=within)
     assert found["confidence"] == pytest.approx(expected["confidence"], abs=within)
     assert len(found["timeline"]) == len(expected["timeline"])
@@ -236,12 +257,80 @@ def test_tracks_that_sound_alike_are_the_same(node: Node, classifier: Classifier
         assert matches == expected
 
 
+PARTS = {DECIDED: "decided", INDIFFERENT: "indifferent", AGAINST: "against"}
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.5, 3])
+def test_parts_of_a_sound_are_python_s(node: Node, seconds: float) -> None:
+    x = song(CONFIG.sr, seconds, seed=2)[0]
+    rng = np.random.default_rng(0)
+    mask = rng.uniform(-1, 1, (CONFIG.n_bins, CONFIG.frames(len(x))))
+    (found,) = node.run(
+        "parts", [Sound(x, CONFIG.sr, {"mask": mask.ravel().tolist()})], bundle=DEFAULT_BUNDLE
+    )
+    masks = {"decided": np.maximum(mask, 0), "indifferent": 1 - np.abs(mask)}
+    masks["against"] = np.maximum(-mask, 0)
+    assert found.keys() == masks.keys()
+    for name, part in masks.items():
+        np.testing.assert_allclose(array(found[name]), mask_sound(x, part, CONFIG), atol=1e-5)
+
+
+def test_loudness_is_python_s(node: Node) -> None:
+    quiet, loud = 0.02 * song(CONFIG.sr, 6, seed=3)[0], song(CONFIG.sr, 6, seed=4)[0]
+    pops = noise(6 * CONFIG.sr, gain=0.001)
+    pops[::7001] = 0.9  # all peaks: the limiter has to work
+    sounds = [quiet, 3 * loud, pops, np.zeros(CONFIG.sr, np.float32), quiet[: CONFIG.sr // 5]]
+    asked = {"lufs": -20, "peakDb": -1}
+    found = node.run("master", [Sound(x, CONFIG.sr, asked) for x in sounds], bundle=DEFAULT_BUNDLE)
+    for x, answer in zip(sounds, found, strict=True):
+        both = np.stack([x, x])
+        assert answer["lufs"] == pytest.approx(loudness(both, CONFIG.sr), abs=1e-3)
+        expected = master(both, CONFIG.sr, lufs=-20, peak_db=-1).channels[0]
+        np.testing.assert_allclose(array(answer["samples"]), expected, atol=1e-4)
+
+
+def test_a_wav_file_holds_the_samples(node: Node) -> None:
+    x = song(CONFIG.sr, 0.3, seed=6)
+    (found,) = node.run("wav", [Sound(x, CONFIG.sr)], bundle=DEFAULT_BUNDLE)
+    samples, sr = soundfile.read(io.BytesIO(base64.b64decode(found)))
+    assert sr == CONFIG.sr
+    np.testing.assert_allclose(samples.T, np.clip(x, -1, 1), atol=2 / 32768)
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 5, 40, 1292])
+def test_what_tells_tempo_and_key_is_python_s(node: Node, n_frames: int) -> None:
+    rng = np.random.default_rng(n_frames)
+    beats = np.cos(2 * np.pi * np.arange(n_frames) / 21.5) > 0.8
+    x = standardise(rng.normal(0, 3, (CONFIG.n_bins, n_frames)) + 20 * beats)
+    job = {"data": x.ravel().tolist(), "nBins": CONFIG.n_bins}
+    (found,) = node.run("beats", [job], bundle=DEFAULT_BUNDLE)
+    rate = CONFIG.frame_rate
+    for name, expected in (
+        ("tempogram", tempogram(x, frame_rate=rate)),
+        ("timbre", timbre(x)),
+        ("chroma", chroma(x, CONFIG)),
+    ):
+        np.testing.assert_allclose(array(found[name]), expected.ravel(), atol=1e-4, err_msg=name)
+
+
+def test_probabilities_of_tempi_are_read_as_python_reads_them(node: Node) -> None:
+    rng = np.random.default_rng(1)
+    rows = [rng.dirichlet(np.full(N_TEMPI, 0.05)) for _ in range(8)]
+    rows.append(np.eye(N_TEMPI)[100])  # no other tempo
+    found = node.run("tempo", [{"probs": list(row)} for row in rows], bundle=DEFAULT_BUNDLE)
+    for row, tempo in zip(rows, found, strict=True):
+        assert tempo == pytest.approx(vars(read_tempo(row)))
+
+
 @pytest.mark.slow
 def test_the_same_parts_decide(node: Node, classifier: Classifier) -> None:
     samples, sr = soundfile.read(SAMPLES / "disco.ogg", dtype="float32", always_2d=True)
     sound = Sound(samples.T, sr, {"genre": "disco"})
     (found,) = node.run("explain", [sound], bundle=DEFAULT_BUNDLE, net=True)
-    expected = classifier.explain(as_waveform(sound), "disco").to_dict()
+    explanation = classifier.explain(as_waveform(sound), "disco")
+    expected = explanation.to_dict()
+    sounds = found["sounds"]
+    found = found["figures"]
     assert found.keys() == expected.keys()
     for key in ("genre", "words", "decisive", "bundle"):
         assert found[key] == expected[key]
@@ -250,6 +339,12 @@ def test_the_same_parts_decide(node: Node, classifier: Classifier) -> None:
     moments = [[moment[key] for moment in found["moments"]] for key in ("start", "probability")]
     theirs = [[moment[key] for moment in expected["moments"]] for key in ("start", "probability")]
     np.testing.assert_allclose(moments, theirs, atol=0.01)
+    for name, part in explanation.sounds().items():
+        ours = array(sounds[PARTS[name]])
+        assert len(ours) == len(part.samples)
+        # The samples themselves come from another resampler.
+        assert np.abs(ours - part.samples).max() < 0.01
+        assert np.abs(ours - part.samples).mean() < 1e-3
     # The orders of chance are others, so this mean of three is another.
     assert found["random_deletion_auc"] == pytest.approx(expected["random_deletion_auc"], abs=0.2)
 

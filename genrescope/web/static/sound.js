@@ -1,5 +1,7 @@
 // A recording made ready for replay: a Blob every browser can seek in, its peaks, its duration.
 
+import { wavOf } from "./local/wav.js";
+
 const MAX_DECODED_S = 300; // longer files would take much memory for a picture
 const PEAKS = 480;
 
@@ -34,32 +36,9 @@ function peaksOf(decoded) {
   return peaks;
 }
 
-/** A 16-bit wav of an AudioBuffer. */
 function wav(decoded) {
   const channels = Array.from({ length: decoded.numberOfChannels }, (_, i) =>
     decoded.getChannelData(i),
   );
-  const frame = channels.length * 2;
-  const view = new DataView(new ArrayBuffer(44 + decoded.length * frame));
-  const word = (at, text) => [...text].forEach((c, i) => view.setUint8(at + i, c.charCodeAt(0)));
-  word(0, "RIFF");
-  view.setUint32(4, view.byteLength - 8, true);
-  word(8, "WAVEfmt ");
-  view.setUint32(16, 16, true);
-  view.setUint16(20, 1, true);
-  view.setUint16(22, channels.length, true);
-  view.setUint32(24, decoded.sampleRate, true);
-  view.setUint32(28, decoded.sampleRate * frame, true);
-  view.setUint16(32, frame, true);
-  view.setUint16(34, 16, true);
-  word(36, "data");
-  view.setUint32(40, decoded.length * frame, true);
-  let at = 44;
-  for (let i = 0; i < decoded.length; i++) {
-    for (const channel of channels) {
-      view.setInt16(at, Math.max(-1, Math.min(1, channel[i])) * 32767, true);
-      at += 2;
-    }
-  }
-  return new Blob([view.buffer], { type: "audio/wav" });
+  return new Blob([wavOf(channels, decoded.sampleRate)], { type: "audio/wav" });
 }

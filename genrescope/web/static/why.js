@@ -110,10 +110,9 @@ export class Why {
     }
     $("why-seen").hidden = !answer.spectrogram;
     const seconds = answer.duration_s;
-    const there = PARTS.filter((name) => sounds[name]); // none where there is no server
-    const ready = await Promise.all(there.map((name) => prepareSound(sounds[name], { seconds })));
+    const ready = await Promise.all(PARTS.map((name) => prepareSound(sounds[name], { seconds })));
     if (signal.aborted) return;
-    there.forEach((name, i) => {
+    PARTS.forEach((name, i) => {
       // Where nothing spoke against, there is nothing to hear of it.
       if (ready[i].peaks && Math.max(...ready[i].peaks) < 1e-3) return;
       const plain = sound.recorded ? t("save.recording") : sound.name.replace(/\.[^.]*$/, "");

@@ -72,12 +72,12 @@ function open() {
 }
 
 /** Decodes a recording and hands it to the worker: { worker, session }. */
-async function takeIn({ blob }, { signal } = {}) {
+async function takeIn({ blob }, { signal, keep = false } = {}) {
   const { site, worker } = await open();
   const decoded = await decode(blob, { maxS: site.limits.audio_s });
   if (signal?.aborted) throw aborted();
   const session = ++sessions;
-  await worker.ask("begin", { session, rate: decoded.sampleRate }, { signal });
+  await worker.ask("begin", { session, rate: decoded.sampleRate, keep }, { signal });
   try {
     for (let at = 0; at < decoded.length; at += BLOCK) {
       const channels = Array.from({ length: decoded.numberOfChannels }, (_, i) =>
@@ -105,11 +105,16 @@ export const listen = async (recording, options) => ({
   polished: null,
 });
 
-/** Why a recording is called so: { figures, sounds }; there are no sounds without a server. */
+/** Why a recording is called so: { figures, sounds: { decided, indifferent, against } }, Blobs. */
 export async function why(recording, { genre, signal, onStep }) {
-  const { worker, session } = await takeIn(recording, { signal });
-  const figures = await worker.ask("explain", { session, genre }, { signal, onStep });
-  return { figures, sounds: {} };
+  const { worker, session } = await takeIn(recording, { signal, keep: true });
+  const asked = { session, genre };
+  const { figures, sounds } = await worker.ask("explain", asked, { signal, onStep });
+  const blobs = Object.entries(sounds).map(([name, bytes]) => [
+    name,
+    new Blob([bytes], { type: "audio/wav" }),
+  ]);
+  return { figures, sounds: Object.fromEntries(blobs) };
 }
 
 export async function similar(embedding, n, { signal } = {}) {

@@ -16,9 +16,24 @@ export function toMono(channels, { cancels }) {
   return channels[left >= right ? 0 : 1];
 }
 
+/** Arrays one behind the other. */
+function joined(parts) {
+  const whole = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
 export class Extractor {
-  /** @param {number} rate of what will be pushed, Hz */
-  constructor(rate, bundle, settings) {
+  /**
+   * @param {number} rate of what will be pushed, Hz
+   * @param {boolean} keep whether the clip is to hold its samples at the front end's rate as well
+   */
+  constructor(rate, bundle, settings, { keep = false } = {}) {
+    this.kept = keep ? [] : null;
     this.settings = settings;
     this.resampler = new Resampler(rate, bundle.features.sr);
     this.front = new FrontEnd(bundle.features, settings);
@@ -62,24 +77,21 @@ export class Extractor {
 
   mix() {
     if (!this.nHeld) return;
-    const joined = this.held[0].map((_, i) => {
-      const channel = new Float32Array(this.nHeld);
-      let at = 0;
-      for (const block of this.held) {
-        channel.set(block[i], at);
-        at += block[i].length;
-      }
-      return channel;
-    });
-    this.front.push(this.resampler.push(toMono(joined, this.settings)));
+    const channels = this.held[0].map((_, i) => joined(this.held.map((block) => block[i])));
+    this.advance(this.resampler.push(toMono(channels, this.settings)));
     [this.held, this.nHeld] = [[], 0];
   }
 
-  /** The clip: { logMel, duration, peak }. Nothing may be pushed afterwards. */
+  advance(samples) {
+    this.kept?.push(samples);
+    this.front.push(samples);
+  }
+
+  /** The clip: { logMel, duration, peak, samples }. Nothing may be pushed afterwards. */
   finish() {
     this.mix();
-    this.front.push(this.resampler.finish());
+    this.advance(this.resampler.finish());
     const { duration, peak } = this.front;
-    return { logMel: this.front.finish(), duration, peak };
+    return { logMel: this.front.finish(), duration, peak, samples: this.kept && joined(this.kept) };
   }
 }

@@ -1,4 +1,4 @@
-// The discrete Fourier transform of real samples, of a power of two of them.
+// The discrete Fourier transform of real samples, of a power of two of them, and back.
 
 export class Fft {
   /** @param {number} n samples of a frame, a power of two of at least 4 */
@@ -17,15 +17,10 @@ export class Fft {
     });
   }
 
-  /** Squared magnitudes, (n / 2 + 1,), of `frame`, into `out`. */
-  power(frame, out) {
-    const { n, a, b, cos, sin, reversed } = this;
+  /** The transform of `a` + i `b`, whose places are already turned, in place. */
+  butterflies() {
+    const { n, a, b, cos, sin } = this;
     const half = n / 2;
-    // Even samples as the real and odd ones as the imaginary part: half the work.
-    for (let i = 0; i < half; i++) {
-      a[reversed[i]] = frame[2 * i];
-      b[reversed[i]] = frame[2 * i + 1];
-    }
     for (let size = 2; size <= half; size *= 2) {
       const step = n / size;
       const middle = size / 2;
@@ -44,17 +39,60 @@ export class Fft {
         }
       }
     }
-    out[0] = (a[0] + b[0]) ** 2;
-    out[half] = (a[0] - b[0]) ** 2;
+  }
+
+  /** The spectrum of `frame`, (n / 2 + 1,) each, into `re` and `im`. */
+  forward(frame, re, im) {
+    const { n, a, b, cos, sin, reversed } = this;
+    const half = n / 2;
+    // Even samples as the real and odd ones as the imaginary part: half the work.
+    for (let i = 0; i < half; i++) {
+      a[reversed[i]] = frame[2 * i];
+      b[reversed[i]] = frame[2 * i + 1];
+    }
+    this.butterflies();
+    [re[0], im[0]] = [a[0] + b[0], 0];
+    [re[half], im[half]] = [a[0] - b[0], 0];
     for (let k = 1; k < half; k++) {
       const other = half - k;
       const evenRe = (a[k] + a[other]) / 2;
       const evenIm = (b[k] - b[other]) / 2;
       const oddRe = (b[k] + b[other]) / 2;
       const oddIm = (a[other] - a[k]) / 2;
-      const re = evenRe + oddRe * cos[k] + oddIm * sin[k];
-      const im = evenIm + oddIm * cos[k] - oddRe * sin[k];
-      out[k] = re * re + im * im;
+      re[k] = evenRe + oddRe * cos[k] + oddIm * sin[k];
+      im[k] = evenIm + oddIm * cos[k] - oddRe * sin[k];
+    }
+  }
+
+  /** Squared magnitudes of the spectrum of `frame`, (n / 2 + 1,), into `out`. */
+  power(frame, out) {
+    this.re ??= new Float64Array(this.n / 2 + 1);
+    this.im ??= new Float64Array(this.n / 2 + 1);
+    const { re, im } = this;
+    this.forward(frame, re, im);
+    for (let k = 0; k < re.length; k++) out[k] = re[k] * re[k] + im[k] * im[k];
+  }
+
+  /** The frame whose spectrum `re` and `im` are, (n,), into `out`. */
+  inverse(re, im, out) {
+    const { n, a, b, cos, sin, reversed } = this;
+    const half = n / 2;
+    for (let k = 0; k < half; k++) {
+      const other = half - k;
+      const evenRe = (re[k] + re[other]) / 2;
+      const evenIm = (im[k] - im[other]) / 2;
+      const restRe = (re[k] - re[other]) / 2;
+      const restIm = (im[k] + im[other]) / 2;
+      const oddRe = restRe * cos[k] - restIm * sin[k];
+      const oddIm = restRe * sin[k] + restIm * cos[k];
+      // Of its conjugate, so that the same transform does.
+      a[reversed[k]] = evenRe - oddIm;
+      b[reversed[k]] = -(evenIm + oddRe);
+    }
+    this.butterflies();
+    for (let i = 0; i < half; i++) {
+      out[2 * i] = a[i] / half;
+      out[2 * i + 1] = -b[i] / half;
     }
   }
 }

@@ -54,3 +54,13 @@ export function runs(mask) {
   }
   return found;
 }
+
+/** Modified Bessel function of the first kind, order 0. */
+export function bessel(x) {
+  let [term, total] = [1, 1];
+  for (let k = 1; term > total * 1e-17; k++) {
+    term *= (x / (2 * k)) ** 2;
+    total += term;
+  }
+  return total;
+}

@@ -2,6 +2,7 @@
 // `genrescope.model.occlusion` finds it, by hiding parts and by showing them alone.
 
 import { prepare, spread, standardise, take } from "./clip.js";
+import { maskOf } from "./masking.js";
 import { melEdges } from "./mel.js";
 import { argsortDown, linspace, maximum, mean, rint, rounded, sum } from "./numbers.js";
 import { predict, softmax } from "./predict.js";
@@ -150,7 +151,8 @@ class Occluder {
 }
 
 /**
- * The explanation of a genre, in the form of the HTTP API.
+ * The explanation of a genre: { figures, mask }, the figures in the form of the HTTP API, and what
+ * decided as a mask over the clip's features, see `maskOf`.
  * @param {object} clip { logMel, duration, peak }
  * @param {string} genre one of the bundle's labels
  * @param {function(number): (void | Promise<void>)} progress called with the share that is done
@@ -172,7 +174,7 @@ export async function explain(clip, genre, bundle, net, settings, progress) {
   const decisive =
     fidelity.deletion_auc < fidelity.random_deletion_auc &&
     fidelity.insertion_auc > fidelity.random_insertion_auc;
-  return {
+  const figures = {
     genre,
     probability: answer.probabilities[genre],
     words: words(cells, bandsHz, times, { decisive, settings }),
@@ -188,6 +190,7 @@ export async function explain(clip, genre, bundle, net, settings, progress) {
     ...Object.fromEntries(Object.entries(fidelity).map(([name, p]) => [name, rounded(p, 4)])),
     bundle: bundle.name,
   };
+  return { figures, mask: maskOf(cells, prepared.frames, logMel) };
 }
 
 /** The explanation in one sentence without a full stop, in English. */

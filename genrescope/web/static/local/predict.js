@@ -37,8 +37,9 @@ async function infer(x, net, { starts, length }, { batch_frames }) {
  * @param {object} bundle see `bundle.js`
  * @param {Function} net see `net.js`
  * @param {object} settings see genrescope.web.local
+ * @param {?Function} hear what hears tempo and key, see `heads.js`; null where they are not asked for
  */
-export async function predict({ logMel, duration, peak }, bundle, net, settings) {
+export async function predict({ logMel, duration, peak }, bundle, net, settings, hear = null) {
   const { labels, temperature, frameRate } = bundle;
   const n = labels.length;
   const prepared = prepare(logMel, bundle, settings);
@@ -57,6 +58,8 @@ export async function predict({ logMel, duration, peak }, bundle, net, settings)
     flags.push("short");
   }
   if (!silent) flags.push(...doubts(prepared, duration, probs, bundle, settings));
+  const beat = silent || !hear ? {} : await hear(logMel);
+  if (beat.lacksBeat) flags.push("no beat");
 
   const endS = Math.min(duration, (frames.at(-1) + 1) / frameRate);
   const nSteps = stepProbs.length / places.starts.length;
@@ -84,8 +87,8 @@ export async function predict({ logMel, duration, peak }, bundle, net, settings)
     duration_s: rounded(duration, 3),
     flags,
     bundle: bundle.name,
-    tempo: null, // which Python alone hears, and the key
-    key: null,
+    tempo: beat.tempo ?? null,
+    key: beat.key ?? null,
     embedding: direction(output.embedding, places.starts.length),
     spectrogram: picture(logMel, bundle.features, { duration, silent, settings }),
   };

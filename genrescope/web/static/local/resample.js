@@ -4,22 +4,14 @@
 // Kaiser windows by J. O. Smith's "Digital Audio Resampling" that err by 120 dB and, for each step
 // of soxr's own way from one rate to the other, by 6 dB less.
 
+import { bessel } from "./numbers.js";
+
 const ATTENUATION_DB = 121.1;
 const STEP_DB = 6.02;
 const PASSES = 0.9137; // of half the lower rate; nothing passes above that half
 const MOST_PHASES = 2048; // rates with more have their filter between two of these
 
 const gcd = (a, b) => (b ? gcd(b, a % b) : a);
-
-/** Modified Bessel function of the first kind, order 0. */
-function bessel(x) {
-  let [term, total] = [1, 1];
-  for (let k = 1; term > total * 1e-17; k++) {
-    term *= (x / (2 * k)) ** 2;
-    total += term;
-  }
-  return total;
-}
 
 /**
  * Rows of the filter, one for each phase between two samples and one more:

@@ -3,9 +3,13 @@
 import { loadBundle, fetchChecked } from "./bundle.js";
 import { Catalogue } from "./catalogue.js";
 import { Extractor } from "./extract.js";
+import { createHeads } from "./heads.js";
+import { master } from "./loudness.js";
+import { partsOf } from "./masking.js";
 import { createNet } from "./net.js";
 import { explain } from "./occlusion.js";
 import { predict } from "./predict.js";
+import { wavOf } from "./wav.js";
 
 const ready = deferred();
 const sessions = new Map(); // recordings that are being taken in, by number
@@ -24,16 +28,20 @@ async function load(root, site) {
   ort.env.logLevel = "error";
   const wasm = fetchChecked(`${root}static/ort/ort.wasm`, site.ort_sha256);
   const { bundle, read } = await loadBundle(`${root}bundle/`, site.bundle_sha256);
-  const [model, catalogue] = await Promise.all([
+  const [model, ...others] = await Promise.all([
     read("model.onnx"),
-    bundle.files["catalogue.npz"] ? read("catalogue.npz") : null,
+    ...["catalogue.npz", "tempo.onnx", "key.onnx"].map((name) =>
+      bundle.files[name] ? read(name) : null,
+    ),
   ]);
+  const [catalogue, tempo, key] = others;
   ort.env.wasm.wasmBinary = await wasm;
   return {
     bundle,
     settings: site.settings,
     net: await createNet(ort, model, bundle),
     catalogue: await Catalogue.read(catalogue, site.settings),
+    hear: await createHeads(ort, { tempo, key }, bundle, site.settings),
   };
 }
 
@@ -42,9 +50,9 @@ const asks = {
     load(root, site).then(ready.resolve, ready.reject);
     await ready.promise;
   },
-  async begin({ session, rate }) {
+  async begin({ session, rate, keep }) {
     const { bundle, settings } = await ready.promise;
-    sessions.set(session, new Extractor(rate, bundle, settings));
+    sessions.set(session, new Extractor(rate, bundle, settings, { keep }));
   },
   async push({ session, channels }) {
     sessions.get(session)?.push(channels);
@@ -57,8 +65,8 @@ const asks = {
     return (await predict(extractor.clone().finish(), bundle, net, settings)).answer;
   },
   async answer({ session }) {
-    const { bundle, net, settings } = await ready.promise;
-    return (await predict(finish(session), bundle, net, settings)).answer;
+    const { bundle, net, settings, hear } = await ready.promise;
+    return (await predict(finish(session), bundle, net, settings, hear)).answer;
   },
   async explain({ session, genre }, { id }) {
     const { bundle, net, settings } = await ready.promise;
@@ -67,7 +75,9 @@ const asks = {
       postMessage({ id, share });
       return new Promise((resolve) => setTimeout(resolve)); // lets messages in
     };
-    return explain(finish(session), genre, bundle, net, settings, report);
+    const clip = finish(session);
+    const { figures, mask } = await explain(clip, genre, bundle, net, settings, report);
+    return { figures, sounds: soundsOf(clip.samples, mask, bundle, settings) };
   },
   async similar({ embedding, n }) {
     const { catalogue } = await ready.promise;
@@ -80,6 +90,15 @@ const asks = {
     left.add(question);
   },
 };
+
+/** The three sounds of an explanation as wav files, equally loud. */
+function soundsOf(samples, mask, { features }, { explained_lufs, explained_peak_db }) {
+  const asked = { lufs: explained_lufs, peakDb: explained_peak_db };
+  const parts = Object.entries(partsOf(samples, mask, features));
+  return Object.fromEntries(
+    parts.map(([name, part]) => [name, wavOf([master(part, features.sr, asked)], features.sr)]),
+  );
+}
 
 function finish(session) {
   const extractor = sessions.get(session);
