@@ -61,7 +61,6 @@ TESTED_ELSEWHERE = {
     "progress": "data/test_build",
     "web/schemas": "web/test_api",
     # What is one with its only user: tested through it.
-    "audio/sndfile": "audio/test_decode",
     "confinement": "test_sandbox",
     "fleet/engines/local": "fleet/test_run",
     "fleet/engines/ray": "fleet/test_killed",

@@ -21,6 +21,7 @@ MAX_FRAME_LENGTH = 1 << 18
 """Samples a channel; the longest frames that encoders write are of a second."""
 
 _MANY_PLANES = 8
+_buffer = cast("Callable[[AudioPlane | NDArray[Any]], memoryview]", memoryview)  # by protocol
 _TYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}
 
 
@@ -94,7 +95,8 @@ class _Held:
     def __init__(self, frame: AudioFrame, length: int) -> None:
         n_channels, form = frame.layout.nb_channels, frame.format
         # PyAV looks for a null after the last of FFmpeg's 8 plane pointers, and crashes.
-        self._is_packed = not form.is_planar or n_channels >= _MANY_PLANES
+        self._must_pack = form.is_planar and n_channels >= _MANY_PLANES
+        self._is_packed = self._must_pack or not form.is_planar
         self.length = length
         shape = (length, n_channels) if self._is_packed else (n_channels, length)
         self._samples: NDArray[Any] = np.empty(shape, _TYPES[form.name.removesuffix("p")])
@@ -114,7 +116,7 @@ class _Held:
 
     def put(self, frame: AudioFrame, at: int) -> None:
         """Copy a frame to the samples from ``at`` on."""
-        if self._is_packed and frame.format.is_planar:
+        if self._must_pack:
             frame = _packed(frame)
         begin, size = at * self._step, frame.samples * self._step
         for plane in frame.planes:
@@ -130,10 +132,6 @@ def _packed(frame: AudioFrame) -> AudioFrame:
     from av.audio.resampler import AudioResampler
 
     return AudioResampler(format=frame.format.name.removesuffix("p")).resample(frame)[0]
-
-
-def _buffer(samples: AudioPlane | NDArray[Any]) -> memoryview:
-    return memoryview(cast("memoryview", samples))  # by protocol
 
 
 def _to_float(samples: NDArray[Any]) -> NDArray[np.float32]:

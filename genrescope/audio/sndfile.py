@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 
+import numpy as np
+
 from genrescope.audio.ffmpeg import AvReader
 from genrescope.audio.reader import BLOCK_LENGTH, Block, check_limits
 from genrescope.audio.source import Input
@@ -87,7 +89,7 @@ class SndfileReader:
             if start:
                 self._sound.seek(start)
             while True:
-                block = self._sound.read(BLOCK_LENGTH, dtype="float32", always_2d=True)
+                block = self._read()
                 if not len(block):
                     break
                 position += len(block)
@@ -97,6 +99,16 @@ class SndfileReader:
             yield from self._rest(position)
             return
         self.truncated = position < n_samples or pcm_is_cut(self._sound.extra_info)
+
+    def _read(self) -> Block:
+        if self._sound.subtype != "PCM_16" or self._sound.format == "FLAC":
+            block: Block = self._sound.read(BLOCK_LENGTH, dtype="float32", always_2d=True)
+            return block
+        # The same numbers in a quarter of the time: libsndfile reads 16 bits at once, but floats
+        # 8,192 bytes at a time.
+        block = self._sound.read(BLOCK_LENGTH, dtype="int16", always_2d=True).astype(np.float32)
+        block *= np.float32(2**-15)
+        return block
 
     def _rest(self, position: int) -> Iterator[Block]:
         """What FFmpeg still decodes after libsndfile gave up at `position`."""
