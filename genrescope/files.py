@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,7 +26,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the folder cannot be written to, or the disk is full.
     """
-    part = path.with_name(f"{path.name}.{os.urandom(4).hex()}{PARTIAL}")
+    part = _partial(path)
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
     os.close(os.open(part, flags, 0o666))
     try:
@@ -37,6 +38,32 @@ def atomic_write(path: Path) -> Iterator[Path]:
         raise
     with suppress(OSError):  # the rename itself; not every system can flush a folder
         _flush(path.parent)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Give a new folder beside ``path`` to fill, which takes its place at the end.
+
+    Its name is of its own for each writer. What ``path`` was, is gone then; what raises within the
+    block leaves it as it was and nothing beside it.
+
+    Raises:
+        OSError: the folder above cannot be written to, or the disk is full.
+    """
+    part = _partial(path)
+    part.mkdir()
+    try:
+        yield part
+        if path.exists():
+            shutil.rmtree(path)
+        part.rename(path)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f"{path.name}.{os.urandom(4).hex()}{PARTIAL}")
 
 
 def _flush(path: Path) -> None:

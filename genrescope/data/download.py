@@ -5,14 +5,16 @@ from __future__ import annotations
 import errno
 import hashlib
 import http.client
+import os
+import stat
 import time
 import urllib.error
 import urllib.request
 from io import FileIO, RawIOBase
 from pathlib import Path
-from typing import Literal
 
 from genrescope.errors import DatasetError
+from genrescope.files import PARTIAL
 from genrescope.progress import Progress, no_progress
 
 _BLOCK = 1 << 18  # bytes
@@ -31,7 +33,10 @@ def download(
     tries: int = 5,
     pause_s: float = 2.0,
 ) -> Path:
-    """Download a file, resuming what an earlier attempt left in ``<target>.part``.
+    """Download a file, resuming what an earlier attempt from the same address left beside it.
+
+    What has come lies in a file with `PARTIAL` at its end; it is no link, and never grows past
+    ``size``.
 
     Args:
         url: where it is: http, https, or file for an archive that is here.
@@ -56,7 +61,7 @@ def download(
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise disk_error(error, target.parent) from error
-    part = target.with_name(target.name + ".part")
+    part = part_of(target, url)
     failures = 0
     while True:
         before = part.stat().st_size if part.exists() else 0
@@ -82,13 +87,23 @@ def download(
                 ) from error
             time.sleep(0.0 if gained else pause_s * 2 ** (failures - 1))
     if not _is_whole(part, size, md5):
-        part.unlink()
-        raise DatasetError(
-            f"{url}: what came is not the expected file (wrong size or checksum); it was deleted. "
-            "Start again, or give another address with --url."
-        )
+        raise _wrong_file(url, part)
     part.replace(target)
     return target
+
+
+def part_of(target: Path, url: str) -> Path:
+    """Where what came of ``url`` lies until it is whole: no other program has a file so named."""
+    address = hashlib.sha256(url.encode()).hexdigest()[:16]
+    return target.with_name(f"{target.name}.{address}{PARTIAL}")
+
+
+def _wrong_file(url: str, part: Path) -> DatasetError:
+    part.unlink()
+    return DatasetError(
+        f"{url}: what came is not the expected file (wrong size or checksum); it was deleted. "
+        "Start again, or give another address with --url."
+    )
 
 
 def _receive(url: str, part: Path, size: int | None, progress: Progress) -> None:
@@ -112,10 +127,12 @@ def _receive(url: str, part: Path, size: int | None, progress: Progress) -> None
         resumed = answer.status == http.HTTPStatus.PARTIAL_CONTENT
         if not resumed:
             done = 0
-        length = answer.headers.get("Content-Length")
-        total = done + int(length) if length else size
-        with _opened(part, "ab" if resumed else "wb") as file:
+        length = answer.headers.get("Content-Length", "")
+        total = done + int(length) if length.isdecimal() else size
+        with _opened(part, append=resumed) as file:
             while block := answer.read(_BLOCK):
+                if size is not None and done + len(block) > size:
+                    raise _wrong_file(url, part)
                 _write(file, block, part, total and total - done)
                 done += len(block)
                 progress(done, total, "download")
@@ -123,11 +140,21 @@ def _receive(url: str, part: Path, size: int | None, progress: Progress) -> None
         raise ConnectionError(f"it ended after {done:,} of {total:,} bytes")
 
 
-def _opened(part: Path, mode: Literal["ab", "wb"]) -> FileIO:
+def _opened(part: Path, *, append: bool) -> FileIO:
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else 0)
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
-        return part.open(mode, buffering=0)
+        descriptor = os.open(part, flags, 0o666)
     except OSError as error:
         raise disk_error(error, part) from error
+    file = FileIO(descriptor, "ab" if append else "wb")
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:  # what it holds is not ours alone
+        file.close()
+        raise DatasetError(f"{part}: is no file of its own; move it away and start again.")
+    if not append:
+        file.truncate()
+    return file
 
 
 def _write(file: RawIOBase, block: bytes, path: Path, left: int | None) -> None:

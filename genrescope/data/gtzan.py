@@ -21,6 +21,7 @@ from genrescope.audio.decode import AUDIO_SUFFIXES
 from genrescope.data.download import disk_error, download
 from genrescope.data.track import REPEAT, Dataset, Track
 from genrescope.errors import DatasetError
+from genrescope.files import atomic_folder
 from genrescope.progress import Progress, no_progress
 
 GENRES = (
@@ -156,10 +157,12 @@ def fetch(
 
 def _unpack(archive: Path, genres: Path, progress: Progress) -> None:
     """Unpack the clips of ``archive`` into ``genres``, which appears only when all are there."""
-    partial = genres.with_name(genres.name + ".part")
-    shutil.rmtree(partial, ignore_errors=True)
     try:
-        with archive.open("rb") as packed, tarfile.open(fileobj=packed, mode="r:gz") as tar:
+        with (
+            archive.open("rb") as packed,
+            tarfile.open(fileobj=packed, mode="r:gz") as tar,
+            atomic_folder(genres) as partial,
+        ):
             total = archive.stat().st_size
             for member, clip in _clips(tar):
                 target = partial / clip
@@ -168,15 +171,14 @@ def _unpack(archive: Path, genres: Path, progress: Progress) -> None:
                 with target.open("wb") as file:
                     shutil.copyfileobj(member, file)
                 progress(packed.tell(), total, "unpack")
+            if not any(partial.iterdir()):
+                raise DatasetError(f"{archive}: no GTZAN clip is in this archive.")
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DatasetError(
             f"{archive}: damaged archive ({error}); delete it and fetch again."
         ) from error
     except OSError as error:
-        raise disk_error(error, partial) from error
-    if not partial.exists():
-        raise DatasetError(f"{archive}: no GTZAN clip is in this archive.")
-    partial.replace(genres)
+        raise disk_error(error, genres) from error
 
 
 def _clips(tar: tarfile.TarFile) -> Iterator[tuple[IO[bytes], str]]:

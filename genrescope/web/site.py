@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from genrescope import __version__
 from genrescope.errors import ReasonedError
+from genrescope.files import atomic_folder
 from genrescope.model.bundle import Bundle
 from genrescope.web import pages
 from genrescope.web.local import MAX_S, settings
@@ -73,15 +73,12 @@ def export_site(folder: Path, *, bundle: Bundle, ort: Path) -> Site:
     whole = site_files(bundle, ort=ort)
     if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).is_file():
         raise SiteError(str(folder), "it holds something else than a site", "Name a new folder.")
-    part = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    for name, body in whole.items():
-        path = part / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(body)
-    if folder.exists():
-        shutil.rmtree(folder)
-    part.rename(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_folder(folder) as part:
+        for name, body in whole.items():
+            path = part / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(body)
     return Site(folder, len(whole), sum(map(len, whole.values())))
 
 

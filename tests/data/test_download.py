@@ -6,15 +6,18 @@ import errno
 import hashlib
 import re
 import ssl
+import sys
 import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import FileIO
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from genrescope.data.download import download
+from genrescope.data import download as module
+from genrescope.data.download import download, part_of
 from genrescope.errors import DatasetError
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
@@ -31,6 +34,8 @@ class Server(ThreadingHTTPServer):
         self.drop_after: list[int] = []  # for each request to come: bytes sent before the drop
         self.errors: list[int] = []  # for each request to come: a status instead of the file
         self.ranges = True
+        self.length: str | None = None  # what it says of the file's length, where that is a lie
+        self.more = b""  # what it sends behind the file
         self.asked: list[str | None] = []  # the Range header of each request
 
     @property
@@ -55,11 +60,11 @@ class Handler(BaseHTTPRequestHandler):
                 return self.send_error(416)
         body = CONTENT[start:]
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", self.server.length or str(len(body)))
         self.end_headers()
         if self.server.drop_after:
             body = body[: self.server.drop_after.pop(0)]
-        self.wfile.write(body)
+        self.wfile.write(body + self.server.more)
         return None
 
     def log_message(self, *args: object) -> None:
@@ -122,8 +127,8 @@ def test_a_connection_that_fails_in_any_way_is_tried_again(
 
 
 def test_a_folder_that_cannot_be_written_is_said(server: Server, tmp_path: Path) -> None:
-    (tmp_path / "file.part").mkdir()
-    with pytest.raises(DatasetError, match=r"file\.part: cannot be written"):
+    part_of(tmp_path / "file", server.url).mkdir()
+    with pytest.raises(DatasetError, match=r"file\.[0-9a-f]{16}\.part: cannot be written"):
         download(server.url, tmp_path / "file", pause_s=0.0)
     (tmp_path / "blocked").touch()
     with pytest.raises(DatasetError, match="blocked: cannot be written"):
@@ -136,7 +141,7 @@ def test_interrupted_download_goes_on_in_the_next_call(server: Server, tmp_path:
 
     with pytest.raises(KeyboardInterrupt):
         get(server, tmp_path / "file", progress=stop)
-    kept = (tmp_path / "file.part").stat().st_size
+    kept = part_of(tmp_path / "file", server.url).stat().st_size
     assert 0 < kept < len(CONTENT)
     assert not (tmp_path / "file").exists()
     assert get(server, tmp_path / "file").read_bytes() == CONTENT
@@ -150,7 +155,7 @@ def test_server_without_ranges_starts_over(server: Server, tmp_path: Path) -> No
 
 
 def test_complete_part_of_unknown_size_is_taken(server: Server, tmp_path: Path) -> None:
-    (tmp_path / "file.part").write_bytes(CONTENT)
+    part_of(tmp_path / "file", server.url).write_bytes(CONTENT)
     assert get(server, tmp_path / "file", size=None).read_bytes() == CONTENT
 
 
@@ -169,7 +174,7 @@ def test_lasting_trouble_gives_up_and_keeps_what_came(server: Server, tmp_path: 
             tries=2,
             progress=lambda *step: server.errors.extend([503, 503, 503]),
         )
-    assert (tmp_path / "file.part").stat().st_size == 300_000
+    assert part_of(tmp_path / "file", server.url).stat().st_size == 300_000
 
 
 def test_missing_file_names_the_remedy(server: Server, tmp_path: Path) -> None:
@@ -198,8 +203,52 @@ def test_no_address(url: str, tmp_path: Path) -> None:
         download(url, tmp_path / "file")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there links need rights")
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+@pytest.mark.parametrize("begun", [b"", CONTENT[:1000]])
+def test_a_link_in_its_place_is_not_written_through(
+    server: Server, tmp_path: Path, link: str, begun: bytes
+) -> None:
+    diary = tmp_path / "diary"
+    diary.write_bytes(begun)
+    getattr(part_of(tmp_path / "file", server.url), link)(diary)
+    with pytest.raises(DatasetError, match=r"cannot be written|no file of its own"):
+        get(server, tmp_path / "file", pause_s=0.0)
+    assert diary.read_bytes() == begun
+
+
+def test_a_users_own_file_is_not_taken_for_what_came(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file.part").write_bytes(b"mine")
+    get(server, tmp_path / "file")
+    assert (tmp_path / "file.part").read_bytes() == b"mine"
+
+
+def test_no_more_is_written_than_the_known_size(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.length, server.more = str(4 * len(CONTENT)), CONTENT * 3
+    written: list[int] = []
+    write = module._write
+    monkeypatch.setattr(
+        module,
+        "_write",
+        lambda file, block, *rest: (written.append(len(block)), write(file, block, *rest)),
+    )
+    with pytest.raises(DatasetError, match="not the expected file"):
+        get(server, tmp_path / "file")
+    assert sum(written) <= len(CONTENT)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_length_that_is_no_number_is_passed_over(server: Server, tmp_path: Path) -> None:
+    server.length = "zz"
+    assert get(server, tmp_path / "file").read_bytes() == CONTENT
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_full_disk_is_said_in_words(server: Server, tmp_path: Path) -> None:
-    (tmp_path / "file.part").symlink_to("/dev/full")
+def test_full_disk_is_said_in_words(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_opened", lambda *_, **__: FileIO("/dev/full", "wb"))
     with pytest.raises(DatasetError, match=r"disk is full.*more bytes are needed"):
         get(server, tmp_path / "file")

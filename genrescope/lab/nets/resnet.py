@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from genrescope.errors import GenrescopeError
 from genrescope.lab.nets.base import Net
 
+_MOST_BYTES = 1 << 28  # of image weights; torchvision's have 45 MB
+
 
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut."""
@@ -139,7 +141,9 @@ def _fetch(name: str, sha256: str | None) -> bytes:
     try:
         if remote:
             with urllib.request.urlopen(name, timeout=60) as response:
-                content: bytes = response.read()
+                content: bytes = response.read(_MOST_BYTES + 1)
+                if len(content) > _MOST_BYTES:
+                    raise GenrescopeError(f"{name}: is larger than any file of a ResNet18.")
         else:
             content = Path(name).read_bytes()
     except (OSError, urllib.error.URLError) as error:

@@ -15,7 +15,7 @@ from net_makers import N_CLASSES
 from torch import nn
 
 from genrescope.errors import GenrescopeError
-from genrescope.lab.nets import NETS
+from genrescope.lab.nets import NETS, resnet
 from genrescope.lab.nets.resbigru import ResBiGRU
 from genrescope.lab.nets.resnet import ResNet18, load_image_weights
 
@@ -128,6 +128,14 @@ def test_image_weights_fit_the_branch_of_a_res_bigru(image_weights: Path) -> Non
     torch.testing.assert_close(
         net.state_dict()["resnet.layer4.1.conv2.weight"], original["layer4.1.conv2.weight"]
     )
+
+
+def test_an_address_gives_no_more_than_weights_can_have(
+    image_weights_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resnet, "_MOST_BYTES", 1_000)
+    with pytest.raises(GenrescopeError, match="larger than any file"):
+        load_image_weights(ResNet18(N_CLASSES), image_weights_url, sha256="0" * 64)
 
 
 @pytest.mark.slow
