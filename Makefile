@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 AXE := 4.14.1
+PIP_AUDIT := 2.10.1
+UV := 0.13.9
+CYCLONEDX := 7.5.0
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: run test quick lint format bench soak fuzz audit lock clean
@@ -48,12 +51,14 @@ fuzz: .venv/fuzz
 audit: .venv/audit
 	.venv/audit/bin/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
 
-# The hashes of all that the image installs, at the versions of constraints.txt.
+# The hashes of all that the image installs, at the versions of constraints.txt, of what builds the
+# wheel, and of what lists the parts of a release.
 LOCK := .venv/lock/bin/uv pip compile --quiet --constraint constraints.txt --generate-hashes \
 	--universal --python-version 3.11 --custom-compile-command "make lock"
 lock: .venv/lock
 	$(LOCK) --output-file requirements.lock pyproject.toml
 	sed -n 's/^requires = \["\(.*\)"\]/\1/p' pyproject.toml | $(LOCK) --output-file requirements-build.lock -
+	echo cyclonedx-bom==$(CYCLONEDX) | $(LOCK) --output-file requirements-release.lock -
 
 clean:
 	rm -rf .venv page/node_modules
@@ -76,11 +81,11 @@ $(BIN)/pip:
 
 .venv/audit: | $(BIN)/pip
 	$(PYTHON) -m venv $@
-	$@/bin/pip install --quiet --disable-pip-version-check pip-audit || { rm -r $@; exit 1; }
+	$@/bin/pip install --quiet --disable-pip-version-check pip-audit==$(PIP_AUDIT) || { rm -r $@; exit 1; }
 
 .venv/lock: | $(BIN)/pip
 	$(PYTHON) -m venv $@
-	$@/bin/pip install --quiet --disable-pip-version-check uv || { rm -r $@; exit 1; }
+	$@/bin/pip install --quiet --disable-pip-version-check uv==$(UV) || { rm -r $@; exit 1; }
 
 .venv/fuzz: .venv/dev
 	$(PIP) --editable '.[fuzz]'

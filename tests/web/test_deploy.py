@@ -149,3 +149,20 @@ def test_nginx_bounds_what_one_visitor_takes(nginx: str) -> None:
             time.sleep(0.1)
         statuses = [client.get("/api/v1/healthz").status_code for _ in range(300)]
     assert 429 in statuses
+
+
+def test_the_unit_leaves_little_open(tmp_path: Path) -> None:
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("needs systemd-analyze, which is not installed")
+    unit = tmp_path / "genrescope.service"
+    text = block("systemd")
+    unit.write_text(text.replace("/opt/genrescope/bin/genrescope", "/bin/true"))
+    for verb in (["verify"], ["security", "--offline=true", "--threshold=15", "--no-pager"]):
+        done = subprocess.run(
+            [program, *verb, str(unit)], capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "ignoring" not in done.stderr
+    for setting in ("NoNewPrivileges=yes", "ProtectSystem=strict", "LimitNOFILE=", "MemoryMax="):
+        assert setting in text
