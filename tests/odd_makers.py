@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
-from audio_makers import Samples
+from audio_makers import Samples, chord, encoded
 from numpy.typing import NDArray
 
 
@@ -173,3 +173,30 @@ def integer_wav(samples: NDArray[np.signedinteger], sr: int) -> bytes:
     body = b"WAVEfmt " + len(form).to_bytes(4, "little") + form
     body += b"data" + len(data).to_bytes(4, "little") + data
     return b"RIFF" + len(body).to_bytes(4, "little") + body
+
+
+def with_packets(codec: str, container: str, packets: list[bytes]) -> bytes:
+    """A recording of a frame or two, then packets as they are given."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as output:
+        stream = output.add_stream(codec, rate=44_100, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(
+            np.zeros((1, 2048), np.float32), format="flt", layout="stereo"
+        )
+        frame.sample_rate, frame.pts = 44_100, 0
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            output.mux(packet)
+        for i, content in enumerate(packets, 10):
+            packet = av.Packet(content)
+            packet.stream, packet.time_base = stream, Fraction(1, 44_100)
+            packet.pts = packet.dts = 1024 * i
+            output.mux(packet)
+    return file.getvalue()
+
+
+def alac_with_frames_of(n_samples: int) -> bytes:
+    """A recording whose header claims frames of so many samples."""
+    alac = bytearray(encoded("alac", chord(1.0, 48_000, n_channels=2), 48_000))
+    cookie = alac.rindex(b"alac") + 8
+    alac[cookie : cookie + 4] = n_samples.to_bytes(4, "big")
+    return bytes(alac)

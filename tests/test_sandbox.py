@@ -92,7 +92,7 @@ def test_who_waits_for_a_process_waits_no_longer_than_the_deadline(sandbox: Sand
         time.sleep(0.01)
     with pytest.raises(JobTimeoutError, match="no free process"):
         sandbox.run(b"", {"task": "echo"}, deadline=time.monotonic() + 0.05)
-    busy.join()
+    busy.join(60)
 
 
 def test_memory_is_bounded(sandbox: Sandbox) -> None:

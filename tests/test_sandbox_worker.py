@@ -66,7 +66,7 @@ class Worker:
         self.process.kill()
         assert self.process.stdout is not None
         self.process.stdout.close()
-        self.process.wait()
+        self.process.wait(60)
 
 
 @pytest.fixture

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import subprocess
 import sys
-from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 from audio_makers import chord, encoded
-from odd_makers import integer_wav, muxed
+from odd_makers import alac_with_frames_of, integer_wav, muxed, with_packets
 
 from genrescope.audio import ffmpeg
 from genrescope.audio.decode import decode, stream
@@ -38,31 +36,9 @@ def peak_mb(path: Path) -> int:
     return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
-def with_packets(codec: str, container: str, packets: list[bytes]) -> bytes:
-    """A recording of a frame or two, then packets as they are given."""
-    file = io.BytesIO()
-    with av.open(file, "w", format=container) as output:
-        stream = output.add_stream(codec, rate=44_100, layout="stereo")
-        frame = av.AudioFrame.from_ndarray(
-            np.zeros((1, 2048), np.float32), format="flt", layout="stereo"
-        )
-        frame.sample_rate, frame.pts = 44_100, 0
-        for packet in [*stream.encode(frame), *stream.encode(None)]:
-            output.mux(packet)
-        for i, content in enumerate(packets, 10):
-            packet = av.Packet(content)
-            packet.stream, packet.time_base = stream, Fraction(1, 44_100)
-            packet.pts = packet.dts = 1024 * i
-            output.mux(packet)
-    return file.getvalue()
-
-
 @pytest.mark.slow
 def test_a_frame_of_millions_of_samples_is_not_decoded(tmp_path: Path) -> None:
-    alac = bytearray(encoded("alac", chord(1.0, 48_000, n_channels=2), 48_000))
-    cookie = alac.rindex(b"alac") + 8
-    alac[cookie : cookie + 4] = (1 << 24).to_bytes(4, "big")
-    (tmp_path / "frame.m4a").write_bytes(alac)
+    (tmp_path / "frame.m4a").write_bytes(alac_with_frames_of(1 << 24))
     assert peak_mb(tmp_path / "frame.m4a") < 100
     block = with_packets("pcm_s16le", "matroska", [bytes(30_000_000)])
     (tmp_path / "block.mka").write_bytes(block)

@@ -78,7 +78,7 @@ def server() -> Iterator[Server]:
         thread.start()
         yield server
         server.shutdown()
-        thread.join()
+        thread.join(60)
 
 
 def get(server: Server, target: Path, **options: object) -> Path:

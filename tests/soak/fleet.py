@@ -101,7 +101,7 @@ def disturb_fleet(
         _ended(job)
     finally:
         job.kill()
-        job.wait()
+        job.wait(60)
         for pid in _started():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -122,7 +122,7 @@ def _watch(process: subprocess.Popen[bytes], n: int, findings: Findings) -> int:
             return done
         line = process.stdout.readline()
         if not line:
-            findings.outcomes[f"crash (status {process.wait()})"] += 1
+            findings.outcomes[f"crash (status {process.wait(60)})"] += 1
             return done
         report = json.loads(line)
         findings.outcomes[report["outcome"]] += 1

@@ -44,7 +44,7 @@ def served(bundle: Path, *, log: Path, sample_s: float = 0.25) -> Iterator[Serve
         sampler.start()
         yield server
         ended.set()
-        sampler.join()
+        sampler.join(60)
         if process.poll() is not None:
             raise RuntimeError(f"the server ended unasked, with status {process.returncode}")
         process.terminate()
@@ -53,7 +53,7 @@ def served(bundle: Path, *, log: Path, sample_s: float = 0.25) -> Iterator[Serve
     finally:
         ended.set()
         process.kill()
-        process.wait()
+        process.wait(60)
         assert process.stdout is not None
         process.stdout.close()
 

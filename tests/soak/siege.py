@@ -9,17 +9,21 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import cache
 from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
 import soundfile
+from odd_makers import alac_with_frames_of, with_packets
 
 BOUNDARY = b"----a-boundary"
+_PIECE = 2**18
 PATH = "/api/v1/classify"
 
 Attack = Callable[[str, int], Awaitable[None]]
+RECORDINGS: list[Callable[[], bytes]] = []
+"""What makes the recordings that attackers send."""
 
 
 @dataclass
@@ -41,6 +45,8 @@ class Siege:
 
 def besiege(url: str, good: bytes, *, n_attackers: int = 64, seconds: float = 20) -> Siege:
     """Attack for so long, in every way at once, while good clients ask."""
+    for make in RECORDINGS:  # before the clock runs
+        _recording(make)
     return asyncio.run(_besiege(url, good, n_attackers, seconds))
 
 
@@ -134,34 +140,51 @@ async def _slow_head(host: str, port: int) -> None:
     await _send(host, port, b"GET / HTTP/1.1\r\n", *[b"X: y\r\n"] * 600, pause_s=0.05)
 
 
-async def _bomb(host: str, port: int) -> None:
+def _sending(make: Callable[[], bytes]) -> Attack:
+    """Upload a recording, which is made once."""
+
+    async def attack(host: str, port: int) -> None:
+        await _upload(host, port, _recording(make))
+
+    RECORDINGS.append(make)
+    return attack
+
+
+@cache
+def _recording(make: Callable[[], bytes]) -> bytes:
+    return make()
+
+
+def _silence() -> bytes:
     """Silence that packs a thousand to one: a few kB for the longest that is allowed."""
-    await _upload(host, port, _silence())
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros((8_000 * 899, 1), np.int16), 8_000, format="FLAC")
+    return file.getvalue()
 
 
-async def _broken(host: str, port: int) -> None:
-    """A wav that claims far more channels and samples than it has."""
+def _broken() -> bytes:
+    """A wav that claims far more samples than it has."""
     head = b"RIFF" + struct.pack("<I", 2**31) + b"WAVEfmt "
-    head += struct.pack("<IHHIIHH", 16, 1, 32, 768_000, 2**30, 64, 16) + b"data"
-    await _upload(host, port, head + struct.pack("<I", 2**31 - 64) + bytes(2**20))
+    head += struct.pack("<IHHIIHH", 16, 1, 7, 768_000, 2**30, 14, 16) + b"data"
+    return head + struct.pack("<I", 2**31 - 64) + bytes(2**20)
+
+
+def _huge_block() -> bytes:
+    """As large as an upload may be, all in one packet, which a reader has to hold whole."""
+    return with_packets("pcm_s16le", "matroska", [bytes(48_000_000)])
+
+
+def _broken_packets() -> bytes:
+    return with_packets("aac", "matroska", [b"\xff" * 8] * 500_000)
 
 
 async def _upload(host: str, port: int, data: bytes) -> None:
     start = b"--%s\r\nContent-Disposition: form-data; name=file\r\n\r\n" % BOUNDARY
-    body = start + data + b"\r\n--%s--\r\n" % BOUNDARY
-    head = _head(port, f"Content-Length: {len(body)}\r\nConnection: close")
-    await _send(host, port, head, body)
-
-
-_SILENCE: list[bytes] = []
-
-
-def _silence() -> bytes:
-    if not _SILENCE:
-        file = io.BytesIO()
-        soundfile.write(file, np.zeros((8_000 * 899, 1), np.int16), 8_000, format="FLAC")
-        _SILENCE.append(file.getvalue())
-    return _SILENCE[0]
+    end = b"\r\n--%s--\r\n" % BOUNDARY
+    length = len(start) + len(data) + len(end)
+    head = _head(port, f"Content-Length: {length}\r\nConnection: close")
+    pieces = [data[i : i + _PIECE] for i in range(0, len(data), _PIECE)]
+    await _send(host, port, head + start, *pieces, end)
 
 
 ATTACKS: dict[str, Attack] = {
@@ -170,15 +193,9 @@ ATTACKS: dict[str, Attack] = {
     "endless part headers": _long_part_headers,
     "uploads that trickle": _trickle,
     "headers that trickle": _slow_head,
-    "a quarter of an hour in a few kB": _bomb,
-    "claims of a broken header": _broken,
+    "a quarter of an hour in a few kB": _sending(_silence),
+    "claims of a broken header": _sending(_broken),
+    "frames of millions of samples": _sending(lambda: alac_with_frames_of(1 << 24)),
+    "48 MB in one packet": _sending(_huge_block),
+    "half a million broken packets": _sending(_broken_packets),
 }
-
-
-def hostile_files(folder: Path) -> dict[str, Attack]:
-    """One more attack for each file in a folder."""
-
-    def attack(data: bytes) -> Attack:
-        return lambda host, port: _upload(host, port, data)
-
-    return {path.name: attack(path.read_bytes()) for path in sorted(folder.iterdir())}

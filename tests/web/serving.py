@@ -56,7 +56,8 @@ def serve(app: FastAPI, limits: Limits | None = None) -> Iterator[Running]:
         yield Running(f"http://127.0.0.1:{port}", port, stop, thread)
     finally:
         stop()
-        thread.join()
+        thread.join(60)
+        assert not thread.is_alive()
         listener.close()
 
 

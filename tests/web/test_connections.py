@@ -120,11 +120,19 @@ def test_a_connection_may_ask_again_and_again(strict: Running) -> None:
         assert client.get("/api/v1/healthz").status_code == 200
 
 
+def test_a_connection_that_asks_no_more_is_closed() -> None:
+    app = create_app(engine=StubEngine())  # type: ignore[arg-type]
+    with serve(app, Limits(keep_alive_s=1)) as running:
+        answer = exchange(running.port, asks(running.port))  # waits for the server to close
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert b"connection: close" not in answer.lower()
+
+
 def test_idle_connections_make_room_for_new_ones() -> None:
     limits = Limits(connections=8)
     app = create_app(engine=StubEngine())  # type: ignore[arg-type]
     with serve(app, limits) as running, ExitStack() as stack:
-        idle = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(40)]
+        idle = [socket.create_connection(("127.0.0.1", running.port), 20) for _ in range(40)]
         for connection in idle:
             stack.callback(connection.close)
         for _ in range(3):
@@ -135,7 +143,7 @@ def test_where_none_is_idle_the_new_one_is_refused() -> None:
     app = create_app(engine=StubEngine())  # type: ignore[arg-type]
     with serve(app, Limits(connections=3)) as running, ExitStack() as stack:
         for _ in range(3):
-            connection = socket.create_connection(("127.0.0.1", running.port))
+            connection = socket.create_connection(("127.0.0.1", running.port), timeout=20)
             stack.callback(connection.close)
             ask = head(running.port, length=1_000)[:-2] + b"Expect: 100-continue\r\n\r\n"
             connection.sendall(ask)

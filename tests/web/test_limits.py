@@ -24,7 +24,7 @@ def test_an_upload_given_up_while_it_waits_is_let_go() -> None:
 
     def work(deadline: float) -> str:
         begun.set()
-        done.wait()
+        done.wait(60)
         return "rock"
 
     async def hang_up() -> None:

@@ -62,7 +62,7 @@ def test_a_client_that_stops_sending_is_let_go(small: Running) -> None:
 
 def test_a_client_that_leaves_does_no_harm(small: Running) -> None:
     for _ in range(5):
-        with socket.create_connection(("127.0.0.1", small.port)) as connection:
+        with socket.create_connection(("127.0.0.1", small.port), timeout=20) as connection:
             connection.sendall(head(small.port, length=1_000) + form(b"abc")[:50])
     assert post(small.url).status_code == 200
     metrics = httpx.get(f"{small.url}/metrics").text
@@ -93,6 +93,36 @@ def test_an_upload_that_trickles_is_let_go() -> None:
                 except TimeoutError:
                     continue
         assert status(answer) == 408
+
+
+def test_an_upload_that_takes_too_long_in_all_is_let_go() -> None:
+    limits = Limits(upload_s=0.3, idle_s=20, upload_rate=0)
+    with serve(create_app(engine=StubEngine(), limits=limits)) as running:  # type: ignore[arg-type]
+        with socket.create_connection(("127.0.0.1", running.port), timeout=20) as connection:
+            connection.sendall(head(running.port, length=100_000) + form(b"abc")[:50])
+            answer = connection.recv(100)
+        assert status(answer) == 408
+
+
+@pytest.mark.parametrize("limits", [Limits(form_bytes=200), Limits(form_parts=2)])
+def test_what_stands_beside_the_recording_is_bounded(limits: Limits) -> None:
+    part = b"--%s\r\nContent-Disposition: form-data; name=x\r\n\r\n%s\r\n"
+    with serve(create_app(engine=StubEngine(), limits=limits)) as running:  # type: ignore[arg-type]
+        for beside, wanted in ((b"", 200), (part % (BOUNDARY, b"y" * 200) * 2, 413)):
+            body = beside + form(b"abc")
+            answer = talk(running.port, head(running.port, length=len(body)), body)
+            assert status(answer) == wanted
+
+
+def test_a_body_of_json_is_bounded() -> None:
+    app = create_app(engine=StubEngine(), limits=Limits(json_bytes=1_000))  # type: ignore[arg-type]
+    with serve(app) as running:
+        for size, wanted in ((900, 422), (1_100, 413)):
+            body = b'{"embedding": [' + b" " * size + b"]}"
+            headers = {"Content-Type": "application/json"}
+            url = f"{running.url}/api/v1/similar"
+            answer = httpx.post(url, content=body, headers=headers, timeout=20)
+            assert answer.status_code == wanted
 
 
 def test_headers_of_parts_count_against_the_memory() -> None:

@@ -99,7 +99,7 @@ def image_weights_url(image_weights: Path) -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/{image_weights.name}"
         server.shutdown()
-        thread.join()
+        thread.join(60)
 
 
 @pytest.mark.slow

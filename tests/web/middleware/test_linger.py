@@ -62,3 +62,22 @@ def test_a_client_that_sends_without_end_is_cut_off() -> None:
     endless = [part(LIMITS.linger_bytes // 4, more=True)] * 9
     taken, _ = exchange(endless, {b"transfer-encoding": b"chunked"})
     assert taken == 4
+
+
+def test_a_client_that_stalls_is_cut_off() -> None:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        await asyncio.sleep(3_600)
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def scene() -> None:
+        linger = Linger(refuse, limits=Limits(linger_s=0.05))
+        async with asyncio.timeout(60):
+            await linger({"type": "http", "headers": [(b"content-length", b"9")]}, receive, send)
+
+    asyncio.run(scene())
+    assert sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}

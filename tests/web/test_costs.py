@@ -1,0 +1,147 @@
+"""What the worst recordings cost: memory and processor time of the process itself, measured.
+
+A server under siege is measured by `soak.siege`; here each worst case stands alone, in a process
+with the server's own limits, so that one that costs too much has a name.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from audio_makers import chord, encoded
+from odd_makers import alac_with_frames_of, muxed, with_packets
+
+from genrescope.errors import AudioError
+from genrescope.model.bundle import Bundle
+from genrescope.model.isolation import IsolatedFeatures
+from genrescope.sandbox import JobTimeoutError
+from genrescope.web.limits import Limits
+
+LIMITS = Limits(workers=1)
+MOST_MB = 160
+"""Beyond a process at rest: three times the largest upload."""
+MOST_CPU_S = 20.0
+"""Of a processor, however long the clock runs on a busy machine."""
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="measures processes by /proc")
+
+
+def silence(seconds: int, sr: int, n_channels: int, kind: str = "FLAC") -> bytes:
+    file = io.BytesIO()
+    with soundfile.SoundFile(file, "w", sr, n_channels, format=kind) as out:
+        for _ in range(seconds):
+            out.write(np.zeros((sr, n_channels), np.int16))
+    return file.getvalue()
+
+
+def many_tracks(n_tracks: int) -> bytes:
+    return muxed(chord(0.1, 44_100), 44_100, "matroska", "pcm_s16le", n_tracks=n_tracks)
+
+
+def wav_of_lies() -> bytes:
+    wav = bytearray(encoded("wav16", chord(1.0, 44_100, n_channels=2), 44_100))
+    wav[40:44] = (2**32 - 64).to_bytes(4, "little")
+    return bytes(wav)
+
+
+WORST: dict[str, Callable[[], bytes]] = {
+    "a frame of 2^24 samples": lambda: alac_with_frames_of(1 << 24),
+    "the longest frame that is read": lambda: alac_with_frames_of(1 << 18),
+    "48 MB in one packet": lambda: with_packets("pcm_s16le", "matroska", [bytes(48_000_000)]),
+    "a million broken packets": lambda: with_packets("aac", "matroska", [b"\xff" * 8] * 1_000_000),
+    "a quarter of an hour in a few kB": lambda: silence(899, 8_000, 1),
+    "more than a quarter of an hour": lambda: silence(1_200, 8_000, 1),
+    "the most samples a second": lambda: silence(20, 655_350, 8),
+    "hundreds of tracks": lambda: many_tracks(300),
+    "a header that promises 4 GB": wav_of_lies,
+    "Vorbis in thousands of links": lambda: encoded("ogg", chord(0.1, 8_000), 8_000) * 3_000,
+}
+
+
+@cache
+def recording(name: str) -> bytes:
+    return WORST[name]()
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a process has taken so far: MB at its peak, and seconds of a processor."""
+
+    peak_mb: float
+    cpu_s: float
+
+
+def cost(isolated: IsolatedFeatures) -> Cost:
+    (process,) = isolated.sandbox._all
+    folder = Path(f"/proc/{process._process.pid}")
+    status = (folder / "status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    ticks = (folder / "stat").read_text().rsplit(")", 1)[1].split()[11:13]
+    return Cost(int(line.split()[1]) / 2**10, sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK"))
+
+
+def died_of(isolated: IsolatedFeatures, data: bytes) -> BaseException | None:
+    """Why a process that decodes a recording died; None where it lives."""
+    deadline = time.monotonic() + LIMITS.work_s
+    try:
+        isolated.features(data, max_duration_s=LIMITS.audio_s, deadline=deadline)
+    except AudioError as error:
+        return error.__cause__
+    return None
+
+
+@pytest.fixture
+def isolated(tiny_bundle: Path) -> Iterator[IsolatedFeatures]:
+    """A fresh process, as the server starts them."""
+    running = IsolatedFeatures(
+        Bundle.load(tiny_bundle), processes=1, memory_bytes=LIMITS.decoding_bytes
+    )
+    running.sandbox.fences()
+    yield running
+    running.sandbox.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WORST)
+def test_the_worst_recordings_take_little(isolated: IsolatedFeatures, name: str) -> None:
+    data = recording(name)
+    assert len(data) <= LIMITS.upload_bytes
+    before = cost(isolated)
+    # It may be refused by a limit on the sound, but the process must not have died of it.
+    assert died_of(isolated, data) is None
+    after = cost(isolated)
+    assert after.peak_mb - before.peak_mb < MOST_MB
+    assert after.cpu_s - before.cpu_s < MOST_CPU_S
+
+
+def test_what_needs_too_long_frees_its_process_at_the_deadline(
+    isolated: IsolatedFeatures,
+) -> None:
+    data = recording("the most samples a second")
+    with pytest.raises(JobTimeoutError):
+        isolated.features(data, deadline=time.monotonic() + 0.05)
+    assert isolated.features(silence(1, 8_000, 1)).duration_s == 1
+    assert cost(isolated).cpu_s < MOST_CPU_S
+
+
+def test_a_process_that_would_take_more_memory_is_refused_it(tiny_bundle: Path) -> None:
+    few = IsolatedFeatures(Bundle.load(tiny_bundle), processes=1, memory_bytes=48 * 2**20)
+    try:
+        few.sandbox.fences()
+        before = cost(few)
+        with pytest.raises(AudioError):
+            few.features(recording("48 MB in one packet"))
+        assert cost(few).peak_mb - before.peak_mb < 64
+        assert few.features(silence(1, 8_000, 1)).duration_s == 1
+    finally:
+        few.sandbox.close()
