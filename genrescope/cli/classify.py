@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -74,6 +75,9 @@ def classify(
         if not (as_json or as_csv):
             raise click.BadParameter(f"{out}: choose --json or --csv, or a name that ends so")
 
+    if "numpy" not in sys.modules:
+        # Its products of matrices are small: OpenBLAS would start threads that only wait.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from genrescope.cli import output
     from genrescope.cli.progress import bar
     from genrescope.cli.walk import find

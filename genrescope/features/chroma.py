@@ -42,10 +42,11 @@ def chroma(x: ArrayLike, config: FeatureConfig) -> Float32:
     above = _standing_out(np.asarray(x, np.float32))
     n_frames = max(1, above.shape[1] // BLOCK_FRAMES) * BLOCK_FRAMES
     above = above[:, np.arange(n_frames) % above.shape[1]]
-    weights = _weights(config)
-    both = np.stack([weights @ np.maximum(above, 0), weights @ above])
-    blocks = both.reshape(N_CHANNELS, 12, -1, BLOCK_FRAMES).mean(axis=3)
-    return np.asarray(blocks, np.float32)
+    both = np.stack([np.maximum(above, 0), above])
+    blocks = both.reshape(2, len(above), -1, BLOCK_FRAMES).mean(axis=3)
+    below, share = _places(config)
+    notes = blocks[:, below] * (1 - share) + blocks[:, below + 1] * share
+    return np.asarray(notes.reshape(N_CHANNELS, 12, -1), np.float32)
 
 
 def _standing_out(x: Float32) -> Float32:
@@ -56,12 +57,18 @@ def _standing_out(x: Float32) -> Float32:
 
 
 @lru_cache(maxsize=8)
-def _weights(config: FeatureConfig) -> Float32:
-    """Rows of weights of the bands, (N_OCTAVES x 12, n_mels), for each note from low to high."""
+def _places(config: FeatureConfig) -> tuple[NDArray[np.int64], Float32]:
+    """Between which mel bands the notes lie, from low to high.
+
+    Returns:
+        the band below each, int64 (N_OCTAVES x 12,), and how near the next one is, 0 to 1, float32
+        (N_OCTAVES x 12, 1). So few numbers need no product of matrices, which OpenBLAS would hand
+        to several threads.
+    """
     bank = mel_filterbank(config)
     hz = np.arange(bank.shape[1]) * config.sr / config.n_fft
     centres = (bank @ hz) / np.maximum(bank.sum(axis=1), 1e-9)
     notes = LOWEST_A_HZ * 2 ** (np.arange(N_OCTAVES * 12) / 12)
     places = np.interp(notes, centres, np.arange(len(centres)))
-    weights = np.maximum(1 - np.abs(np.arange(len(centres)) - places[:, None]), 0)
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+    below = np.minimum(places.astype(np.int64), len(centres) - 2)
+    return below, np.asarray((places - below)[:, None], np.float32)

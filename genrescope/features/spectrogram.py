@@ -215,7 +215,7 @@ class Scale(NamedTuple):
         for part in parts:
             centred = part - mean
             centred -= rest
-            total += sum(float(np.dot(row, row)) for row in centred)
+            total += float(np.vecdot(centred, centred).sum(dtype=np.float64))
         return cls(mean, rest, np.float32((total / x.size) ** 0.5))
 
     def apply(self, x: ArrayLike) -> Float32:

@@ -203,6 +203,30 @@ def test_a_cold_start_loads_nothing_it_does_not_need(tiny_bundle: Path, music: P
     assert not loaded & (heavy | {"pydantic", "rich"})
 
 
+@pytest.mark.parametrize("chosen", [None, "2"])
+def test_numpy_starts_no_threads_unless_told_to(
+    tiny_bundle: Path, music: Path, chosen: str | None
+) -> None:
+    code = (
+        "import os, sys, genrescope.cli as c\n"
+        f"try: c.app({_command(tiny_bundle, '--json', music / 'b.wav')[3:]!r})\n"
+        "except SystemExit: pass\n"
+        "from threadpoolctl import threadpool_info\n"
+        "print(os.environ['OPENBLAS_NUM_THREADS'])\n"
+        "print({pool['num_threads'] for pool in threadpool_info() if pool['user_api'] == 'blas'})"
+    )
+    pytest.importorskip("threadpoolctl")
+    kept = {name: value for name, value in os.environ.items() if "_NUM_THREADS" not in name}
+    env = kept if chosen is None else kept | {"OPENBLAS_NUM_THREADS": chosen}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True,
+        timeout=60,
+    )  # fmt: skip
+    setting, threads = done.stdout.splitlines()[-2:]
+    assert setting == (chosen or "1")
+    assert chosen or threads in ("{1}", "set()")  # other libraries than OpenBLAS name none
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals there")
 def test_on_a_terminal_answers_stand_on_lines_of_their_own(tiny_bundle: Path, music: Path) -> None:
