@@ -17,7 +17,7 @@ import pytest
 import soundfile as sf
 from e2e.driving import DESK, RESULT_MS, Recording, Watch, controlled, samples_of, send, with_a_rest
 from node_driver import ORT, array
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Request, expect
 from web.serving import music, wav
 
 from genrescope.model.bundle import DEFAULT_BUNDLE, Bundle
@@ -62,9 +62,15 @@ def opened(browser: Browser, site: str, path: str = "", **context: Any) -> tuple
 
 
 def requests_of(page: Page) -> list[str]:
+    """What is asked of any host from now on, but for the page's icon, which Chromium looks up
+    when a page plays something."""
     asked: list[str] = []
-    page.on("request", lambda r: asked.append(r.url) if r.url.startswith("http") else None)
-    page.context.on("request", lambda r: asked.append(r.url) if r.url.startswith("http") else None)
+
+    def note(request: Request) -> None:
+        if request.url.startswith("http") and not request.url.endswith("/favicon.svg"):
+            asked.append(request.url)
+
+    page.context.on("request", note)
     return asked
 
 
@@ -256,7 +262,7 @@ def test_it_says_why(browser: Browser, site: str) -> None:
         expect(page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
         page.get_by_role("button", name="Pause", exact=True).click()
     assert asked == []
-    with page.expect_download() as saved:  # asks for the page's icon, by Chromium's ways
+    with page.expect_download() as saved:
         page.get_by_role("link", name="Save what decided").click()
     decided = samples_of(saved.value.path())
     assert decided.ndim == 1
