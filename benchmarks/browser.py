@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import threading
 import time
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,11 @@ LENGTHS_S = (30, 600)
 SR = 44_100
 
 
+@cache
+def _packed(path: Path) -> bytes:
+    return gzip.compress(path.read_bytes(), 6)
+
+
 class _Packing(http.server.SimpleHTTPRequestHandler):
     """Sends files packed, as hosts of static sites do."""
 
@@ -40,7 +45,7 @@ class _Packing(http.server.SimpleHTTPRequestHandler):
         path = path / "index.html" if path.is_dir() else path
         if not path.is_file():
             return self.send_error(404)
-        body = gzip.compress(path.read_bytes(), 6)
+        body = _packed(path)
         self.send_response(200)
         self.send_header("Content-Type", self.guess_type(str(path)))
         self.send_header("Content-Encoding", "gzip")
@@ -134,7 +139,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
         site = export_site(folder / "site", bundle=Bundle.load(), ort=ORT)
-        packed = {p: len(gzip.compress(p.read_bytes(), 6)) for p in site.folder.rglob("*.*")}
+        packed = {p: len(_packed(p)) for p in site.folder.rglob("*.*")}
         print(f"site: {site.n_bytes / 1e6:.1f} MB, packed {sum(packed.values()) / 1e6:.1f} MB")
         handler = partial(_Packing, directory=str(site.folder))
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)

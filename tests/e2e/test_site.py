@@ -17,6 +17,7 @@ import pytest
 import soundfile as sf
 from e2e.driving import DESK, RESULT_MS, Recording, Watch, controlled, samples_of, send, with_a_rest
 from node_driver import ORT, array
+from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page, Request, expect
 from web.serving import music, wav
 
@@ -161,6 +162,65 @@ def test_files_of_many_kinds_get_python_s_answer(browser: Browser, site: str) ->
         assert found["duration_s"] == pytest.approx(expected["duration_s"], abs=0.06), name
         within = 0.01 if name.startswith(("WAV", "FLAC")) else 0.05
         assert found["probabilities"] == pytest.approx(expected["probabilities"], abs=within), name
+    page.context.close()
+
+
+DECODED = """async (text) => {
+  const { decode } = await import("./static/local/decode.js");
+  const blob = new Blob([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))]);
+  const taken = [];
+  const take = ({ channels }) => taken.push(channels[0].slice());
+  await decode(blob, { maxS: 600, take, again: () => taken.splice(0) });
+  let bytes = "";
+  for (const part of taken) {
+    for (const byte of new Uint8Array(part.buffer)) bytes += String.fromCharCode(byte);
+  }
+  return { samples: btoa(bytes), pieces: taken.length };
+}"""
+
+
+def _long() -> NDArray[np.float32]:
+    """63 s of music at 44,100 Hz, two channels."""
+    return np.tile(music(7, sr=44_100), (9, 1))
+
+
+@pytest.mark.parametrize(
+    ("form", "subtype", "pieces", "within"),
+    [
+        ("WAV", "PCM_16", 3, 1e-4),
+        ("WAV", "FLOAT", 3, 1e-6),
+        ("MP3", "MPEG_LAYER_III", 3, 1e-4),
+        ("FLAC", "PCM_16", 1, 1e-4),
+    ],
+)
+def test_long_files_are_decoded_in_pieces_without_a_seam(
+    browser: Browser, site: str, form: str, subtype: str, pieces: int, within: float
+) -> None:
+    page, _ = opened(browser, site)
+    file = io.BytesIO()
+    sf.write(file, _long()[:, :1], 44_100, format=form, subtype=subtype)
+    found = page.evaluate(DECODED, base64.b64encode(file.getvalue()).decode())
+    file.seek(0)
+    expected, _ = sf.read(file, dtype="float32")
+    samples = array(found["samples"])
+    assert found["pieces"] == pieces
+    assert len(samples) == pytest.approx(len(expected), abs=2)
+    n = min(len(samples), len(expected))
+    assert np.abs(samples[:n] - expected[:n]).max() < within
+    page.context.close()
+
+
+def test_a_file_that_only_looks_as_if_it_could_be_taken_apart_is_read_whole(
+    browser: Browser, site: str
+) -> None:
+    page, _ = opened(browser, site)
+    file = io.BytesIO()
+    sf.write(file, _long(), 44_100, format="MP3")
+    data = bytearray(file.getvalue())
+    data[len(data) // 2 : len(data) // 2] = b"no frame" * 20
+    found = page.evaluate(DECODED, base64.b64encode(bytes(data)).decode())
+    assert found["pieces"] == 1
+    assert len(array(found["samples"])) == pytest.approx(63 * 44_100, rel=0.01)
     page.context.close()
 
 

@@ -74,20 +74,28 @@ function open() {
 /** Decodes a recording and hands it to the worker: { worker, session }. */
 async function takeIn({ blob }, { signal, keep = false } = {}) {
   const { site, worker } = await open();
-  const decoded = await decode(blob, { maxS: site.limits.audio_s });
-  if (signal?.aborted) throw aborted();
-  const session = ++sessions;
-  await worker.ask("begin", { session, rate: decoded.sampleRate, keep }, { signal });
-  try {
-    for (let at = 0; at < decoded.length; at += BLOCK) {
-      const channels = Array.from({ length: decoded.numberOfChannels }, (_, i) =>
-        decoded.getChannelData(i).slice(at, at + BLOCK),
-      );
-      const transfer = channels.map(({ buffer }) => buffer);
-      await worker.ask("push", { session, channels }, { transfer, signal });
+  let session = null;
+  const forget = () => session && worker.ask("forget", { session });
+  const take = async ({ rate, channels }) => {
+    if (signal?.aborted) throw aborted();
+    if (!session) {
+      session = ++sessions;
+      await worker.ask("begin", { session, rate, keep }, { signal });
     }
+    for (let at = 0; at < channels[0].length; at += BLOCK) {
+      const block = channels.map((channel) => channel.slice(at, at + BLOCK));
+      const transfer = block.map(({ buffer }) => buffer);
+      await worker.ask("push", { session, channels: block }, { transfer, signal });
+    }
+  };
+  const again = async () => {
+    await forget();
+    session = null;
+  };
+  try {
+    await decode(blob, { maxS: site.limits.audio_s, take, again });
   } catch (error) {
-    worker.ask("forget", { session });
+    forget();
     throw error;
   }
   return { worker, session };

@@ -21,28 +21,30 @@ function deferred() {
   return parts;
 }
 
-/** Reads and checks all that answers need. */
+/** Reads and checks all that answers need, the largest first. */
 async function load(root, site) {
-  const ort = await import(`${root}static/ort/ort.js`);
-  ort.env.wasm.numThreads = 1;
-  ort.env.logLevel = "error";
+  const { settings } = site;
   const wasm = fetchChecked(`${root}static/ort/ort.wasm`, site.ort_sha256);
-  const { bundle, read } = await loadBundle(`${root}bundle/`, site.bundle_sha256);
-  const [model, ...others] = await Promise.all([
-    read("model.onnx"),
-    ...["catalogue.npz", "tempo.onnx", "key.onnx"].map((name) =>
-      bundle.files[name] ? read(name) : null,
-    ),
+  const [ort, { bundle, read }] = await Promise.all([
+    import(`${root}static/ort/ort.js`),
+    loadBundle(`${root}bundle/`, site.bundle_sha256),
   ]);
-  const [catalogue, tempo, key] = others;
-  ort.env.wasm.wasmBinary = await wasm;
-  return {
-    bundle,
-    settings: site.settings,
-    net: await createNet(ort, model, bundle),
-    catalogue: await Catalogue.read(catalogue, site.settings),
-    hear: await createHeads(ort, { tempo, key }, bundle, site.settings),
-  };
+  const readAny = (name) => (bundle.files[name] ? read(name) : null);
+  Object.assign(ort.env, { logLevel: "error" });
+  Object.assign(ort.env.wasm, { numThreads: 1, wasmBinary: await wasm });
+  const reading = Promise.all(["tempo.onnx", "key.onnx"].map(readAny));
+  const model = read("model.onnx");
+  model.catch(() => {}); // it is waited for below
+  const [tempo, key] = await reading;
+  // For the small nets the runtime is compiled already while the large one is still on its way.
+  const hear = await createHeads(ort, { tempo, key }, bundle, settings);
+  const net = await createNet(ort, await model, bundle);
+  ort.env.wasm.wasmBinary = undefined;
+  const catalogue = Promise.resolve(readAny("catalogue.npz")).then((bytes) =>
+    Catalogue.read(bytes, settings),
+  );
+  catalogue.catch(() => {}); // who asks for suggestions hears of it
+  return { bundle, settings, net, hear, catalogue };
 }
 
 const asks = {
@@ -81,7 +83,7 @@ const asks = {
   },
   async similar({ embedding, n }) {
     const { catalogue } = await ready.promise;
-    return catalogue.nearest(embedding, n);
+    return (await catalogue).nearest(embedding, n);
   },
   async forget({ session }) {
     sessions.delete(session);
