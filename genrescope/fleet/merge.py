@@ -16,8 +16,8 @@ from genrescope.fleet import neighbours
 from genrescope.fleet.plan import Plan, Shard, read_plan
 from genrescope.fleet.rows import SCHEMA
 from genrescope.fleet.run import missing
-from genrescope.fleet.shard import RUN
-from genrescope.fleet.store import Folder, read
+from genrescope.fleet.shard import read_run
+from genrescope.fleet.store import Folder
 from genrescope.progress import Progress, no_progress
 
 ROWS_A_FILE = 2**20
@@ -57,7 +57,7 @@ def merge(
             f"{len(left)} of {len(plan.shards)} shards have no answers yet",
             "Give fleet run again until none is left.",
         )
-    run = json.loads(read(parts, RUN))
+    run = read_run(parts)
     part = target.with_name(f"{target.name}.{os.urandom(4).hex()}{PARTIAL}")
     part.mkdir(parents=True)
     try:

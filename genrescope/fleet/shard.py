@@ -14,7 +14,7 @@ from genrescope.errors import FleetError
 from genrescope.fleet.plan import Shard, read_shard
 from genrescope.fleet.rows import encode
 from genrescope.fleet.step import SongStep, Step
-from genrescope.fleet.store import Folder
+from genrescope.fleet.store import Folder, read
 from genrescope.model.bundle import Bundle
 
 _SONGS_AT_ONCE = 3  # one decodes while two are fetched
@@ -115,3 +115,16 @@ def run_text(
         "excerpt_s": excerpt_s,
     }
     return (json.dumps(payload, indent=1) + "\n").encode()
+
+
+def read_run(folder: Folder) -> dict[str, Any]:
+    """What `run_text` wrote into a folder (FleetError: it is damaged)."""
+    try:
+        payload = json.loads(read(folder, RUN))
+        if not isinstance(payload["bundle"], str):
+            raise TypeError("bundle is no name")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise FleetError(
+            f"{folder.url}/{RUN}", "it is damaged", "Begin the run anew in another folder."
+        ) from error
+    return dict(payload)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +11,8 @@ from typing import Any
 from genrescope.errors import FleetError
 from genrescope.fleet.plan import read_plan
 from genrescope.fleet.rows import Counts, read_counts
-from genrescope.fleet.shard import RUN
-from genrescope.fleet.store import Entry, Folder, read
+from genrescope.fleet.shard import RUN, read_run
+from genrescope.fleet.store import Entry, Folder
 
 _RATE_OVER = 100  # parts, the last ones
 _READERS = 16
@@ -58,7 +57,7 @@ class Watch:
         if RUN not in {entry.name for entry in out.entries()}:
             raise FleetError(out.url, "it holds no run", "Name the folder that fleet run wrote to.")
         self._plan = read_plan(out)
-        self._bundle = str(json.loads(read(out, RUN))["bundle"])
+        self._bundle = str(read_run(out)["bundle"])
         self._parts: dict[str, tuple[float, Counts]] = {}
 
     def look(self, now: float | None = None) -> Status:

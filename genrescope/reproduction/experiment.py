@@ -210,7 +210,7 @@ class Experiment:
         try:
             kept = usual | json.loads(path.read_text(encoding="utf-8"))
             kept["features"] = FeatureConfig.from_dict(kept["features"]).to_dict()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             raise GenrescopeError(f"{path}: is damaged; name another --out.") from None
         changed = {key for key in plan | kept if kept.get(key) != plan.get(key)}
         if changed == {"tracks"}:

@@ -71,6 +71,6 @@ def _read(path: Path) -> Result | None:
     """A result; None where there is none, or a damaged one, which is computed anew."""
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
     return result if isinstance(result, dict) and {"id", "recipe"} <= result.keys() else None

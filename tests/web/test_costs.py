@@ -12,9 +12,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -48,6 +50,25 @@ def many_tracks(n_tracks: int) -> bytes:
     return muxed(chord(0.1, 44_100), 44_100, "matroska", "pcm_s16le", n_tracks=n_tracks)
 
 
+def many_pictures(n_tracks: int) -> bytes:
+    """A sound, and so many films that nobody asked for."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="matroska") as output:
+        sound = output.add_stream("pcm_s16le", rate=44_100, layout="mono")
+        films = [output.add_stream("mpeg4", rate=5) for _ in range(n_tracks)]
+        picture = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+        picture.pts, picture.time_base = 0, Fraction(1, 5)
+        for film in films:
+            film.width = film.height = 64
+            film.pix_fmt = "yuv420p"
+        for film in films:
+            output.mux([*film.encode(picture), *film.encode(None)])
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 4_410), np.int16), "s16", "mono")
+        frame.sample_rate, frame.pts = 44_100, 0
+        output.mux([*sound.encode(frame), *sound.encode(None)])
+    return file.getvalue()
+
+
 def wav_of_lies() -> bytes:
     wav = bytearray(encoded("wav16", chord(1.0, 44_100, n_channels=2), 44_100))
     wav[40:44] = (2**32 - 64).to_bytes(4, "little")
@@ -63,6 +84,7 @@ WORST: dict[str, Callable[[], bytes]] = {
     "more than a quarter of an hour": lambda: silence(1_200, 8_000, 1),
     "the most samples a second": lambda: silence(20, 655_350, 8),
     "hundreds of tracks": lambda: many_tracks(300),
+    "hundreds of films": lambda: many_pictures(500),
     "a header that promises 4 GB": wav_of_lies,
     "Vorbis in thousands of links": lambda: encoded("ogg", chord(0.1, 8_000), 8_000) * 3_000,
 }

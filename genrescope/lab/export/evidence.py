@@ -291,7 +291,7 @@ def degradation_rows(path: Path, evidence: Sequence[Run]) -> list[dict[str, Any]
         protocol = report["split"]["protocol"]
         if not rows:
             raise ValueError("no rows")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise GenrescopeError(f"{path}: not what evaluate --degrade --json prints.") from None
     protocols = {run.config["split"]["protocol"] for run in evidence}
     strange = sorted({row["sink"] for row in rows}.difference(*(run.labels for run in evidence)))

@@ -58,7 +58,7 @@ def _load(name: str, path: Path, features: FeatureConfig) -> Head:
         head = Head(
             onnx_bytes, described["training"], described["figures"], described["thresholds"]
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise GenrescopeError(
             f"{path}: is no finished run of genrescope heads train; name the folder of --out there."
         ) from None

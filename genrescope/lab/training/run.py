@@ -194,7 +194,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         if not missing:
             features = FeatureConfig.from_dict(config["features"]).to_dict()
             config = _in_present_fields(config) | {"features": features}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         missing = [CONFIG]
     except GenrescopeError as error:
         raise GenrescopeError(f"{folder}: {error}") from None
