@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
@@ -11,7 +12,9 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import httpx
 import pytest
+from audio_makers import chord, encoded
 from click.testing import CliRunner
 
 from genrescope import cli
@@ -57,9 +60,44 @@ def test_serve_prints_its_address_answers_and_stops_on_ctrl_c(tiny_bundle: Path)
         _, errors = server.communicate(timeout=60)
     finally:
         server.kill()
-        server.wait()
+        server.wait(60)
     assert server.returncode == 0
     assert "Traceback" not in errors
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="stops the server by a POSIX signal")
+def test_what_is_sent_is_written_nowhere(tiny_bundle: Path, tmp_path: Path) -> None:
+    """Home, temporary files and the folder it runs in are one, and stay empty."""
+    paths = [os.path.abspath(path) for path in sys.path if path]  # noqa: PTH100
+    env = {"HOME": str(tmp_path), "TMPDIR": str(tmp_path), "PATH": os.environ["PATH"]}
+    env |= {"PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-u", "-m", "genrescope", "serve", "--port", "0", "--workers", "1"]
+    server = subprocess.Popen(
+        [*command, "--bundle", str(tiny_bundle)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env=env,
+    )
+    try:
+        assert server.stdout is not None
+        address = re.search(r"http://127\.0\.0\.1:\d+", server.stdout.readline())
+        assert address is not None
+        song = encoded("ogg", chord(3.0, 44_100, n_channels=2), 44_100)
+        for verb in ("classify", "polish", "similar"):
+            files = {"file": ("../../secret.ogg", song)}
+            answer = httpx.post(f"{address[0]}/api/v1/{verb}", files=files, timeout=60)
+            assert answer.status_code == 200
+            assert list(tmp_path.rglob("*")) == []
+        server.send_signal(signal.SIGINT)
+        _, errors = server.communicate(timeout=60)
+    finally:
+        server.kill()
+        server.wait(60)
+    assert "secret" not in errors
+    assert list(tmp_path.rglob("*")) == []
 
 
 @pytest.mark.slow
