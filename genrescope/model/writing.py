@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,36 @@ def check_free(folder: str | os.PathLike[str]) -> None:
         raise BundleError(f"{folder}: holds something else; name an empty folder, or a new one")
 
 
+@contextmanager
+def reserve(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep a folder for the bundle that the block computes and writes with ``reserved=True``.
+
+    A folder that is made here is gone again if the block writes nothing.
+
+    Raises:
+        BundleError: as by `check_free`, or another process is writing to it.
+    """
+    check_free(folder)
+    folder = Path(folder)
+    made = not folder.exists()
+    try:
+        with _locked(folder):
+            yield
+    finally:
+        if made:
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with exclusive_lock(folder) as alone:
+        if not alone:
+            raise BundleError(f"{folder}: another process is writing to it; name another folder")
+        yield
+
+
 def write_bundle(
     folder: str | os.PathLike[str],
     *,
@@ -79,6 +110,7 @@ def write_bundle(
     degradations: Sequence[Mapping[str, Any]] = (),
     catalogue: bytes | None = None,
     heads: Mapping[str, Head] | None = None,
+    reserved: bool = False,
 ) -> Bundle:
     """Write a bundle, model card included, over what the folder held.
 
@@ -90,6 +122,7 @@ def write_bundle(
         catalogue: bytes of an npz with ``embedding`` float16 (n, d) and ``track``, ``artist``,
             ``title``, ``genre`` (n,) str; an unknown artist or title is the empty string.
         heads: the small nets beside it, by the names in `schema.HEADS`.
+        reserved: whether the caller keeps the folder already, see `reserve`.
         **others: as the attributes of Bundle.
 
     Returns:
@@ -101,11 +134,8 @@ def write_bundle(
     files = {schema.MODEL: onnx_bytes}
     if catalogue is not None:
         files[schema.CATALOGUE] = catalogue
-    beside = dict(heads or {})
-    files |= {schema.HEADS[name]: head.onnx_bytes for name, head in beside.items()}
-    limits = dict(thresholds or {})
-    for head in beside.values():
-        limits |= head.thresholds
+    heads = heads or {}
+    files |= _nets(heads)
     bundle = Bundle(
         path=Path(folder),
         name=name,
@@ -114,37 +144,17 @@ def write_bundle(
         window_s=window_s,
         hop_s=hop_s,
         temperature=temperature,
-        thresholds=limits,
+        thresholds=_thresholds(thresholds or {}, heads),
         no_music=no_music,
         training=dict(training or {}),
         metrics=[dict(row) for row in metrics],
         degradations=[dict(row) for row in degradations],
-        heads={
-            name: {
-                "training": dict(head.training),
-                "figures": {key: dict(figure) for key, figure in head.figures.items()},
-            }
-            for name, head in beside.items()
-        },
+        heads=_described(heads),
         licence=licence,
         created=created,
-        files={key: hashlib.sha256(raw).hexdigest() for key, raw in files.items()},
+        files={},  # until they are written
     )
-    files[schema.CARD] = model_card(bundle).encode()
-    bundle.files[schema.CARD] = hashlib.sha256(files[schema.CARD]).hexdigest()
-    text = json.dumps(bundle.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
-    files["bundle.json"] = text.encode() + b"\n"
-    schema.parse(files["bundle.json"])
-    bundle.path.mkdir(parents=True, exist_ok=True)
-    with exclusive_lock(bundle.path) as alone:
-        if not alone:
-            raise BundleError(f"{folder}: another process is writing to it; name another folder")
-        for key, raw in files.items():
-            with atomic_write(bundle.path / key) as part:
-                part.write_bytes(raw)
-        for name in schema.OPTIONAL_FILES - files.keys():
-            (bundle.path / name).unlink(missing_ok=True)
-        return Bundle.load(folder)
+    return _write(bundle, files, reserved=reserved)
 
 
 def with_heads(bundle: Bundle, out: str | os.PathLike[str], heads: Mapping[str, Head]) -> Bundle:
@@ -159,26 +169,67 @@ def with_heads(bundle: Bundle, out: str | os.PathLike[str], heads: Mapping[str, 
         BundleError: as by `write_bundle`, or ``out`` holds something else.
     """
     check_free(out)
-    kept = {
-        name: Head(bundle.read(schema.HEADS[name]), head["training"], head["figures"], {})
-        for name, head in bundle.heads.items()
-    }
-    return write_bundle(
-        out,
-        onnx_bytes=bundle.read(schema.MODEL),
-        name=bundle.name,
-        labels=bundle.labels,
-        features=bundle.features,
-        window_s=bundle.window_s,
-        hop_s=bundle.hop_s,
-        created=bundle.created,
-        licence=bundle.licence,
-        temperature=bundle.temperature,
-        thresholds=bundle.thresholds,
-        no_music=bundle.no_music,
-        training=bundle.training,
-        metrics=bundle.metrics,
-        degradations=bundle.degradations,
-        catalogue=bundle.read(schema.CATALOGUE) if schema.CATALOGUE in bundle.files else None,
-        heads={**kept, **heads},
+    files = {key: bundle.read(key) for key in bundle.files if key != schema.CARD}
+    return _write(
+        replace(
+            bundle,
+            path=Path(out),
+            thresholds=_thresholds(bundle.thresholds, heads),
+            heads={**bundle.heads, **_described(heads)},
+        ),
+        files | _nets(heads),
     )
+
+
+def _nets(heads: Mapping[str, Head]) -> dict[str, bytes]:
+    """The heads' nets by the names of their files."""
+    return {schema.HEADS[name]: head.onnx_bytes for name, head in heads.items()}
+
+
+def _described(heads: Mapping[str, Head]) -> dict[str, Any]:
+    """What a bundle tells of its heads, see `Bundle.heads`."""
+    return {
+        name: {
+            "training": dict(head.training),
+            "figures": {key: dict(figure) for key, figure in head.figures.items()},
+        }
+        for name, head in heads.items()
+    }
+
+
+def _thresholds(own: Mapping[str, float], heads: Mapping[str, Head]) -> dict[str, float]:
+    """Those of a bundle, and those that it gets by its heads."""
+    thresholds = dict(own)
+    for head in heads.values():
+        thresholds |= head.thresholds
+    return thresholds
+
+
+def _write(bundle: Bundle, files: Mapping[str, bytes], *, reserved: bool = False) -> Bundle:
+    """Write a bundle's files, its card and, last, ``bundle.json``, with the hashes of them all.
+
+    Args:
+        bundle: ``path`` is where to; ``files`` is made anew.
+        files: by name, all but the card.
+        reserved: as of `write_bundle`.
+
+    Raises:
+        BundleError: as by `write_bundle`.
+    """
+    bundle = replace(bundle, files={key: _sha256(raw) for key, raw in files.items()})
+    card = model_card(bundle).encode()
+    bundle.files[schema.CARD] = _sha256(card)
+    text = json.dumps(bundle.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+    described = text.encode() + b"\n"
+    schema.parse(described)
+    with nullcontext() if reserved else _locked(bundle.path):
+        for key, raw in {**files, schema.CARD: card, "bundle.json": described}.items():
+            with atomic_write(bundle.path / key) as part:
+                part.write_bytes(raw)
+        for key in schema.OPTIONAL_FILES - files.keys():
+            (bundle.path / key).unlink(missing_ok=True)
+        return Bundle.load(bundle.path)
+
+
+def _sha256(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()

@@ -11,7 +11,7 @@ from bundle_maker import make_bundle
 from genrescope.errors import BundleError
 from genrescope.files import exclusive_lock
 from genrescope.model.bundle import Bundle
-from genrescope.model.writing import check_texts
+from genrescope.model.writing import check_texts, reserve
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there folders have no locks")
@@ -25,6 +25,31 @@ def test_two_writers_do_not_write_one_bundle(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in made.path.iterdir()} == before
     make_bundle(tmp_path / "bundle")
     assert Bundle.load(made.path).name == made.name
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there folders have no locks")
+def test_a_reserved_folder_is_for_the_writer_who_reserved_it(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "bundle"
+    with reserve(folder):
+        with pytest.raises(BundleError, match="another process is writing to it"):
+            make_bundle(folder)
+        with pytest.raises(BundleError, match="another process"), reserve(folder):
+            pytest.fail("reserved twice")
+        make_bundle(folder, reserved=True)
+    assert Bundle.load(folder).name == make_bundle(folder).name
+
+
+def test_a_folder_reserved_in_vain_is_gone_and_a_bundle_in_it_is_not(tmp_path: Path) -> None:
+    made = make_bundle(tmp_path / "bundle")
+    (tmp_path / "empty").mkdir()
+    for name in ("bundle", "empty", "new"):
+        with pytest.raises(ZeroDivisionError), reserve(tmp_path / name):
+            raise ZeroDivisionError
+    assert Bundle.load(made.path) == made
+    assert {path.name for path in tmp_path.iterdir()} == {"bundle", "empty"}
+    (tmp_path / "poem.txt").write_text("mine")
+    with pytest.raises(BundleError, match="holds something else"), reserve(tmp_path):
+        pytest.fail("reserved")
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ from genrescope.lab.tracing import require_parity
 from genrescope.lab.training.run import Run, ancestry, check_distinct, check_finished
 from genrescope.model.bundle import Bundle
 from genrescope.model.inference import NetOutput
-from genrescope.model.writing import Head, check_free, check_texts, write_bundle
+from genrescope.model.writing import Head, check_free, check_texts, reserve, write_bundle
 
 EMBEDDING_SIZE = 64
 DOUBTFUL = 0.06
@@ -172,12 +172,12 @@ def export_bundle(
         GenrescopeError: runs that are not finished or do not fit each other, evidence of another
             recipe or of more or fewer nets, a net that ONNX Runtime does not compute alike, or no
             held-out clip.
-        BundleError: ``out`` holds something else, or a name or licence that no bundle may have.
+        BundleError: ``out`` holds something else, another process is writing to it, or a name or
+            licence that no bundle may have.
     """
     first = runs[0]
     window_s = window_s or first.recipe.window_s
     proof = evidence or runs
-    # Cheap ones first: what follows takes minutes.
     check_texts(name=name, licence=licence)
     check_free(out)
     _check_spectrograms(runs)
@@ -187,39 +187,43 @@ def export_bundle(
     _check_data(runs, proof, store, window_s)
     # What held nothing out ships its last epoch, and its evidence shows the last one too.
     last = last or not first.fold.valid
-    measured = gather(proof, store, last=last, window_s=window_s)
-    calibration = _calibrate(proof, measured, store, last=last, window_s=window_s)
-    net = together([run.net(last=last) for run in runs])
-    learned = list(dict.fromkeys(track_of(m) for run in runs for m in run.fold.train))
-    windowing = windowing_of(first, window_s)
-    clips = list(clips_of(first, store, learned))
-    embeddings = np.concatenate([_embeddings(output) for output in predict(net, clips, windowing)])
-    served = Whitened(net, embeddings, size=EMBEDDING_SIZE).eval()
-    return write_bundle(
-        out,
-        onnx_bytes=_graph(
-            served,
-            n_bins=first.features.n_bins,
-            n_frames=windowing.window_length,
-            # A timeline's steps are as long as the excerpts that the nets learned from.
-            n_steps=max(1, round(window_s / first.recipe.window_s)),
-        ),
-        name=name,
-        labels=first.labels,
-        features=first.features,
-        window_s=window_s,
-        hop_s=window_s,
-        temperature=calibration.temperature,
-        thresholds=calibration.thresholds,
-        no_music=fit_no_music(store, learned),
-        training=_training(runs, learned, command),
-        metrics=metric_rows(measured, calibration.temperature, store.facts),
-        degradations=degradations,
-        licence=licence,
-        created=created,
-        catalogue=_catalogue(learned, predict(served, clips, windowing), store.facts),
-        heads=heads,
-    )
+    with reserve(out):  # what follows takes minutes
+        measured = gather(proof, store, last=last, window_s=window_s)
+        calibration = _calibrate(proof, measured, store, last=last, window_s=window_s)
+        net = together([run.net(last=last) for run in runs])
+        learned = list(dict.fromkeys(track_of(m) for run in runs for m in run.fold.train))
+        windowing = windowing_of(first, window_s)
+        clips = list(clips_of(first, store, learned))
+        embeddings = np.concatenate(
+            [_embeddings(output) for output in predict(net, clips, windowing)]
+        )
+        served = Whitened(net, embeddings, size=EMBEDDING_SIZE).eval()
+        return write_bundle(
+            out,
+            onnx_bytes=_graph(
+                served,
+                n_bins=first.features.n_bins,
+                n_frames=windowing.window_length,
+                # A timeline's steps are as long as the excerpts that the nets learned from.
+                n_steps=max(1, round(window_s / first.recipe.window_s)),
+            ),
+            name=name,
+            labels=first.labels,
+            features=first.features,
+            window_s=window_s,
+            hop_s=window_s,
+            temperature=calibration.temperature,
+            thresholds=calibration.thresholds,
+            no_music=fit_no_music(store, learned),
+            training=_training(runs, learned, command),
+            metrics=metric_rows(measured, calibration.temperature, store.facts),
+            degradations=degradations,
+            licence=licence,
+            created=created,
+            catalogue=_catalogue(learned, predict(served, clips, windowing), store.facts),
+            heads=heads,
+            reserved=True,
+        )
 
 
 def _check_spectrograms(runs: Sequence[Run]) -> None:

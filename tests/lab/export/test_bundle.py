@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -397,6 +398,26 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_computed(
     for chosen, music, about, message in refused:
         with pytest.raises(GenrescopeError, match=message):
             export_bundle(chosen, music, tmp_path / "x", **about)
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="there folders have no locks")
+def test_a_second_export_into_a_folder_is_refused_before_it_computes(
+    store: FeatureStore, runs: dict[str, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_begun = 0
+
+    def export_again(*_: object, **__: object) -> None:
+        nonlocal n_begun
+        n_begun += 1
+        assert n_begun == 1, "the second export computes"
+        export_bundle([runs["a"]], store, tmp_path / "x", **ABOUT)
+
+    monkeypatch.setattr(bundle_module, "gather", export_again)
+    with pytest.raises(BundleError, match="another process is writing to it"):
+        export_bundle([runs["a"]], store, tmp_path / "x", **ABOUT)
+    assert n_begun == 1
     assert not (tmp_path / "x").exists()
 
 
