@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from benchmarks.harness import ROOT
 from genrescope.audio.excerpt import N_PLACES, place_starts
 from genrescope.fleet.cost import ExcerptCost
+from genrescope.lab.metrics import paired_bootstrap
 from genrescope.model.classifier import Classifier
 from genrescope.model.clip import Clip
 from genrescope.model.prediction import Prediction
@@ -74,18 +75,15 @@ def measure(
             agree.append(answers[0].genre == answers[1].genre)
     if not whole:
         raise ValueError("the bundle learned every track; give one that did not")
-    change = np.array(places, float) - np.array(whole, float)
-    rng = np.random.default_rng(seed)
-    draws = change[rng.integers(0, len(change), (_DRAWS, len(change)))].mean(axis=1)
-    low, high = np.quantile(draws, [0.025, 0.975])
+    change = paired_bootstrap(np.array(places), np.array(whole), n_boot=_DRAWS, seed=seed)
     return ExcerptCost(
         tracks=len(whole),
         clip_s=_CLIP_S,
         excerpt_s=_CLIP_S * share,
         accuracy=round(float(np.mean(whole)), 4),
         accuracy_excerpt=round(float(np.mean(places)), 4),
-        change_low=round(float(low), 4),
-        change_high=round(float(high), 4),
+        change_low=round(change.low, 4),
+        change_high=round(change.high, 4),
         agree=round(float(np.mean(agree)), 4),
         bundle=classifier.bundle.name,
         date=datetime.now(UTC).date().isoformat(),

@@ -177,8 +177,40 @@ def score(
     )
 
 
+def mean_interval(
+    values: ArrayLike,
+    *,
+    groups: Sequence[str] | None = None,
+    n_boot: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """The mean of values, with its 95 % percentile-bootstrap interval.
+
+    Args:
+        values: float (n,), such as the points of each clip.
+        groups: (n,), what is drawn together, such as the windows of a track; each value by itself
+            by default.
+        n_boot: bootstrap rounds.
+        seed: of the bootstrap.
+    """
+    values = np.asarray(values, np.float64)
+    names = np.arange(len(values)) if groups is None else np.asarray(groups)
+    _, member = np.unique(names, return_inverse=True)
+    n_groups = int(member.max()) + 1
+    sums, sizes = np.bincount(member, values), np.bincount(member)
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=n_boot)
+    low, high = np.quantile((drawn @ sums) / (drawn @ sizes), [0.025, 0.975])
+    return Interval(float(values.mean()), float(low), float(high))
+
+
 def paired_bootstrap(
-    first: Array, second: Array, *, groups: Sequence[str], n_boot: int = 2000, seed: int = 0
+    first: Array,
+    second: Array,
+    *,
+    groups: Sequence[str] | None = None,
+    n_boot: int = 2000,
+    seed: int = 0,
 ) -> Interval:
     """Mean of ``first`` less that of ``second``, with its 95 % percentile-bootstrap interval.
 
@@ -186,18 +218,10 @@ def paired_bootstrap(
 
     Args:
         first, second: float (n,), such as whether two models were right about each clip.
-        groups: (n,), clips of a group are drawn together, such as the windows of a track.
-        n_boot: bootstrap rounds.
-        seed: of the bootstrap.
+        groups, n_boot, seed: as of `mean_interval`.
     """
     difference = np.asarray(first, np.float64) - np.asarray(second, np.float64)
-    _, member = np.unique(np.asarray(groups), return_inverse=True)
-    n_groups = int(member.max()) + 1
-    sums, sizes = np.bincount(member, difference), np.bincount(member)
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=n_boot)
-    low, high = np.quantile((drawn @ sums) / (drawn @ sizes), [0.025, 0.975])
-    return Interval(float(difference.mean()), float(low), float(high))
+    return mean_interval(difference, groups=groups, n_boot=n_boot, seed=seed)
 
 
 def by_track(

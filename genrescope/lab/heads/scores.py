@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from genrescope.lab.metrics import mean_interval
 from genrescope.model.tempo import FACTORS, TOLERANCE
 
 FIFTH, RELATIVE, PARALLEL = 0.5, 0.3, 0.2
@@ -51,15 +52,12 @@ def key_points(truth: ArrayLike, estimated: ArrayLike) -> NDArray[np.float64]:
 
 def figure(points: ArrayLike, *, n_boot: int = 2000, seed: int = 0) -> dict[str, Any]:
     """The mean of points from 0 to 1, with its 95 % bootstrap interval, as a bundle keeps it."""
-    values = np.asarray(points, np.float64)
-    rng = np.random.default_rng(seed)
-    means = values[rng.integers(len(values), size=(n_boot, len(values)))].mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
+    mean = mean_interval(points, n_boot=n_boot, seed=seed)
     return {
-        "n": len(values),
-        "value": round(float(values.mean()), 4),
-        "low": round(float(low), 4),
-        "high": round(float(high), 4),
+        "n": len(np.asarray(points)),
+        "value": round(mean.value, 4),
+        "low": round(mean.low, 4),
+        "high": round(mean.high, 4),
     }
 
 
