@@ -13,13 +13,13 @@ from genrescope.data.registry import dataset_of
 from genrescope.data.store import FeatureStore, is_store
 from genrescope.data.track import Dataset, Track
 from genrescope.errors import DatasetError
-from genrescope.features.config import STORE_CONFIG, FeatureConfig
+from genrescope.features.config import CONFIGS, STORE_CONFIG, FeatureConfig
 from genrescope.lab.stores import make_store
 from genrescope.progress import Progress
 from genrescope.reproduction.cells import Data
 
-KINDS = {"raw": "waveform", "stft": "stft", "mel": "mel"}
-"""Input of a cell to the kind of features, as `genrescope.features.config` names it."""
+KINDS = {"raw" if kind == "waveform" else kind: kind for kind in CONFIGS}
+"""Input of a cell to the kind of features: the talk calls waveforms raw."""
 
 _QUICK_TRACKS = 6  # of a genre
 _QUICK_S = 15.0  # of each: room for five windows
