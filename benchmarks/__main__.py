@@ -63,13 +63,14 @@ def main(arguments: list[str] | None = None) -> None:
                     continue
             report.show(found, console)
             rows += found
-    for one in missing:
-        console.print(f"not measured: {one}", style="yellow")
+    for figure in missing:
+        console.print(f"not measured: {figure}", style="yellow")
     out = chosen.out
-    if out is None and rows and not chosen.quick and names == list(FIGURES):
+    whole = names == list(FIGURES)
+    if out is None and rows and not chosen.quick and whole:
         out = ROOT / "docs" / "results"
     if out is not None:
-        report.write(out, rows, facts, command=_command(chosen), missing=missing)
+        report.write(out, rows, facts, command=_command(chosen), missing=missing, keep=not whole)
         console.print(f"written: {out / 'bench.csv'}")
 
 
@@ -83,7 +84,8 @@ def _parser() -> argparse.ArgumentParser:
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="where the tables go; by default docs/results, for a whole run alone",
+        help="where the tables go; by default docs/results, for a whole run alone. With --only, "
+        "what they say of other figures stays",
     )
     return parser
 

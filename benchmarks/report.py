@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -25,6 +26,19 @@ def show(rows: Sequence[Row], console: Console) -> None:
     console.print(table)
 
 
+@dataclass(frozen=True)
+class Measured:
+    """A row, and what it was measured by.
+
+    Attributes:
+        row: the figures.
+        run: ``machine``, ``load``, ``date``, ``versions`` and ``command``.
+    """
+
+    row: Row
+    run: Mapping[str, str]
+
+
 def write(
     folder: Path,
     rows: Sequence[Row],
@@ -32,61 +46,103 @@ def write(
     *,
     command: str,
     missing: Sequence[str],
+    keep: bool,
 ) -> None:
-    """``bench.csv``, ``bench.md`` and, where lengths were measured, ``bench-scaling.svg``."""
+    """``bench.csv``, ``bench.md`` and, where lengths were measured, ``bench-scaling.svg``.
+
+    Args:
+        folder: where they go.
+        rows: what was measured.
+        facts: see `benchmarks.machine.facts`.
+        command: what measured them.
+        missing: what could not be measured, and why.
+        keep: whether rows of figures that were not measured now stay as they are.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    _write_csv(folder / "bench.csv", rows, facts, command)
+    table = folder / "bench.csv"
+    now = [Measured(row, {**facts, "command": command}) for row in rows]
+    kept = _read_csv(table) if keep and table.exists() else []
+    everything = _renewed(kept, now)
+    _write_csv(table, everything)
     lengths = [row for row in rows if row.figure == "length"]
+    picture = folder / "bench-scaling.svg"
     if lengths:
-        _plot(folder / "bench-scaling.svg", lengths)
-    text = _markdown(rows, facts, command, missing, plot=bool(lengths))
+        _plot(picture, lengths)
+    shown = any(measured.row.figure == "length" for measured in everything)
+    text = _markdown(everything, missing, plot=shown)
     (folder / "bench.md").write_text(text, encoding="utf-8")
 
 
-def _write_csv(path: Path, rows: Sequence[Row], facts: Mapping[str, str], command: str) -> None:
+def _renewed(kept: Sequence[Measured], now: Sequence[Measured]) -> list[Measured]:
+    """What was measured now in the place of the same figure's rows, else at the end."""
+    new = {measured.row.figure for measured in now}
+    order = dict.fromkeys(measured.row.figure for measured in (*kept, *now))
+    old = [measured for measured in kept if measured.row.figure not in new]
+    return [m for figure in order for m in (*old, *now) if m.row.figure == figure]
+
+
+def _write_csv(path: Path, everything: Sequence[Measured]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         table: csv.DictWriter[str] | None = None
-        for row in rows:
-            cells = {k: _number(v) for k, v in asdict(row).items()}
-            cells |= {"met": _MET[row.met], **facts, "command": command}
+        for measured in everything:
+            cells = {k: _number(v) for k, v in asdict(measured.row).items()}
+            cells |= {"met": _MET[measured.row.met], **measured.run}
             if table is None:
                 table = csv.DictWriter(file, list(cells), lineterminator="\n")
                 table.writeheader()
             table.writerow(cells)
 
 
+def _read_csv(path: Path) -> list[Measured]:
+    numbers = {"ours", "other", "ratio", "low", "high", "cpu_ratio", "peak_mb"}
+    names = [field.name for field in fields(Row)]
+    everything = []
+    with path.open(newline="", encoding="utf-8") as file:
+        for cells in csv.DictReader(file):
+            values: dict[str, Any] = {name: cells.pop(name) for name in names}
+            values |= {k: float(v) if (v := values[k]) else None for k in numbers}
+            values["repeats"] = int(values["repeats"])
+            del cells["met"]
+            everything.append(Measured(Row(**values), cells))
+    return everything
+
+
 def _number(value: object) -> object:
     return f"{value:.6g}" if isinstance(value, float) else value
 
 
-def _markdown(
-    rows: Sequence[Row],
-    facts: Mapping[str, str],
-    command: str,
-    missing: Sequence[str],
-    *,
-    plot: bool,
-) -> str:
+def _markdown(everything: Sequence[Measured], missing: Sequence[str], *, plot: bool) -> str:
+    runs: list[Mapping[str, str]] = []
+    for measured in everything:
+        if measured.run not in runs:
+            runs.append(measured.run)
     lines = [
         "# Speed",
         "",
-        f"`{command}`, {facts['date']}, on {facts['machine']} (load {facts['load']} at the start). "
         "Medians of several runs, the two sides of each line run in turn; in brackets the "
         "smallest and largest ratio of a round. "
         "What was tried to get there: [speed-notes.md](speed-notes.md).",
         "",
-        "| what | ours | beside | theirs | ratio | goal | met |",
-        "|---|---|---|---|---|---|---|",
+        "| what | ours | beside | theirs | ratio | goal | met | run |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    lines += [f"| {' | '.join(_cells(row, _LINKED))} |" for row in rows]
+    for measured in everything:
+        cells = [*_cells(measured.row, _LINKED), str(runs.index(measured.run) + 1)]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", "The runs:", ""]
+    lines += [
+        f"{i}. `{run['command']}`, {run['date']}, on {run['machine']} (load {run['load']} at the "
+        f"start), {run['versions']}."
+        for i, run in enumerate(runs, 1)
+    ]
     lines += [""]
+    rows = [measured.row for measured in everything]
     notes = {f"{row.what}, beside {row.other_name}": row.note for row in rows if row.note}
     lines += [f"- {what}: {note}." for what, note in notes.items()]
-    lines += [f"- Not measured: {one}." for one in missing]
+    lines += [f"- Not measured: {figure}." for figure in missing]
     if plot:
         lines += ["", "![Time and memory against length](bench-scaling.svg)"]
-    lines += ["", f"Versions: {facts['versions']}.", ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, ""])
 
 
 def _cells(row: Row, met: Mapping[bool | None, str] = _MET) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import report
 from benchmarks.__main__ import FIGURES, main
 from benchmarks.harness import Measure, Row, compare, in_turn
 
@@ -30,6 +31,44 @@ def test_tables_agree_with_each_other(tiny_bundle: Path, tmp_path: Path) -> None
     assert str(tmp_path) not in page
     (apart,) = (row["note"] for row in rows if row["figure"] == "mel")
     assert float(apart.split(": ")[1].split(" dB")[0]) < 1e-2
+
+
+def _row(figure: str, what: str, ratio: float, cpu_ratio: float | None = 1.5) -> Row:
+    return Row(
+        figure=figure, what=what, ours=2.0, other_name="theirs", other=1.0, unit="s", ratio=ratio,
+        low=1.0, high=3.0, cpu_ratio=cpu_ratio, goal="<= 2", repeats=3, note=f"of {what}",
+    )  # fmt: skip
+
+
+def _facts(date: str) -> dict[str, str]:
+    return {"machine": "m", "load": "1.0", "date": date, "versions": "python 3"}
+
+
+def test_figures_that_are_measured_anew_leave_the_others_as_they_were(tmp_path: Path) -> None:
+    before = [_row("a", "first", 1.8), _row("b", "second", 2.5, None), _row("a", "third", 1.9)]
+    report.write(tmp_path, before, _facts("day 1"), command="all", missing=[], keep=False)
+    old = (tmp_path / "bench.csv").read_text(encoding="utf-8").splitlines()
+
+    now = [_row("a", "new", 1.2), _row("c", "last", 4.0)]
+    report.write(tmp_path, now, _facts("day 2"), command="some", missing=["d (absent)"], keep=True)
+
+    new = (tmp_path / "bench.csv").read_text(encoding="utf-8").splitlines()
+    assert (new[0], new[2]) == (old[0], old[3])
+    with (tmp_path / "bench.csv").open(encoding="utf-8") as file:
+        rows = [(row["what"], row["date"], row["command"]) for row in csv.DictReader(file)]
+    assert rows == [
+        ("new", "day 2", "some"),
+        ("second", "day 1", "all"),
+        ("last", "day 2", "some"),
+    ]
+    page = (tmp_path / "bench.md").read_text(encoding="utf-8")
+    assert "| 1.2 (1 to 3) | <= 2 | yes | 1 |" in page
+    assert "1. `some`, day 2, on m (load 1.0 at the start), python 3." in page
+    assert "2. `all`, day 1, on m (load 1.0 at the start), python 3." in page
+    assert ("of second" in page, "of first" in page, "d (absent)" in page) == (True, False, True)
+
+    report.write(tmp_path, now, _facts("day 3"), command="all", missing=[], keep=False)
+    assert "second" not in (tmp_path / "bench.csv").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
