@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from genrescope.errors import AudioError
 from genrescope.library.catalogue import Catalogue
-from genrescope.library.fingerprint import SAME, difference, fingerprint
+from genrescope.library.fingerprint import SAME, Fingerprints, difference
 from genrescope.library.songs import Song, by_ids, songs
 from genrescope.library.vectors import Vectors, work_key
 
@@ -113,21 +114,22 @@ def _same_sound(
     song_of = dict(zip(places, by_ids(catalogue, bundle, ids), strict=True))
     prints: dict[int, NDArray[np.uint32]] = {}
     same: list[tuple[int, int]] = []
-    for done, (first, second) in enumerate(sorted(pairs), 1):
-        for place in (first, second):
-            if place not in prints:
-                prints[place] = _print(catalogue, song_of[place])
-        if difference(prints[first], prints[second]) < SAME:
-            same.append((first, second))
-        if progress is not None:
-            progress(done, len(pairs))
+    with closing(Fingerprints()) as fingerprints:
+        for done, (first, second) in enumerate(sorted(pairs), 1):
+            for place in (first, second):
+                if place not in prints:
+                    prints[place] = _print(catalogue, song_of[place], fingerprints)
+            if difference(prints[first], prints[second]) < SAME:
+                same.append((first, second))
+            if progress is not None:
+                progress(done, len(pairs))
     return [
         tuple(sorted((song_of[place] for place in group), key=lambda song: song.path))
         for group in _joined(same)
     ]
 
 
-def _print(catalogue: Catalogue, song: Song) -> NDArray[np.uint32]:
+def _print(catalogue: Catalogue, song: Song, fingerprints: Fingerprints) -> NDArray[np.uint32]:
     """A song's fingerprint, from the catalogue where it was asked for before."""
     row = catalogue.db.execute(
         "SELECT bits FROM fingerprint WHERE audio = ?", (song.audio,)
@@ -135,7 +137,7 @@ def _print(catalogue: Catalogue, song: Song) -> NDArray[np.uint32]:
     if row is not None:
         return np.frombuffer(row[0], "<u4").astype(np.uint32)
     try:
-        bits = fingerprint(song.path)
+        bits = fingerprints.of(song.path)
     except AudioError:  # it was moved, or is broken: like nothing
         return np.zeros(0, np.uint32)
     with catalogue.transaction() as db:

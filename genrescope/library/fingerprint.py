@@ -7,11 +7,18 @@ Kalker 2002, "A Highly Robust Audio Fingerprinting System", at twice its step.
 from __future__ import annotations
 
 import os
+import time
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.audio.decode import decode
+from genrescope.audio.isolation import CONVERT, FOLDER_LIMITS, ask, warm_up
+from genrescope.audio.source import name_of
+from genrescope.errors import AudioError
+from genrescope.sandbox import JobTimeoutError, Sandbox
+from genrescope.sandbox_worker import Handler, Reply
 
 SR = 5_512
 HOP_S = 128 / SR
@@ -24,19 +31,57 @@ _LOW_HZ, _HIGH_HZ = 300.0, 2_000.0
 _LENGTH_S = 60.0
 _SHIFT_S = 3.0
 _SHORTEST_S = 3.0  # of what two recordings have in common
+_MOST_BYTES = 4 * round(_LENGTH_S / HOP_S)
 _WINDOW = np.hanning(_FRAME + 1)[:-1].astype(np.float32)
 
 
-def fingerprint(path: str | os.PathLike[str]) -> NDArray[np.uint32]:
-    """The fingerprint of a recording's first minute.
+class Fingerprints:
+    """Fingerprints of recordings, decoded in a process that a bad one may end."""
 
-    Returns:
-        uint32 (n,), one for each `HOP_S`; empty for less than half a second.
+    def __init__(self) -> None:
+        self._sandbox = Sandbox(
+            "genrescope.library.fingerprint:handler",
+            {},
+            processes=1,
+            memory_bytes=FOLDER_LIMITS.memory_bytes,
+        )
 
-    Raises:
-        AudioError: it cannot be decoded.
-    """
-    return of_samples(decode(path, sr=SR, duration=_LENGTH_S).samples)
+    def of(self, path: str | os.PathLike[str]) -> NDArray[np.uint32]:
+        """The fingerprint of a recording's first minute.
+
+        Returns:
+            uint32 (n,), one for each `HOP_S`; empty for less than half a second.
+
+        Raises:
+            AudioError: it cannot be decoded, or not in time, or ended the process that tried.
+            GenrescopeError: no process can be started.
+        """
+        name, deadline = name_of(path), time.monotonic() + FOLDER_LIMITS.seconds
+        try:
+            reply = ask(self._sandbox, path, {}, deadline=deadline)
+        except JobTimeoutError as error:
+            raise AudioError(name, error.reason, CONVERT) from error
+        except RuntimeError as error:  # what a decoder raised that no decoder should
+            raise AudioError(name, f"it could not be decoded ({error})", CONVERT) from error
+        (raw,) = reply.arrays if len(reply.arrays) == 1 else (np.zeros(0),)
+        if raw.dtype != np.uint8 or raw.ndim != 1 or len(raw) % 4 or len(raw) > _MOST_BYTES:
+            raise AudioError(name, "it made the decoder answer nonsense", CONVERT)
+        return raw.view("<u4").astype(np.uint32)
+
+    def close(self) -> None:
+        """End the process."""
+        self._sandbox.close()
+
+
+def handler() -> Handler:
+    """What the process does: a job's file to its fingerprint, as bytes."""
+
+    def fingerprint(file: BinaryIO, name: str | None = None) -> Reply:
+        bits = of_samples(decode(file, sr=SR, duration=_LENGTH_S, name=name).samples)
+        return Reply({}, (bits.astype("<u4").view(np.uint8),))
+
+    warm_up(fingerprint)
+    return lambda job: fingerprint(job.file, job.options["name"])
 
 
 def of_samples(samples: NDArray[np.float32]) -> NDArray[np.uint32]:

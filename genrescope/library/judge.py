@@ -87,7 +87,7 @@ def judge(
     Raises:
         GenrescopeError: the bundle cannot be used, or the catalogue cannot be written.
     """
-    ask = _here if answers is None else answers
+    ask = predictions if answers is None else answers
     number = catalogue.bundle_id(bundle)
     report = Report(total=n_pending(catalogue, number))
     after = 0
@@ -211,7 +211,11 @@ def _store(catalogue: Catalogue, audio: bytes, bundle: int, reply: Prediction | 
         touch(db)
 
 
-def _here(bundle: str, paths: Sequence[str]) -> Iterator[Prediction | str]:
+def predictions(bundle: str, paths: Sequence[str]) -> Iterator[Prediction | str]:
+    """For each path, in order, its prediction or why there is none: `Answers` of this process.
+
+    Recordings are decoded in another, which a bad one may end. Raises BundleError.
+    """
     from genrescope.model.classifier import Classifier
     from genrescope.model.isolation import IsolatedFeatures
 

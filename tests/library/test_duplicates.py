@@ -78,7 +78,7 @@ def test_a_fingerprint_is_computed_once(
     scan(catalogue, [music])
     judge(catalogue, bundle)
     first = _found(catalogue, bundle)
-    monkeypatch.setattr(duplicates, "fingerprint", None)
+    monkeypatch.setattr(duplicates.Fingerprints, "of", None)
     assert _found(catalogue, bundle) == first != []
 
 

@@ -1,20 +1,27 @@
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 from audio_makers import encoded
 from library_makers import tune
+from sandbox_handlers import CRASHING_SOUNDFILE
 
-from genrescope.library.fingerprint import SAME, difference, fingerprint, of_samples
+from genrescope.audio.decode import decode
+from genrescope.errors import AudioError
+from genrescope.library.fingerprint import SAME, Fingerprints, difference, of_samples
+from genrescope.library.fingerprint import SR as OWN_SR
 
 SR = 22_050
 
 
 def _print(path: Path, kind: str, samples: np.ndarray) -> np.ndarray:
     path.write_bytes(encoded(kind, samples, SR))
-    return fingerprint(path)
+    return of_samples(decode(path, sr=OWN_SR).samples)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -45,3 +52,37 @@ def test_what_is_too_short_is_like_nothing() -> None:
     assert len(of_samples(np.zeros(100, np.float32))) == 0
     short = of_samples(np.random.default_rng(0).standard_normal(5_512).astype(np.float32))
     assert difference(short, short) == 1.0
+
+
+@pytest.fixture(scope="module")
+def fingerprints() -> Iterator[Fingerprints]:
+    running = Fingerprints()
+    yield running
+    running.close()
+
+
+def test_another_process_makes_the_same_of_a_file(
+    fingerprints: Fingerprints, tmp_path: Path
+) -> None:
+    here = _print(tmp_path / "a.flac", "flac", tune(1))
+    np.testing.assert_array_equal(fingerprints.of(tmp_path / "a.flac"), here)
+
+
+def test_what_is_no_sound_is_refused(fingerprints: Fingerprints, tmp_path: Path) -> None:
+    (tmp_path / "a.mp3").write_bytes(b"no sound" * 100)
+    with pytest.raises(AudioError, match="no sound format"):
+        fingerprints.of(tmp_path / "a.mp3")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="dies by a POSIX signal")
+def test_a_file_that_crashes_the_decoder_is_refused_and_the_next_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "evil").mkdir()
+    (tmp_path / "evil" / "soundfile.py").write_text(CRASHING_SOUNDFILE)
+    monkeypatch.syspath_prepend(tmp_path / "evil")
+    with closing(Fingerprints()) as fragile:
+        (tmp_path / "crash.flac").write_bytes(encoded("flac", tune(1), SR))
+        with pytest.raises(AudioError, match=r"it crashed the decoder \(Segmentation fault\)"):
+            fragile.of(tmp_path / "crash.flac")
+        assert len(fragile.of((tmp_path / "crash.flac").rename(tmp_path / "good.flac")))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import re
 import socket
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import httpx
 import pytest
-from web.serving import Gatekeeper, StubEngine, form, head, metrics, post, serve
+from web.serving import MB, Gatekeeper, StubEngine, form, head, metrics, post, serve
 
+from genrescope.sandbox import Sandbox
+from genrescope.web import connections
 from genrescope.web.app import create_app
 from genrescope.web.limits import Limits
+from genrescope.web.uploads import Upload
 
 
 @pytest.mark.slow
@@ -107,6 +113,42 @@ def test_shutdown_finishes_what_is_running() -> None:
         assert answer.result().status_code == 200
         running.thread.join(20)
         assert not running.thread.is_alive()
+
+
+@dataclass
+class Hanging(StubEngine):
+    """An engine whose decoder never ends."""
+
+    sandbox: Sandbox = field(
+        default_factory=lambda: Sandbox("sandbox_handlers:do", {}, processes=1, memory_bytes=MB)
+    )
+
+    def classify(
+        self, upload: Upload, *, deadline: float = math.inf, spectrogram: bool = True
+    ) -> bytes:
+        self.seen.append(upload)
+        self.sandbox.run(b"", {"task": "sleep"}, deadline=deadline)
+        return b"{}"
+
+    def close(self) -> None:
+        self.sandbox.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the handlers are of POSIX")
+def test_shutdown_does_not_wait_for_a_decoder_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_GRACE_S", 1)
+    engine = Hanging()
+    limits = Limits(workers=1, work_s=3_600)
+    app = create_app(engine=engine, limits=limits)  # type: ignore[arg-type]
+    with serve(app) as running, ThreadPoolExecutor(1) as clients:
+        asked = clients.submit(post, running.url)
+        while not engine.seen:
+            time.sleep(0.01)
+        running.stop()
+        running.thread.join(30)
+        assert not running.thread.is_alive()
+        with pytest.raises(httpx.HTTPError):
+            asked.result(timeout=30).raise_for_status()
 
 
 def test_a_guess_is_refused_where_others_work() -> None:

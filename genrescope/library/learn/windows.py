@@ -6,16 +6,16 @@ does not suit the other. Some tracks are heard again to see by how much.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrescope.errors import AudioError
+from genrescope.library.judge import predictions
 from genrescope.library.learn.head import Head, softmax
 from genrescope.model.bundle import Bundle
-from genrescope.model.classifier import Classifier
 
 N_TRACKS = 60
 """How many are heard again: enough for one number, in seconds."""
@@ -48,15 +48,14 @@ def window_temperature(bundle: Bundle, head: Head, tracks: Sequence[Taught], *, 
         The one that brings both nearest to each other (the least mean Kullback-Leibler divergence);
         the bundle's own where no track can be heard.
     """
-    classifier = Classifier(bundle)
-    chosen = np.random.default_rng(seed).permutation(len(tracks))[:N_TRACKS]
+    order = np.random.default_rng(seed).permutation(len(tracks))[:N_TRACKS]
+    chosen = [tracks[i] for i in order.tolist()]
+    answers = predictions(os.fspath(bundle.path), [track.path for track in chosen])
     whole, windows = [], []
-    for i in chosen.tolist():
-        try:
-            prediction = classifier.classify(tracks[i].path)
-        except AudioError:
+    for track, prediction in zip(chosen, answers, strict=True):
+        if isinstance(prediction, str):
             continue
-        logits = head.logits(tracks[i].embedding[None])
+        logits = head.logits(track.embedding[None])
         whole.append(softmax(logits / bundle.temperature)[0])
         windows.append(np.log(np.maximum(prediction.probs.astype(np.float64), 1e-12)))
     if not whole:

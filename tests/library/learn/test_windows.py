@@ -13,6 +13,7 @@ from genrescope.library.learn.head import Head, softmax
 from genrescope.library.learn.windows import Taught, window_temperature
 from genrescope.model import Classifier
 from genrescope.model.bundle import Bundle
+from genrescope.model.clip import Clip
 
 
 @pytest.fixture(scope="module")
@@ -44,15 +45,15 @@ def test_the_average_is_made_as_sure_as_the_clip(
     tmp_path: Path, bundle: Bundle, head: Head, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taught = _taught(tmp_path, bundle, seconds=2.0)
-    real = Classifier.classify
+    real = Classifier.classify_features
 
-    def apart(self: Classifier, path: str) -> object:
+    def apart(self: Classifier, clip: Clip) -> object:
         """Windows that disagree: half of them know nothing."""
-        prediction = real(self, path)
+        prediction = real(self, clip)
         unsure = softmax(0.3 * np.log(prediction.probs))
         return replace(prediction, probs=np.vstack([prediction.probs, unsure]).astype(np.float32))
 
-    monkeypatch.setattr(Classifier, "classify", apart)
+    monkeypatch.setattr(Classifier, "classify_features", apart)
     assert window_temperature(bundle, head, taught, seed=0) < 0.8
 
 
