@@ -143,6 +143,7 @@ def evaluate(
     from genrescope.cli import figures
     from genrescope.cli.progress import clips_bar
     from genrescope.lab.evaluation.evaluate import (
+        Selection,
         evaluate_bundle,
         evaluate_explanations,
         evaluate_robustness,
@@ -171,9 +172,12 @@ def evaluate(
                 measure = evaluate_explanations
             try:
                 report = measure(
-                    Bundle.load(bundle), music, protocol=split, part=part, fold=fold or 0,
-                    split_seed=split_seed or 0, seed=seed, progress=progress,
-                )  # fmt: skip
+                    Bundle.load(bundle),
+                    music,
+                    Selection(split, part, fold or 0, split_seed or 0),
+                    seed=seed,
+                    progress=progress,
+                )
             except ValueError as error:  # the fold: what else may be wrong was looked at above
                 raise click.BadParameter(str(error)) from None
     if table is not None and isinstance(report, ExplanationReport):

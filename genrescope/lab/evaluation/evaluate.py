@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from genrescope.data.fold import PARTS, track_of
 from genrescope.data.joined import BETWEEN
@@ -33,14 +33,32 @@ from genrescope.model.similar import Catalogue
 from genrescope.progress import Progress
 
 
+@dataclass(frozen=True)
+class Selection:
+    """Which clips of labelled music a bundle is measured on.
+
+    Attributes:
+        protocol: a name in `SPLITS`; the music's own by default, see `Music.split`.
+        part: ``train``, ``valid`` or ``test``; the last of them that has tracks by default.
+        fold: which round of the split.
+        split_seed: of the split.
+    """
+
+    protocol: str | None = None
+    part: str | None = None
+    fold: int = 0
+    split_seed: int = 0
+
+
+DEFAULT = Selection()
+"""The music's own protocol, and its test part if it has one."""
+
+
 def evaluate_bundle(
     bundle: Bundle,
     music: Music,
+    selection: Selection = DEFAULT,
     *,
-    protocol: str | None = None,
-    part: str | None = None,
-    fold: int = 0,
-    split_seed: int = 0,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Report:
@@ -52,10 +70,7 @@ def evaluate_bundle(
     Args:
         bundle: what ships, or a folder like it.
         music: what `open_music` opened.
-        protocol: a name in `SPLITS`; the music's own by default, see `Music.split`.
-        part: ``train``, ``valid`` or ``test``; the last of them that has tracks by default.
-        fold: which round of the split.
-        split_seed: of the split.
+        selection: which clips of it.
         seed: of the bootstrap.
         progress: called after each recording.
 
@@ -64,7 +79,7 @@ def evaluate_bundle(
             that can be scored.
         ValueError: the split has no such fold.
     """
-    trial = _trial_of_bundle(bundle, music, protocol, part, fold, split_seed, progress)
+    trial = _trial_of_bundle(bundle, music, selection, progress)
     return _report([trial], music, seed, progress)
 
 
@@ -106,11 +121,8 @@ def evaluate_runs(
 def evaluate_robustness(
     bundle: Bundle,
     music: Music,
+    selection: Selection = DEFAULT,
     *,
-    protocol: str | None = None,
-    part: str | None = None,
-    fold: int = 0,
-    split_seed: int = 0,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> RobustnessReport:
@@ -123,7 +135,7 @@ def evaluate_robustness(
             windows.
         ValueError: the split has no such fold.
     """
-    trial = _trial_of_recordings(bundle, music, protocol, part, fold, split_seed, progress)
+    trial = _trial_of_recordings(bundle, music, selection, progress)
     robustness = measure_robustness(
         [item.track for item in trial.items],
         bundle.labels,
@@ -138,11 +150,8 @@ def evaluate_robustness(
 def evaluate_explanations(
     bundle: Bundle,
     music: Music,
+    selection: Selection = DEFAULT,
     *,
-    protocol: str | None = None,
-    part: str | None = None,
-    fold: int = 0,
-    split_seed: int = 0,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> ExplanationReport:
@@ -154,20 +163,14 @@ def evaluate_explanations(
         GenrescopeError: as by `evaluate_robustness`, or no recording is long enough.
         ValueError: the split has no such fold.
     """
-    trial = _trial_of_recordings(bundle, music, protocol, part, fold, split_seed, progress)
+    trial = _trial_of_recordings(bundle, music, selection, progress)
     tracks = [item.track for item in trial.items]
     found = measure_explanations(bundle, tracks, seed=seed, progress=progress)
     return ExplanationReport(found, trial)
 
 
 def _trial_of_recordings(
-    bundle: Bundle,
-    music: Music,
-    protocol: str | None,
-    part: str | None,
-    fold: int,
-    split_seed: int,
-    progress: Progress | None,
+    bundle: Bundle, music: Music, selection: Selection, progress: Progress | None
 ) -> Trial:
     """As `_trial_of_bundle`, for what needs whole recordings.
 
@@ -179,7 +182,7 @@ def _trial_of_recordings(
             f"{music.dataset.name}: is a feature store, which cannot be disturbed; name a folder "
             "of music."
         )
-    trial = _trial_of_bundle(bundle, music, protocol, part, fold, split_seed, progress)
+    trial = _trial_of_bundle(bundle, music, selection, progress)
     if trial.split.starts:
         raise GenrescopeError(
             f"{trial.split.protocol}: windows of recordings cannot be disturbed; name a split of "
@@ -189,24 +192,19 @@ def _trial_of_recordings(
 
 
 def _trial_of_bundle(
-    bundle: Bundle,
-    music: Music,
-    protocol: str | None,
-    part: str | None,
-    fold: int,
-    split_seed: int,
-    progress: Progress | None,
+    bundle: Bundle, music: Music, selection: Selection, progress: Progress | None
 ) -> Trial:
     """A bundle, and what it is to be measured on."""
-    model = from_bundle(bundle)
-    split = music.split(protocol, seed=split_seed, progress=progress)
-    if fold >= len(split.folds):
+    split = music.split(selection.protocol, seed=selection.split_seed, progress=progress)
+    if selection.fold >= len(split.folds):
         raise ValueError(f"{split.protocol} has folds 0 to {len(split.folds) - 1}")
-    part, members = _members(split, fold, part)
+    model = from_bundle(bundle)
+    part, members = _members(split, selection.fold, selection.part)
     whole_path = music.store is None and not split.starts
     predict = predict_recordings(bundle) if whole_path else music.predictor(model)
     items = items_of(split, members, music.dataset.tracks, predict)
-    return _trial(model, split, fold, part, items, [*music.dataset.tracks, *_learned(bundle)])
+    known = [*music.dataset.tracks, *_learned(bundle)]
+    return _trial(model, split, selection.fold, part, items, known)
 
 
 def _report(trials: Sequence[Trial], music: Music, seed: int, progress: Progress | None) -> Report:

@@ -10,7 +10,7 @@ import pytest
 from lab_makers import bands_store, music_of
 
 from genrescope.errors import GenrescopeError
-from genrescope.lab.evaluation.evaluate import evaluate_bundle
+from genrescope.lab.evaluation.evaluate import Selection, evaluate_bundle
 from genrescope.lab.evaluation.music import open_music
 from genrescope.model.bundle import Bundle
 
@@ -18,7 +18,7 @@ from genrescope.model.bundle import Bundle
 def test_there_is_no_fold_beyond_the_last(bundle: Bundle) -> None:
     store = bands_store()
     with pytest.raises(ValueError, match="has folds 0 to"):
-        evaluate_bundle(bundle, music_of(store), protocol="tracks", fold=9)
+        evaluate_bundle(bundle, music_of(store), Selection("tracks", fold=9))
 
 
 def test_only_feature_stores_are_judged_by_together(recordings: Path, tmp_path: Path) -> None:
