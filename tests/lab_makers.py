@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import soundfile as sf
 
-from genrescope.data.splits import make_split
+from genrescope.data.splits import Split, make_split
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.features.config import STORE_CONFIG
@@ -17,8 +17,9 @@ from genrescope.lab.evaluation.music import Music
 from genrescope.lab.metrics import Interval
 from genrescope.lab.robustness.robustness import Degraded
 from genrescope.lab.training.augment import Augment
+from genrescope.lab.training.prepare import prepare
 from genrescope.lab.training.recipe import Recipe
-from genrescope.lab.training.train import Training, begin
+from genrescope.lab.training.train import Training
 from genrescope.reproduction.cells import Data
 from genrescope.reproduction.plan import Cell, quick_plan
 
@@ -84,6 +85,11 @@ def music_folder(folder: Path, n_per_genre: int = 6, *, seconds: float = 4.0) ->
     return folder
 
 
+def begin(store: FeatureStore, split: Split, recipe: Recipe, **options: Any) -> Training:
+    """A training that is ready to run; options as for `prepare`."""
+    return Training(prepare(store, split, recipe, **options))
+
+
 def begin_training(
     store: FeatureStore,
     out: Path,
@@ -93,7 +99,7 @@ def begin_training(
     seed: int = 0,
     **options: Any,
 ) -> Training:
-    """A training on one of three folds of a store, ready to run; options as for `begin`."""
+    """A training on one of three folds of a store, ready to run; options as for `prepare`."""
     split = make_split("tracks", store.facts, seed=1, n_folds=3)
     return begin(store, split, recipe, fold=fold, seed=seed, out=out, **options)
 

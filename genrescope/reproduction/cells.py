@@ -23,10 +23,10 @@ from genrescope.lab.metrics import by_track, confusion_matrix, score
 from genrescope.lab.provenance import commit, today
 from genrescope.lab.run_folder import CHECKPOINT, CONFIG
 from genrescope.lab.training.examples import Examples, examples
-from genrescope.lab.training.prepare import OtherRunError
+from genrescope.lab.training.prepare import OtherRunError, prepare
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run, read_config, window_frames
-from genrescope.lab.training.train import Step, begin
+from genrescope.lab.training.train import Step, Training
 from genrescope.model.inference import Windowing, softmax
 from genrescope.progress import Progress, no_progress
 from genrescope.reproduction.baselines import BASELINES
@@ -257,8 +257,8 @@ def _evaluate_net(
     folder = _runs_of(out, cell) / f"fold{number}"
     _drop_other(folder, cell.recipe)
     try:
-        training = begin(
-            store, split, cell.recipe, fold=number, seed=cell.seed, out=folder, resume=True
+        training = Training(
+            prepare(store, split, cell.recipe, fold=number, seed=cell.seed, out=folder, resume=True)
         )
     except OtherRunError as error:
         raise OtherRunError(f"{error} Delete it, or name another --out.") from None

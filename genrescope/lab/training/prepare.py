@@ -78,6 +78,7 @@ class Prepared:
         frame_rate: frames of the features in a second.
         seed: of every random step of the training.
         out: the run's folder.
+        resume: whether to go on with the run that the folder may hold.
         background: what augmentation lays under the music; None if the recipe asks for nothing.
         teachers: nets whose mean probabilities for each disturbed excerpt are its target, in place
             of its smoothed genre (function matching: Beyer et al. 2022).
@@ -93,6 +94,7 @@ class Prepared:
     frame_rate: float
     seed: int
     out: Path
+    resume: bool
     background: Background | None
     teachers: tuple[Net, ...]
 
@@ -233,27 +235,9 @@ def prepare(
             folder of another run, or a teacher or start that is not finished, or learned what
             this run does not.
     """
-    if not 0 <= fold < len(split.folds):
-        raise GenrescopeError(f"{split.protocol} has folds 0 to {len(split.folds) - 1}.")
-    part = split.folds[fold]
-    try:
-        check_learnable(part, store.facts)
-    except DatasetError as error:
-        raise DatasetError(f"{split.protocol}, fold {fold}: {error}") from None
-    torch.manual_seed(seed)
-    net = make_net(recipe, n_classes=len(store.genres), n_bins=store.config.n_bins)
-    n_frames = window_frames(recipe.window_s, store.config)
-    if n_frames < net.min_frames:
-        raise GenrescopeError(
-            f"recipe: window_s {recipe.window_s:g} is {n_frames} frames here; {recipe.net} needs "
-            f"{net.min_frames}."
-        )
-    check_distinct(teachers)
-    parents = [*teachers, *([start] if start else [])]
-    check_finished(parents)
-    for parent in parents:
-        _check_parent(parent, store, split, part)
-        parent.window_frames(recipe.window_s)
+    part = _checked_fold(split, fold, store)
+    net, n_frames = _fresh_net(recipe, store, seed)
+    _check_parents(teachers, start, store, split, part, recipe)
     config = _config(store, split, recipe, fold=fold, seed=seed, command=command)
     config |= {
         "teachers": [record(run.config) for run in teachers],
@@ -269,34 +253,71 @@ def prepare(
     teacher_nets = tuple(run.net(last=True) for run in teachers)
     if not begun:
         _make_folder(out, config)
-
-    def read(members: tuple[str, ...]) -> Examples:
-        return examples(store, members, n_frames=n_frames, starts=split.starts)
-
-    train = read(part.train)
-    if recipe.balance > 0 or recipe.doubtful < 1:
-        certain = {track.track_id: track.certain for track in store.facts}
-        shares = draw_shares(
-            train.labels,
-            np.array([certain[track_of(member)] for member in train.members]),
-            balance=recipe.balance,
-            doubtful=recipe.doubtful,
-        )
-        train = replace(train, shares=shares)
+    train = examples(store, part.train, n_frames=n_frames, starts=split.starts)
+    valid = None
+    if part.valid:
+        valid = examples(store, part.valid, n_frames=n_frames, starts=split.starts)
     return Prepared(
         net=net,
         recipe=recipe,
-        train=train,
-        valid=read(part.valid) if part.valid else None,
+        train=_with_shares(train, recipe, store),
+        valid=valid,
         split=split,
         fold=fold,
         genres=store.genres,
         frame_rate=store.config.frame_rate,
         seed=seed,
         out=out,
+        resume=resume,
         background=background(store.config) if recipe.augment.needs_background else None,
         teachers=teacher_nets,
     )
+
+
+def _checked_fold(split: Split, number: int, store: FeatureStore) -> Fold:
+    """The fold of that number.
+
+    Raises:
+        GenrescopeError: there is none, or its train part lacks a genre.
+    """
+    if not 0 <= number < len(split.folds):
+        raise GenrescopeError(f"{split.protocol} has folds 0 to {len(split.folds) - 1}.")
+    try:
+        check_learnable(split.folds[number], store.facts)
+    except DatasetError as error:
+        raise DatasetError(f"{split.protocol}, fold {number}: {error}") from None
+    return split.folds[number]
+
+
+def _fresh_net(recipe: Recipe, store: FeatureStore, seed: int) -> tuple[Net, int]:
+    """The recipe's net, and the frames of an excerpt.
+
+    Raises:
+        GenrescopeError: see `make_net`, or excerpts are too short for the net.
+    """
+    torch.manual_seed(seed)
+    net = make_net(recipe, n_classes=len(store.genres), n_bins=store.config.n_bins)
+    n_frames = window_frames(recipe.window_s, store.config)
+    if n_frames < net.min_frames:
+        raise GenrescopeError(
+            f"recipe: window_s {recipe.window_s:g} is {n_frames} frames here; {recipe.net} needs "
+            f"{net.min_frames}."
+        )
+    return net, n_frames
+
+
+def _with_shares(train: Examples, recipe: Recipe, store: FeatureStore) -> Examples:
+    """What is learned, each clip with how often it is drawn if the recipe asks for that."""
+    if recipe.balance == 0 and recipe.doubtful == 1:
+        return train
+    certain = {track.track_id: track.certain for track in store.facts}
+    shares = draw_shares(
+        train.labels,
+        np.array([certain[track_of(member)] for member in train.members]),
+        balance=recipe.balance,
+        doubtful=recipe.doubtful,
+    )
+    return replace(train, shares=shares)
 
 
 def start_from_images(net: Net, recipe: Recipe) -> None:
@@ -329,21 +350,36 @@ def start_from_run(net: Net, recipe: Recipe, start: Run) -> None:
     load_weights(net, start.net(last=True).state_dict(), start.path / CHECKPOINT)
 
 
-def _check_parent(run: Run, store: FeatureStore, split: Split, fold: Fold) -> None:
-    """Refuse to learn from a run of other genres or input, or one that learned other clips.
+def _check_parents(
+    teachers: Sequence[Run],
+    start: Run | None,
+    store: FeatureStore,
+    split: Split,
+    fold: Fold,
+    recipe: Recipe,
+) -> None:
+    """Refuse to learn from runs that are not finished, of other genres or input, or of other clips.
 
     Raises:
-        GenrescopeError: the run is such.
+        GenrescopeError: a run is such, a teacher is named twice, or the recipe's excerpts are too
+            short for a parent's net.
     """
-    if run.labels != store.genres or run.features != store.config:
-        raise GenrescopeError(f"{run.path}: has other genres or another input than {store.name}.")
-    strange = sorted(set(run.fold.train).difference(fold.train))
-    if strange or run.config["starts"] != split.starts:
-        learned = f"clips, such as {strange[0]}," if strange else "windows of clips"
-        raise GenrescopeError(
-            f"{run.path}: learned {learned} that this run does not, so nothing that it teaches "
-            "could be evaluated honestly. Name a run of the same split and fold."
-        )
+    check_distinct(teachers)
+    parents = [*teachers, *([start] if start else [])]
+    check_finished(parents)
+    for run in parents:
+        if run.labels != store.genres or run.features != store.config:
+            raise GenrescopeError(
+                f"{run.path}: has other genres or another input than {store.name}."
+            )
+        strange = sorted(set(run.fold.train).difference(fold.train))
+        if strange or run.config["starts"] != split.starts:
+            learned = f"clips, such as {strange[0]}," if strange else "windows of clips"
+            raise GenrescopeError(
+                f"{run.path}: learned {learned} that this run does not, so nothing that it teaches "
+                "could be evaluated honestly. Name a run of the same split and fold."
+            )
+        run.window_frames(recipe.window_s)
 
 
 def _is_begun(out: Path, config: dict[str, Any], *, resume: bool) -> bool:

@@ -18,8 +18,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
-from genrescope.data.splits import Split
-from genrescope.data.store import FeatureStore
 from genrescope.errors import GenrescopeError
 from genrescope.files import atomic_write, exclusive_lock
 from genrescope.lab.inference import device, has_bf16, predict
@@ -142,7 +140,7 @@ def train_run(
     start_run = Run.load(start) if start else None
     music = open_training_data(data, kind, out.parent, genres=genres, progress=observer.on_feature)
     observer.on_data(music)
-    training = begin(
+    prepared = prepare(
         music.store,
         choose_split(music.store, split, seed=split_seed, with_valid=with_valid),
         how,
@@ -154,52 +152,22 @@ def train_run(
         teachers=teacher_runs,
         start=start_run,
     )
+    training = Training(prepared)
     observer.on_begin(training)
     training.run(observer.on_step)
     return training
 
 
-def begin(
-    store: FeatureStore,
-    split: Split,
-    recipe: Recipe,
-    *,
-    fold: int,
-    seed: int,
-    out: Path,
-    resume: bool = False,
-    command: str = "",
-    teachers: Sequence[Run] = (),
-    start: Run | None = None,
-) -> Training:
-    """A training of one fold, ready to run, or taken up where it stopped.
-
-    Args: see `prepare`.
-
-    Raises:
-        GenrescopeError: see `prepare`, or the checkpoint of a stopped run is damaged.
-    """
-    training = Training(
-        prepare(
-            store,
-            split,
-            recipe,
-            fold=fold,
-            seed=seed,
-            out=out,
-            resume=resume,
-            command=command,
-            teachers=teachers,
-            start=start,
-        )
-    )
-    if resume:
-        training.resume()
-    return training
-
-
 class Training:
     """A net being trained, with all that is needed to stop and go on.
+
+    It begins where the run in its folder stopped, if that is to be resumed.
+
+    Args:
+        prepared: what `prepare` checked and read.
+
+    Raises:
+        GenrescopeError: the checkpoint of a stopped run is damaged, or of another version's net.
 
     Attributes:
         net, average: the net that learns, and the running average of its weights.
@@ -223,6 +191,8 @@ class Training:
         self.n_steps = per_epoch * self.recipe.epochs
         self.step = 0
         self.history: list[Epoch] = []
+        if prepared.resume:
+            self._resume()
 
     def _placed(self, net: Net) -> Net:
         placed: Net = net.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -372,13 +342,10 @@ class Training:
             torch.save(state, part)
         write_epochs(self.out / METRICS, self.history)
 
-    def resume(self) -> None:
+    def _resume(self) -> None:
         """Go on from the checkpoint in the run's folder, if there is one.
 
         A run that was finished stays so without its checkpoint.
-
-        Raises:
-            GenrescopeError: the checkpoint is damaged, or of another version's net.
         """
         path = self.out / CHECKPOINT
         if not path.exists():

@@ -9,12 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile as sf
-from lab_makers import GENRES, bands_store, music_of
+from lab_makers import GENRES, bands_store, begin, music_of
 
 from genrescope.data.splits import make_split
 from genrescope.errors import GenrescopeError
 from genrescope.lab.evaluation import models
-from genrescope.lab.evaluation.evaluate import evaluate_bundle, evaluate_robustness, evaluate_runs
+from genrescope.lab.evaluation.evaluate import (
+    Selection,
+    evaluate_bundle,
+    evaluate_robustness,
+    evaluate_runs,
+)
 from genrescope.lab.evaluation.music import open_music
 from genrescope.lab.robustness import degradations
 from genrescope.lab.training.recipe import Recipe
@@ -56,7 +61,7 @@ def test_a_recording_is_decoded_once_for_all_of_its_windows(
 
     original = models.decode
     monkeypatch.setattr(models, "decode", decode)
-    report = evaluate_bundle(bundle, open_music([tmp_path]), protocol="windows", part="train")
+    report = evaluate_bundle(bundle, open_music([tmp_path]), Selection("windows", "train"))
     assert report.evaluation.window.n > report.evaluation.track.n
     assert len(decoded) == len(set(decoded)) == report.evaluation.track.n
 
@@ -64,7 +69,7 @@ def test_a_recording_is_decoded_once_for_all_of_its_windows(
 def test_intervals_are_drawn_by_the_seed(recordings: Path, bundle: Bundle) -> None:
     music = open_music([recordings])
     first, again, other = (
-        evaluate_bundle(bundle, music, protocol="tracks", seed=seed).evaluation.to_dict()
+        evaluate_bundle(bundle, music, Selection("tracks"), seed=seed).evaluation.to_dict()
         for seed in (0, 0, 1)
     )
     assert first == again
@@ -73,8 +78,6 @@ def test_intervals_are_drawn_by_the_seed(recordings: Path, bundle: Bundle) -> No
 
 @pytest.mark.slow
 def test_runs_of_one_experiment_are_put_together(tmp_path: Path) -> None:
-    from genrescope.lab.training.train import begin
-
     store = bands_store()
     split = make_split("tracks", store.facts, n_folds=3)
     for fold in (0, 1):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lab_makers import bands_store
+from lab_makers import bands_store, begin
 
 from genrescope.data.splits import make_split
 from genrescope.errors import GenrescopeError
@@ -20,7 +20,6 @@ from genrescope.lab.evaluation.models import (
 from genrescope.lab.evaluation.scoring import items_of, score_items
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.run import Run
-from genrescope.lab.training.train import begin
 from genrescope.model import Bundle, Classifier, Clip
 
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from lab_makers import SMALL_COMPACT as RECIPE
+from lab_makers import begin
 
 from genrescope.data.splits import everything, make_split
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.features.config import STORE_CONFIG
 from genrescope.lab.training.run import Run
-from genrescope.lab.training.train import begin
 
 
 @pytest.fixture(scope="package")

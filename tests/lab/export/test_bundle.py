@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from lab_makers import SMALL_COMPACT as RECIPE
-from lab_makers import robustness_file
+from lab_makers import begin, robustness_file
 
 from genrescope.data.splits import everything, make_split
 from genrescope.data.store import FeatureStore
@@ -29,7 +29,6 @@ from genrescope.lab.export.novelty import COUNTEREXAMPLES, made_clips
 from genrescope.lab.inference import predict
 from genrescope.lab.metrics import fit_temperature
 from genrescope.lab.training.run import Run
-from genrescope.lab.training.train import begin
 from genrescope.model.classifier import Classifier
 from genrescope.model.clip import Clip
 from genrescope.model.inference import NetOutput

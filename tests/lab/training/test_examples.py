@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 import torch
 from lab_makers import SMALL_CNN as RECIPE
-from lab_makers import begin_training
+from lab_makers import begin, begin_training
 
 from genrescope.data.splits import make_split
 from genrescope.data.store import FeatureStore
 from genrescope.lab.training.examples import draw_shares, examples
-from genrescope.lab.training.train import begin
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from lab_makers import SMALL_CNN as RECIPE
-from lab_makers import begin_training
+from lab_makers import begin, begin_training
 
 from genrescope.data.splits import everything, make_split
 from genrescope.data.store import FeatureStore
@@ -16,7 +16,6 @@ from genrescope.errors import GenrescopeError
 from genrescope.features.config import FeatureConfig
 from genrescope.lab.nets.resnet import ResNet18
 from genrescope.lab.training.run import Run
-from genrescope.lab.training.train import begin
 
 
 def test_a_run_starts_from_the_weights_that_another_ended_with(

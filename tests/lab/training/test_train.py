@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from lab_makers import SMALL_CNN as RECIPE
-from lab_makers import begin_training, music_folder
+from lab_makers import begin, begin_training, music_folder
 
 from genrescope.data.splits import everything, make_split
 from genrescope.data.store import FeatureStore
@@ -21,7 +21,7 @@ from genrescope.lab.run_folder import CHECKPOINT
 from genrescope.lab.training.background import background
 from genrescope.lab.training.prepare import TrainingData
 from genrescope.lab.training.run import Run
-from genrescope.lab.training.train import Observer, Step, Training, begin, train_run
+from genrescope.lab.training.train import Observer, Step, Training, train_run
 
 
 @pytest.mark.slow
