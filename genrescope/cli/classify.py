@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 import click
 from click.exceptions import Exit
 
+from genrescope.cli.options import bundle_option
 from genrescope.cli.terminal import echo
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from genrescope.cli.answer import Outcome
     from genrescope.cli.journal import Journal
     from genrescope.cli.output import Output
@@ -44,18 +47,13 @@ if TYPE_CHECKING:
     help="Write the answers to a .jsonl or .csv file, with absolute paths. Run again, files that "
     "it answers already are skipped.",
 )
-@click.option(
-    "--bundle",
-    type=click.Path(),
-    metavar="FOLDER",
-    help="The model to ask, where not the one that ships.",
-)
+@bundle_option
 def classify(
     paths: tuple[str, ...],
     as_json: bool,
     as_csv: bool,
     out: str | None,
-    bundle: str | None,
+    bundle: Path | None,
 ) -> None:
     """Say which genre recordings are.
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from click.exceptions import Exit
 
-from genrescope.cli.options import PATH, Group
+from genrescope.cli.options import PATH, Group, clips_at_a_time_option, json_option
 from genrescope.cli.progress import bytes_bar, clips_bar
 from genrescope.cli.terminal import echo, printable, table
 from genrescope.features.config import HOP_LENGTH
@@ -54,18 +54,8 @@ def fetch(
 
 @dataset.command()
 @click.argument("data", type=PATH, metavar="DATA")
-@click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="Print one JSON object.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Clips at a time; one a processor if absent.",
-)
+@json_option
+@clips_at_a_time_option
 def check(
     data: Path,
     as_json: bool,
@@ -133,12 +123,7 @@ def check(
     metavar="HZ",
     help="Sample rate in Hz.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Clips at a time; one a processor if absent.",
-)
+@clips_at_a_time_option
 def build(
     data: Path,
     out: Path,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from genrescope.cli.options import PATH
+from genrescope.cli.options import PATH, bundle_option
 from genrescope.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--steps", type=click.IntRange(1), default=1600, metavar="N", help="Songs to try at most."
 )
-@click.option(
-    "--bundle", type=PATH, metavar="FOLDER", help="The model to ask, where not the one that ships."
-)
+@bundle_option
 @click.option("--json", "as_json", is_flag=True, help="Print the song's numbers as a JSON object.")
 def dream(genre: str, out: Path, seed: int, steps: int, bundle: Path | None, as_json: bool) -> None:
     """Play what the net takes for a genre.

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import click
 
-from genrescope.cli.options import PATH, known_split, typed, window_option
+from genrescope.cli.options import (
+    PATH,
+    json_option,
+    several_data_option,
+    split_option,
+    typed,
+    window_option,
+)
 from genrescope.cli.terminal import echo
 
 PARTS = ("train", "valid", "test")
@@ -16,14 +23,10 @@ _NEEDS_MUSIC = "--degrade needs a bundle, and music that can be disturbed; so do
 
 
 @click.command()
-@click.option(
-    "--data",
-    type=PATH,
-    multiple=True,
-    required=True,
-    metavar="DATA",
-    help="A feature store, or music with one sub-folder for each genre, which goes through the "
-    "whole path from the file on. Several stores are measured together.",
+@several_data_option(
+    "DATA",
+    "A feature store, or music with one sub-folder for each genre, whose files are decoded and "
+    "answered for as classify does. Several stores are measured together.",
 )
 @click.option(
     "--bundle",
@@ -46,13 +49,7 @@ _NEEDS_MUSIC = "--degrade needs a bundle, and music that can be disturbed; so do
     help="Of a run the last epoch, not the one its valid part chose.",
 )
 @window_option
-@click.option(
-    "--split",
-    metavar="SPLIT",
-    callback=known_split,
-    help="windows (leaky), tracks, artists, world, fault-filtered, or all; fault-filtered for "
-    "GTZAN and all for other music if absent.",
-)
+@split_option("fault-filtered for GTZAN, all for other music.")
 @click.option(
     "--part",
     metavar="PART",
@@ -97,12 +94,7 @@ _NEEDS_MUSIC = "--degrade needs a bundle, and music that can be disturbed; so do
     metavar="FILE",
     help="With --explain: write what is measured, and what is asked for, as Markdown.",
 )
-@click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="Print one JSON object.",
-)
+@json_option
 def evaluate(
     data: tuple[Path, ...],
     bundle: Path | None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from genrescope.cli.options import PATH
+from genrescope.cli.options import PATH, bundle_option
 from genrescope.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ LONGEST_S = 900.0
     metavar="FOLDER",
     help="Write explanation.json, overlay.png and the three sounds as WAV into this folder.",
 )
-@click.option(
-    "--bundle", type=PATH, metavar="FOLDER", help="The model to ask, where not the one that ships."
-)
+@bundle_option
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as one JSON object.")
 def explain(
     path: str, genre: str | None, out: Path | None, bundle: Path | None, as_json: bool

@@ -6,19 +6,15 @@ from pathlib import Path
 
 import click
 
-from genrescope.cli.options import PATH, typed, window_option
+from genrescope.cli.options import PATH, several_data_option, typed, window_option
 from genrescope.cli.terminal import echo
 
 
 @click.command()
 @click.argument("runs", type=PATH, nargs=-1, required=True, metavar="RUN...")
-@click.option(
-    "--data",
-    type=PATH,
-    multiple=True,
-    required=True,
-    metavar="STORE",
-    help="The feature store the runs were trained on; given as often as they had several.",
+@several_data_option(
+    "STORE",
+    "The feature store that the runs were trained on; given as often as they had several.",
 )
 @click.option(
     "--out",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from click.exceptions import Exit
 
-from genrescope.cli.options import PATH, Group, Number
+from genrescope.cli.options import PATH, Group, Number, json_option
 from genrescope.cli.terminal import echo
 from genrescope.progress import Progress
 
@@ -124,7 +124,7 @@ def run(
 
 @fleet.command()
 @click.argument("out", metavar="FOLDER")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 @click.option(
     "--metrics",
     "metrics_port",
@@ -246,7 +246,7 @@ def _songs_bar(what: str) -> Iterator[Progress]:
     metavar="FILE",
     help="What a song takes on your machines, by python -m benchmarks.fleet.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def cost(
     songs: int,
     mean_mb: float,

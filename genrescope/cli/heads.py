@@ -10,6 +10,7 @@ from genrescope.cli.options import (
     PATH,
     Group,
     run_folder_option,
+    several_data_option,
     training_seed_option,
     typed,
 )
@@ -23,13 +24,9 @@ def heads() -> None:
 
 @heads.command()
 @click.argument("task", type=click.Choice(["tempo", "key"]))
-@click.option(
-    "--data",
-    type=PATH,
-    multiple=True,
-    required=True,
-    metavar="STORE",
-    help="A feature store with tracks whose tempo or key is known, as GTZAN's are.",
+@several_data_option(
+    "STORE",
+    "A feature store with tracks whose tempo or key is known, as GTZAN's are.",
 )
 @run_folder_option
 @training_seed_option

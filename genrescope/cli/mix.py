@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from genrescope.cli.options import PATH
+from genrescope.cli.options import PATH, bundle_option
 from genrescope.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=PATH, metavar="FILE", default=Path("mix.wav"), help="The WAV file to write."
 )
-@click.option(
-    "--bundle", type=PATH, metavar="FOLDER", help="The model to ask, where not the one that ships."
-)
+@bundle_option
 def mix(paths: tuple[str, ...], out: Path, bundle: Path | None) -> None:
     """Join recordings into one, beat on beat.
 

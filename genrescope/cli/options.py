@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from genrescope.files import printable
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
 """A file or folder that need not exist."""
@@ -60,6 +63,22 @@ run_folder_option = click.option(
     help="The run's folder, made here.",
 )
 
+bundle_option = click.option(
+    "--bundle",
+    type=PATH,
+    metavar="FOLDER",
+    help="The model to ask, where not the one that ships.",
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+clips_at_a_time_option = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Clips at a time; one a processor if absent.",
+)
+
 training_seed_option = click.option(
     "--seed",
     type=click.IntRange(min=0),
@@ -76,6 +95,24 @@ window_option = click.option(
 )
 
 
+def several_data_option(metavar: str, help: str) -> Callable[[F], F]:
+    """``--data``, which may be given several times."""
+    return click.option(
+        "--data", type=PATH, multiple=True, required=True, metavar=metavar, help=help
+    )
+
+
+def split_option(if_absent: str) -> Callable[[F], F]:
+    """``--split``; the help ends with what happens without it."""
+    return click.option(
+        "--split",
+        metavar="SPLIT",
+        callback=_known_split,
+        help="windows (leaky), tracks, artists, world, fault-filtered, or all, which holds "
+        f"nothing back. If absent: {if_absent}",
+    )
+
+
 def typed() -> str:
     """The command as the user typed it, for the records of what it makes."""
     import shlex
@@ -83,8 +120,8 @@ def typed() -> str:
     return printable(shlex.join(["genrescope", *sys.argv[1:]]))
 
 
-def known_split(ctx: click.Context, param: click.Parameter, name: str | None) -> str | None:
-    """The name as it is; BadParameter if there is no such split. For an option's ``callback``."""
+def _known_split(ctx: click.Context, param: click.Parameter, name: str | None) -> str | None:
+    """The name as it is; BadParameter if there is no such split."""
     if name is not None:
         from genrescope.data.splits import SPLITS
 

@@ -8,8 +8,9 @@ import click
 
 from genrescope.cli.options import (
     PATH,
-    known_split,
     run_folder_option,
+    several_data_option,
+    split_option,
     training_seed_option,
     typed,
 )
@@ -24,14 +25,10 @@ def _known_input(ctx: click.Context, param: click.Parameter, kind: str) -> str:
 
 
 @click.command()
-@click.option(
-    "--data",
-    type=PATH,
-    multiple=True,
-    required=True,
-    metavar="DATA",
-    help="A feature store, or music with one sub-folder for each genre. Given several times, all "
-    "of it is learned together, and no split parts an artist of two of them.",
+@several_data_option(
+    "DATA",
+    "A feature store, or music with one sub-folder for each genre. Given several times, all of it "
+    "is learned together, and an artist of two of them is on one side of each split.",
 )
 @run_folder_option
 @click.option(
@@ -59,13 +56,7 @@ def _known_input(ctx: click.Context, param: click.Parameter, kind: str) -> str:
     metavar="LIST",
     help="Learn these genres alone, with commas between them; all that the music has if absent.",
 )
-@click.option(
-    "--split",
-    metavar="SPLIT",
-    callback=known_split,
-    help="windows (leaky), tracks, artists, world, fault-filtered, or all to hold nothing back. "
-    "If absent: fault-filtered for GTZAN, tracks for other music.",
-)
+@split_option("fault-filtered for GTZAN, tracks for other music.")
 @click.option(
     "--fold",
     type=click.IntRange(min=0),
