@@ -10,6 +10,7 @@ if sys.platform != "win32":
     import resource
 
 _CGROUPS = Path("/sys/fs/cgroup")
+_KEPT_BYTES = 4 << 20  # half a minute of sound at the front end's rate
 
 
 def n_cores() -> int:
@@ -23,6 +24,16 @@ def n_cores() -> int:
         cores = os.cpu_count() or 1
     quota = _cpu_quota(_CGROUPS)
     return cores if quota is None else max(1, min(cores, round(quota)))
+
+
+def keep_freed_memory() -> None:
+    """Have what is freed kept for the next who asks for as much, and not given back to the system.
+
+    glibc maps blocks of more than 128 kB anew each time, and each new page costs a call to the
+    system, until a larger block was freed once: from then on such blocks are kept (mallopt(3),
+    M_MMAP_THRESHOLD). Other allocators do not care.
+    """
+    bytes(_KEPT_BYTES)
 
 
 def room_for_files(wanted: int) -> int:

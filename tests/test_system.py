@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
 import sys
 from pathlib import Path
 
@@ -49,3 +51,29 @@ def test_as_many_files_as_the_hard_limit_allows(
     monkeypatch.setattr(resource, "setrlimit", limits.__setitem__)
     assert system.room_for_files(wanted) == allowed
     assert limits[resource.RLIMIT_NOFILE][0] == max(soft, allowed)
+
+
+_GROW = """
+import resource, sys
+from genrescope.system import keep_freed_memory
+if sys.argv[1] == "keep":
+    keep_freed_memory()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for quarters in range(1, 13):  # of a MB; each block larger than any that was freed before
+    bytearray(quarters << 18)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators do not care")
+def test_pages_of_freed_memory_are_used_again() -> None:
+    new_pages = {
+        way: int(
+            subprocess.run(
+                [sys.executable, "-c", _GROW, way],
+                check=True, capture_output=True, text=True, timeout=60,
+            ).stdout
+        )
+        for way in ("keep", "leave")
+    }  # fmt: skip
+    assert new_pages["keep"] < 0.5 * new_pages["leave"]

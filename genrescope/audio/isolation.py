@@ -17,6 +17,7 @@ from genrescope.audio.source import name_of, open_path
 from genrescope.errors import AudioError
 from genrescope.sandbox import JobError, JobTimeoutError, Sandbox
 from genrescope.sandbox_worker import Reply
+from genrescope.system import keep_freed_memory
 
 CONVERT = "Convert it to WAV or FLAC."
 
@@ -78,7 +79,7 @@ def ask(
 
 
 def warm_up(handle: Callable[[BinaryIO], object]) -> None:
-    """Have a handler decode by each library once, so that all are loaded before it is confined."""
+    """Make a process ready to be confined: its handler decodes by each library once, to load it."""
     import soundfile
 
     noise = np.random.default_rng(0).normal(0, 0.1, 44_100).astype(np.float32)
@@ -87,3 +88,4 @@ def warm_up(handle: Callable[[BinaryIO], object]) -> None:
         soundfile.write(file, noise, 44_100, format=kind, subtype=subtype)
         handle(file)
     decode(file, sr=None)
+    keep_freed_memory()

@@ -80,7 +80,9 @@ def classify(
     from genrescope.cli.progress import bar
     from genrescope.cli.walk import find
     from genrescope.model.bundle import Bundle
+    from genrescope.system import keep_freed_memory
 
+    keep_freed_memory()
     # From any folder: an album's "01.mp3" must not stand for another's in the same file.
     # (Path.resolve would follow links.)
     found = todo = find([os.path.abspath(path) for path in paths] if out else paths)  # noqa: PTH100
