@@ -27,6 +27,9 @@ DECIDED, INDIFFERENT, AGAINST = "what decided", "what did not matter", "what spo
 PARTS = (DECIDED, INDIFFERENT, AGAINST)
 """All of them, in the order in which they are sent."""
 
+SMOOTHING_BANDS, SMOOTHING_TIMES = 0.8, 1.2
+"""Standard deviations, in cells, of the Gaussian by which the mask blurs the grid."""
+
 Array = NDArray[Any]
 Progress = Callable[[int, int], None]
 """Called with the steps that are done, and the steps in all."""
@@ -92,11 +95,10 @@ class Explanation:
         Returns:
             float64 (n_bins, n_frames), -1 (speaks against) to 1 (decided); 0 where it is silent.
         """
-        strongest = np.abs(self.cells).max()
-        cells = self.cells / strongest if strongest else self.cells
         mask = np.zeros(self.features.shape)
-        mask[:, self._frames] = _smooth(cells, len(mask), len(self._frames))
-        return mask
+        mask[:, self._frames] = _smooth(self.cells, len(mask), len(self._frames))
+        strongest = np.abs(mask).max()
+        return mask / strongest if strongest else mask
 
     def sounds(self) -> dict[str, Waveform]:
         """The recording's own sound in three parts: `DECIDED`, `INDIFFERENT`, `AGAINST`.
@@ -215,16 +217,22 @@ def explain(
 
 
 def _smooth(cells: NDArray[np.float64], n_bins: int, n_frames: int) -> NDArray[np.float64]:
-    """The grid between the centres of its cells, (n_bins, n_frames), by linear interpolation."""
-    for axis, length in enumerate((n_bins, n_frames)):
-        n_cells = cells.shape[axis]
-        at = np.clip((np.arange(length) + 0.5) * n_cells / length - 0.5, 0, n_cells - 1)
-        before = np.floor(at).astype(np.int64)
-        after = np.minimum(before + 1, n_cells - 1)
-        shape = (length, 1) if axis == 0 else (1, length)
-        share = (at - before).reshape(shape)
-        cells = cells.take(before, axis) * (1 - share) + cells.take(after, axis) * share
-    return cells
+    """The grid's weights at each bin and frame, (n_bins, n_frames).
+
+    Each is the mean of all cells, weighted by how near their centres are: where the grid happens
+    to lie shall not show, nor change what is heard when the recording begins a little later.
+    """
+    bands = _nearness(cells.shape[0], n_bins, SMOOTHING_BANDS)
+    times = _nearness(cells.shape[1], n_frames, SMOOTHING_TIMES)
+    return bands @ cells @ times.T
+
+
+def _nearness(n_cells: int, length: int, width: float) -> NDArray[np.float64]:
+    """How much each of the cells counts at each place, (length, n_cells); rows sum to 1."""
+    places = (np.arange(length) + 0.5) * n_cells / length - 0.5
+    weights = np.exp(-0.5 * ((places[:, np.newaxis] - np.arange(n_cells)) / width) ** 2)
+    normalised: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
+    return normalised
 
 
 def _leading(weights: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -106,7 +106,7 @@ class Place:
     elsewhere: str = ""
 
 
-SHARED_LOCAL = frozenset({"local/mel.js", "local/regions.js", "local/wav.js"})
+SHARED_LOCAL = frozenset({"local/mel.js", "local/regions.js", "local/smoothing.js", "local/wav.js"})
 """Of what names genres in the browser, what a page with a server uses too."""
 
 

@@ -1,6 +1,7 @@
 // An explanation's figures in words and as a map over the spectrogram.
 
 import { leading, within } from "./local/regions.js";
+import { BANDS, TIMES, nearness, smooth, strongestOf } from "./local/smoothing.js";
 import { genreName, hertz, list, roughly, t } from "./text.js";
 
 // What people call parts of the spectrum, by upper edge in Hz.
@@ -62,19 +63,6 @@ export function truth(figures) {
   });
 }
 
-/** The grid between the centres of its cells, by linear interpolation; `x`, `y` in cells. */
-function between(cells, x, y) {
-  const along = (at, n) => {
-    const held = Math.min(Math.max(at - 0.5, 0), n - 1);
-    const before = Math.floor(held);
-    return [before, Math.min(before + 1, n - 1), held - before];
-  };
-  const [low, high, up] = along(y, cells.length);
-  const [left, right, on] = along(x, cells[0].length);
-  const row = (r) => cells[r][left] * (1 - on) + cells[r][right] * on;
-  return row(low) * (1 - up) + row(high) * up;
-}
-
 const DECIDED = [255, 140, 0];
 const AGAINST = [40, 120, 255];
 
@@ -85,22 +73,22 @@ const AGAINST = [40, 120, 255];
 export function paintReasons(canvas, { cells, times }, { spectrogram, timeline }) {
   const { n_mels, n_frames, data, duration_s } = spectrogram;
   const levels = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
-  const strongest = Math.max(...cells.flat().map(Math.abs)) || 1;
   canvas.width = n_frames;
   canvas.height = n_mels;
   const context = canvas.getContext("2d");
   const image = context.createImageData(n_frames, n_mels);
+  const bands = Array.from({ length: n_mels }, (_, band) =>
+    nearness(((band + 0.5) / n_mels) * cells.length, cells.length, BANDS),
+  );
+  const seconds = Array.from({ length: n_frames }, (_, i) => ((i + 0.5) / n_frames) * duration_s);
+  const columns = seconds.map((second) => nearness(cellAt(times, second), cells[0].length, TIMES));
+  const masks = smooth(cells, bands, columns);
+  const strongest = strongestOf(masks);
   for (let frame = 0; frame < n_frames; frame++) {
-    const second = ((frame + 0.5) / n_frames) * duration_s;
+    const second = seconds[frame];
     const sounds = timeline.some(({ start, end }) => second >= start && second <= end);
-    const i = Math.min(
-      Math.max(times.findIndex((edge) => edge > second) - 1, 0),
-      times.length - 2,
-    );
-    const x = second >= times.at(-1) ? times.length - 1 : i + share(times[i], times[i + 1], second);
     for (let band = 0; band < n_mels; band++) {
-      const y = ((band + 0.5) / n_mels) * cells.length;
-      const mask = sounds ? between(cells, x, y) / strongest : 0;
+      const mask = sounds ? masks[band][frame] / strongest : 0;
       const grey = levels[band * n_frames + frame];
       const strength = 0.75 * Math.min(1, Math.abs(mask));
       const colour = mask > 0 ? DECIDED : AGAINST;
@@ -112,4 +100,10 @@ export function paintReasons(canvas, { cells, times }, { spectrogram, timeline }
   context.putImageData(image, 0, 0);
 }
 
-const share = (from, to, at) => (to > from ? (at - from) / (to - from) : 0);
+/** Where a second lies among the cells with these edges, in cells from the first edge. */
+function cellAt(times, second) {
+  if (second >= times.at(-1)) return times.length - 1;
+  const after = times.findIndex((edge) => edge > second);
+  const i = Math.min(Math.max(after - 1, 0), times.length - 2);
+  return times[i + 1] > times[i] ? i + (second - times[i]) / (times[i + 1] - times[i]) : i;
+}

@@ -3,6 +3,7 @@
 
 import { Fft } from "./fft.js";
 import { filterbank } from "./mel.js";
+import { BANDS, TIMES, nearness, smooth, strongestOf } from "./smoothing.js";
 
 const HOP_SHARE = 4; // frames overlap by three quarters
 const SQUARES = 1.5; // what the squares of the windows that overlap add up to
@@ -13,13 +14,6 @@ const PARTS = {
   against: (mask) => Math.max(-mask, 0),
 };
 
-/** Between the centres of `nCells` cells that fill `length` places: [before, after, share]. */
-function between(i, length, nCells) {
-  const at = Math.min(Math.max(((i + 0.5) * nCells) / length - 0.5, 0), nCells - 1);
-  const before = Math.floor(at);
-  return [before, Math.min(before + 1, nCells - 1), at - before];
-}
-
 /**
  * What decided, as a mask over a clip's features: (nBins, nFrames) row by row, -1 (speaks against)
  * to 1 (decided), 0 where it is silent.
@@ -27,16 +21,18 @@ function between(i, length, nCells) {
  * @param {Int32Array} frames which frames of the clip are not silent
  */
 export function maskOf(cells, frames, { nBins, nFrames }) {
-  const strongest = cells.flat().reduce((most, cell) => Math.max(most, Math.abs(cell)), 0) || 1;
+  const along = (length, nCells, width) =>
+    Array.from({ length }, (_, i) => nearness(((i + 0.5) * nCells) / length, nCells, width));
+  const rows = smooth(
+    cells,
+    along(nBins, cells.length, BANDS),
+    along(frames.length, cells[0].length, TIMES),
+  );
+  const strongest = strongestOf(rows);
   const mask = new Float64Array(nBins * nFrames);
-  for (let bin = 0; bin < nBins; bin++) {
-    const [low, high, up] = between(bin, nBins, cells.length);
-    const row = cells[low].map((cell, i) => (cell * (1 - up) + cells[high][i] * up) / strongest);
-    for (let i = 0; i < frames.length; i++) {
-      const [left, right, on] = between(i, frames.length, row.length);
-      mask[bin * nFrames + frames[i]] = row[left] * (1 - on) + row[right] * on;
-    }
-  }
+  rows.forEach((row, bin) => {
+    row.forEach((value, i) => (mask[bin * nFrames + frames[i]] = value / strongest));
+  });
   return mask;
 }
 

@@ -1,0 +1,32 @@
+// What a grid of weights says between the centres of its cells, as `genrescope.model.explain` does.
+
+/** Standard deviations, in cells, of the Gaussian that blurs the grid over bands and over time. */
+export const BANDS = 0.8;
+export const TIMES = 1.2;
+
+/**
+ * How much each of `nCells` counts at a place, in cells from the grid's start; they add up to 1.
+ * @param {number} width standard deviation, in cells
+ */
+export function nearness(at, nCells, width) {
+  const weights = Float64Array.from({ length: nCells }, (_, cell) =>
+    Math.exp(-0.5 * ((at - 0.5 - cell) / width) ** 2),
+  );
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return weights.map((weight) => weight / total);
+}
+
+/** The grid at the places of which the nearness is given, a row for each of `bands`. */
+export function smooth(cells, bands, times) {
+  return bands.map((row) => {
+    const along = cells[0].map((_, i) => row.reduce((sum, near, j) => sum + near * cells[j][i], 0));
+    return Float64Array.from(times, (near) => along.reduce((sum, v, i) => sum + v * near[i], 0));
+  });
+}
+
+/** The largest absolute value of rows of numbers; 1 if all are 0. */
+export function strongestOf(rows) {
+  let most = 0;
+  for (const row of rows) for (const value of row) most = Math.max(most, Math.abs(value));
+  return most || 1;
+}
