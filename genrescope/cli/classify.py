@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     help="Write the answers to a .jsonl or .csv file, with absolute paths. Run again, files that "
     "it answers already are skipped.",
 )
-@bundle_option
+@bundle_option()
 def classify(
     paths: tuple[str, ...],
     as_json: bool,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from genrescope.cli.options import PATH
+from genrescope.cli.options import PATH, bundle_option
 from genrescope.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -34,15 +34,9 @@ def catalogue_option(function: F) -> F:
     )(function)
 
 
-def bundle_option(function: F) -> F:
+def collection_options(function: F) -> F:
     """``--catalogue`` and ``--bundle``"""
-    option = click.option(
-        "--bundle",
-        "bundle_path",
-        type=PATH,
-        metavar="FOLDER",
-        help="The model whose judgements count, where not the one that ships.",
-    )
+    option = bundle_option("The model whose judgements count", name="bundle_path")
     return option(catalogue_option(function))
 
 

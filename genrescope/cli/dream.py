@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--steps", type=click.IntRange(1), default=1600, metavar="N", help="Songs to try at most."
 )
-@bundle_option
+@bundle_option()
 @click.option("--json", "as_json", is_flag=True, help="Print the song's numbers as a JSON object.")
 def dream(genre: str, out: Path, seed: int, steps: int, bundle: Path | None, as_json: bool) -> None:
     """Play what the net takes for a genre.

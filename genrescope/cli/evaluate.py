@@ -10,6 +10,7 @@ import click
 
 from genrescope.cli.options import (
     PATH,
+    bundle_option,
     json_option,
     several_data_option,
     split_option,
@@ -28,12 +29,7 @@ _NEEDS_MUSIC = "--degrade needs a bundle, and music that can be disturbed; so do
     "A feature store, or music with one sub-folder for each genre, whose files are decoded and "
     "answered for as classify does. Several stores are measured together.",
 )
-@click.option(
-    "--bundle",
-    type=PATH,
-    metavar="FOLDER",
-    help="A bundle; the one that ships if absent.",
-)
+@bundle_option("What to measure")
 @click.option(
     "--run",
     "runs",

@@ -29,7 +29,7 @@ LONGEST_S = 900.0
     metavar="FOLDER",
     help="Write explanation.json, overlay.png and the three sounds as WAV into this folder.",
 )
-@bundle_option
+@bundle_option()
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as one JSON object.")
 def explain(
     path: str, genre: str | None, out: Path | None, bundle: Path | None, as_json: bool

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from click.exceptions import Exit
 
-from genrescope.cli.options import PATH, Group, Number, json_option
+from genrescope.cli.options import PATH, Group, Number, bundle_option, json_option
 from genrescope.cli.terminal import echo
 from genrescope.progress import Progress
 
@@ -74,13 +74,7 @@ def plan(source: str, out: str, shard_size: int) -> None:
     metavar="N",
     help="Songs at once, a core each; by default all cores of the machine or cluster.",
 )
-@click.option(
-    "--bundle",
-    "bundle_path",
-    type=PATH,
-    metavar="FOLDER",
-    help="The model to ask, where not the one that ships.",
-)
+@bundle_option(name="bundle_path")
 @click.option(
     "--excerpt",
     "excerpt_s",

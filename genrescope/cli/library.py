@@ -11,8 +11,8 @@ import click
 from click.exceptions import Exit
 
 from genrescope.cli.collection import (
-    bundle_option,
     catalogue_option,
+    collection_options,
     json_option,
     opened,
     print_songs,
@@ -81,7 +81,7 @@ def scan(roots: tuple[Path, ...], forget_empty: bool, catalogue_path: Path | Non
 
 
 @library.command()
-@bundle_option
+@collection_options
 def judge(catalogue_path: Path | None, bundle_path: Path | None) -> None:
     """Say of each file what it sounds like, and keep it in the catalogue.
 
@@ -114,7 +114,7 @@ def judge(catalogue_path: Path | None, bundle_path: Path | None) -> None:
 @library.command("list")
 @click.argument("query", nargs=-1, metavar="[QUERY...]")
 @json_option
-@bundle_option
+@collection_options
 def list_songs(
     query: tuple[str, ...], as_json: bool, catalogue_path: Path | None, bundle_path: Path | None
 ) -> None:
@@ -155,7 +155,7 @@ def check(catalogue_path: Path | None) -> None:
 @click.argument("form", type=click.Choice(["csv", "jsonl", "parquet", "m3u8"]))
 @click.argument("out", type=PATH, metavar="FILE")
 @click.argument("query", nargs=-1, metavar="[QUERY...]")
-@bundle_option
+@collection_options
 def export(
     form: str,
     out: Path,
@@ -176,7 +176,7 @@ def export(
 
 @library.command()
 @json_option
-@bundle_option
+@collection_options
 def odd(as_json: bool, catalogue_path: Path | None, bundle_path: Path | None) -> None:
     """List songs whose tag and sound disagree, the most contradicted first.
 
@@ -213,7 +213,7 @@ def odd(as_json: bool, catalogue_path: Path | None, bundle_path: Path | None) ->
 @click.argument("song", type=PATH, metavar="SONG")
 @click.option("--n", type=click.IntRange(1, 1000), metavar="N", default=20, help="How many songs.")
 @json_option
-@bundle_option
+@collection_options
 def similar(
     song: Path, n: int, as_json: bool, catalogue_path: Path | None, bundle_path: Path | None
 ) -> None:
@@ -238,7 +238,7 @@ def similar(
 
 @library.command()
 @click.option("--versions", is_flag=True, help="Suggest songs of one artist and title, too.")
-@bundle_option
+@collection_options
 def duplicates(versions: bool, catalogue_path: Path | None, bundle_path: Path | None) -> None:
     """List sounds that are there more than once: copies, and other encodings of the same.
 
@@ -277,7 +277,7 @@ def duplicates(versions: bool, catalogue_path: Path | None, bundle_path: Path | 
 @click.option("--name", default="own-genres", metavar="NAME", help="What to call the bundle.")
 @click.option("--seed", type=int, default=0, metavar="N", help="Seed of the split by artists.")
 @click.option("--out", type=PATH, required=True, metavar="BUNDLE", help="Folder of the new bundle.")
-@bundle_option
+@collection_options
 def learn(
     from_tags: bool,
     folder: Path | None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from genrescope.cli.collection import bundle_option, opened
+from genrescope.cli.collection import collection_options, opened
 from genrescope.cli.options import PATH, Group
 from genrescope.cli.terminal import echo
 
@@ -47,7 +47,7 @@ def _list_options(function: F) -> F:
         ),
         click.option("--out", type=PATH, metavar="FILE", help="Write an m3u8 file."),
         click.option("--recipe", type=PATH, metavar="FILE", help="Keep how it was made."),
-        bundle_option,
+        collection_options,
     ]
     for option in reversed(options):
         function = option(function)
@@ -103,7 +103,7 @@ def extend(file: Path, **options: Any) -> None:
 @click.argument("recipe_path", type=PATH, metavar="RECIPE")
 @click.option("--refresh", is_flag=True, help="Take another seed, and keep it in the recipe.")
 @click.option("--out", type=PATH, metavar="FILE", help="Write an m3u8 file.")
-@bundle_option
+@collection_options
 def make(
     recipe_path: Path,
     refresh: bool,

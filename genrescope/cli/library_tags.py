@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from click.exceptions import Exit
 
-from genrescope.cli.collection import bundle_option, catalogue_option, opened
+from genrescope.cli.collection import catalogue_option, collection_options, opened
 from genrescope.cli.options import PATH, Group
 from genrescope.cli.terminal import echo
 
@@ -44,7 +44,7 @@ def tags() -> None:
     help="Write the genre where a file has none; beside what it has; over what it has; never.",
 )
 @_links_option
-@bundle_option
+@collection_options
 def plan(
     query: tuple[str, ...],
     genre: str,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=PATH, metavar="FILE", default=Path("mix.wav"), help="The WAV file to write."
 )
-@bundle_option
+@bundle_option()
 def mix(paths: tuple[str, ...], out: Path, bundle: Path | None) -> None:
     """Join recordings into one, beat on beat.
 

@@ -55,19 +55,23 @@ class Group(click.Group):
             formatter.write_dl(rows)
 
 
+def bundle_option(purpose: str = "The model to ask", *, name: str = "bundle") -> Callable[[F], F]:
+    """``--bundle``, as the argument ``name``, or None."""
+    return click.option(
+        "--bundle",
+        name,
+        type=PATH,
+        metavar="BUNDLE",
+        help=f"{purpose}: a folder, or the name of one that ships; `default` if absent.",
+    )
+
+
 run_folder_option = click.option(
     "--out",
     type=PATH,
     required=True,
     metavar="FOLDER",
     help="The run's folder, made here.",
-)
-
-bundle_option = click.option(
-    "--bundle",
-    type=PATH,
-    metavar="FOLDER",
-    help="The model to ask, where not the one that ships.",
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

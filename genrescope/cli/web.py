@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from genrescope.cli.options import PATH, Group
+from genrescope.cli.options import PATH, Group, bundle_option
 from genrescope.cli.terminal import echo
 
 
@@ -17,12 +17,7 @@ def web() -> None:
 
 @web.command()
 @click.argument("folder", type=PATH, metavar="DIR")
-@click.option(
-    "--bundle",
-    type=PATH,
-    metavar="FOLDER",
-    help="The model to publish, where not the one that ships.",
-)
+@bundle_option("The model to publish")
 @click.option(
     "--ort",
     type=PATH,

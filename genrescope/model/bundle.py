@@ -76,7 +76,7 @@ class Bundle:
         """Read and verify a bundle.
 
         Args:
-            path: its folder; None takes the one that ships with Genrescope.
+            path: its folder, or the name of one that ships with Genrescope; None takes ``default``.
             verify_files: whether the files beside ``bundle.json`` are verified now; they are in
                 any case as soon as one is read, which is all that whoever needs few of them
                 has to wait for.
@@ -84,7 +84,7 @@ class Bundle:
         Raises:
             BundleError: it is missing, of another format version, or not what its hashes say.
         """
-        folder = DEFAULT_BUNDLE if path is None else Path(path)
+        folder = DEFAULT_BUNDLE if path is None else bundle_folder(path)
         if not (folder / "bundle.json").is_file():
             raise BundleError(_missing(folder, default=path is None))
         try:
@@ -132,6 +132,21 @@ class Bundle:
             "created": self.created,
             "files": self.files,
         }
+
+
+def shipped_bundles() -> list[Path]:
+    """Folders of the bundles that ship with the package, the default one first."""
+    others = sorted(path.parent for path in DEFAULT_BUNDLE.parent.glob("*/bundle.json"))
+    return [DEFAULT_BUNDLE, *(path for path in others if path != DEFAULT_BUNDLE)]
+
+
+def bundle_folder(path: str | os.PathLike[str]) -> Path:
+    """The folder that is meant: the path itself, or one that ships where this is its name."""
+    if not (Path(path) / "bundle.json").is_file():
+        for folder in shipped_bundles():
+            if str(path) == folder.name:
+                return folder
+    return Path(path)
 
 
 def _from_payload(folder: Path, payload: dict[str, Any]) -> Bundle:

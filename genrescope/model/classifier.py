@@ -70,7 +70,8 @@ class Classifier:
         """Read a bundle and make its net ready.
 
         Args:
-            bundle: its folder; None takes the one that ships with Genrescope.
+            bundle: its folder, or the name of one that ships with Genrescope; None takes
+                ``default``.
             threads: how many work on one recording; None takes the machine's cores, 4 at most.
 
         Raises:

@@ -27,7 +27,7 @@ DECIDED, INDIFFERENT, AGAINST = "what decided", "what did not matter", "what spo
 PARTS = (DECIDED, INDIFFERENT, AGAINST)
 """All of them, in the order in which they are sent."""
 
-SMOOTHING_BANDS, SMOOTHING_TIMES = 0.8, 1.2
+SMOOTHING_BANDS, SMOOTHING_TIMES = 1.2, 1.8
 """Standard deviations, in cells, of the Gaussian by which the mask blurs the grid."""
 
 Array = NDArray[Any]

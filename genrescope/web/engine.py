@@ -13,7 +13,6 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from genrescope.errors import BundleError
 from genrescope.features.config import FeatureConfig
 from genrescope.mastering.loudness import master
 from genrescope.mastering.polish import to_wav
-from genrescope.model.bundle import DEFAULT_BUNDLE
+from genrescope.model.bundle import bundle_folder, shipped_bundles
 from genrescope.model.classifier import Classifier
 from genrescope.model.clip import Clip
 from genrescope.model.explain import PARTS, Explanation, Progress
@@ -307,23 +306,17 @@ def _sound(sound: Waveform, form: str) -> tuple[bytes, str]:
     return encode(np.ascontiguousarray(loud.channels.T), sound.sr), media_type
 
 
-def shipped() -> list[Path]:
-    """Folders of the bundles that ship with the package, the default one first."""
-    others = sorted(path.parent for path in DEFAULT_BUNDLE.parent.glob("*/bundle.json"))
-    return [DEFAULT_BUNDLE, *(path for path in others if path != DEFAULT_BUNDLE)]
-
-
 def load_engines(bundles: Sequence[str | os.PathLike[str]], *, limits: Limits) -> dict[str, Engine]:
     """An engine for each bundle, by the name of its folder; the first answers unless one is named.
 
     Args:
-        bundles: folders; none for all that ship.
+        bundles: folders, or names of some that ship; none for all that ship.
 
     Raises:
         BundleError: a bundle is missing or damaged, or two have one name.
     """
     engines: dict[str, Engine] = {}
-    for folder in [Path(path) for path in bundles] or shipped():
+    for folder in [bundle_folder(path) for path in bundles] or shipped_bundles():
         name = folder.resolve().name
         if name in engines:
             raise BundleError(f"two bundles are called {name}; rename the folder of one of them")

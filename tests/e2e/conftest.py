@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 import soundfile as sf
 from e2e.driving import launch
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 from web.serving import Running, music, serve, wav
 
 from genrescope.web.app import create_app
 from genrescope.web.limits import Limits
+
+expect.set_options(timeout=20_000)  # ms; a busy machine is no failure
 
 SHARED_CLIP = Path(__file__).resolve().parents[3] / "shared/data/clips/vibe_ace.ogg"
 

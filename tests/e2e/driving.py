@@ -117,7 +117,7 @@ def record(page: Page) -> None:
     button = page.get_by_role("button", name="Stop")
     expect(button).to_be_focused()
     expect(button).to_have_attribute("aria-disabled", "true")
-    expect(button).to_have_attribute("aria-disabled", "false", timeout=6_000)
+    expect(button).to_have_attribute("aria-disabled", "false")
     page.keyboard.press("Enter")
     expect(page.locator("#result")).to_be_visible(timeout=RESULT_MS)
 

@@ -148,7 +148,7 @@ def test_a_recording_is_kept_when_the_server_fails(browser: Browser, page_server
     page, _ = opened(browser, page_server)
     page.route("**/api/v1/**", lambda route: route.abort())
     page.get_by_role("button", name="Start").click()
-    expect(page.locator("#record")).to_have_attribute("aria-disabled", "false", timeout=6_000)
+    expect(page.locator("#record")).to_have_attribute("aria-disabled", "false")
     page.get_by_role("button", name="Stop").click()
     trouble = page.get_by_role("alert")
     expect(trouble).to_contain_text("The server did not answer", timeout=RESULT_MS)
@@ -394,7 +394,7 @@ def test_a_phone(browser: Browser, page_server: Running, screen: dict[str, objec
     assert box is not None
     assert box["y"] + box["height"] < screen["viewport"]["height"]  # type: ignore[index]
     button.tap()
-    expect(page.locator("#record")).to_have_attribute("aria-disabled", "false", timeout=6_000)
+    expect(page.locator("#record")).to_have_attribute("aria-disabled", "false")
     assert no_sideways_scroll(page)
     page.get_by_role("button", name="Stop").tap()
     expect(page.get_by_role("link", name="search on").first).to_be_visible(timeout=RESULT_MS)

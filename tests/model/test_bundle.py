@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from genrescope.errors import BundleError
 from genrescope.features.config import STORE_CONFIG, FeatureConfig
 from genrescope.model import bundle as bundle_module
 from genrescope.model import schema
-from genrescope.model.bundle import DEFAULT_BUNDLE, Bundle
+from genrescope.model.bundle import DEFAULT_BUNDLE, Bundle, shipped_bundles
 from genrescope.model.card import model_card
 
 
@@ -75,6 +76,20 @@ def test_a_missing_file_is_refused_by_name(folder: Path, name: str) -> None:
 def test_a_folder_that_is_absent_or_no_bundle(tmp_path: Path) -> None:
     assert "no such folder" in refused(tmp_path / "absent")
     assert "bundle.json" in refused(tmp_path)
+
+
+def test_bundles_that_ship_have_names(
+    tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("default", "another", "wide"):
+        shutil.copytree(tiny_bundle, tmp_path / "shipped" / name)
+    monkeypatch.setattr(bundle_module, "DEFAULT_BUNDLE", tmp_path / "shipped/default")
+    assert [path.name for path in shipped_bundles()] == ["default", "another", "wide"]
+    monkeypatch.chdir(tmp_path)
+    assert Bundle.load("wide").path == tmp_path / "shipped/wide"
+    shutil.copytree(tiny_bundle, tmp_path / "wide")  # a folder of that name is nearer
+    assert Bundle.load("wide").path == Path("wide")
+    assert "no such folder" in refused(tmp_path / "elsewhere/wide")
 
 
 def test_a_package_without_its_model_says_so(

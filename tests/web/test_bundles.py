@@ -11,8 +11,9 @@ from bundle_maker import make_bundle
 from web.serving import music, serve, wav
 
 from genrescope.errors import BundleError
+from genrescope.model.bundle import shipped_bundles
 from genrescope.web.app import create_app
-from genrescope.web.engine import load_engines, shipped
+from genrescope.web.engine import load_engines
 from genrescope.web.limits import Limits
 
 OWN = tuple(f"genre {i}" for i in range(10))
@@ -81,5 +82,5 @@ def test_two_of_one_name_are_refused(folders: list[Path], tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_what_ships_begins_with_the_default() -> None:
-    assert shipped()[0].name == "default"
-    assert all((folder / "bundle.json").is_file() for folder in shipped())
+    assert shipped_bundles()[0].name == "default"
+    assert all((folder / "bundle.json").is_file() for folder in shipped_bundles())

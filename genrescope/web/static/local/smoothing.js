@@ -1,8 +1,8 @@
 // What a grid of weights says between the centres of its cells, as `genrescope.model.explain` does.
 
 /** Standard deviations, in cells, of the Gaussian that blurs the grid over bands and over time. */
-export const BANDS = 0.8;
-export const TIMES = 1.2;
+export const BANDS = 1.2;
+export const TIMES = 1.8;
 
 /**
  * How much each of `nCells` counts at a place, in cells from the grid's start; they add up to 1.
