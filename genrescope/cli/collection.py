@@ -30,13 +30,13 @@ def catalogue_option(function: F) -> F:
         "catalogue_path",
         type=PATH,
         metavar="FILE",
-        help="The catalogue, where not the one in your folder for data.",
+        help="The catalogue's file; the one in your data folder if absent.",
     )(function)
 
 
 def collection_options(function: F) -> F:
     """``--catalogue`` and ``--bundle``"""
-    option = bundle_option("The model whose judgements count", name="bundle_path")
+    option = bundle_option("The model whose answers count", name="bundle_path")
     return option(catalogue_option(function))
 
 

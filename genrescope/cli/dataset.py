@@ -61,7 +61,7 @@ def check(
     as_json: bool,
     workers: int | None,
 ) -> None:
-    """Say what a data set holds, what is wrong with it, and how it can be split.
+    """Say what a dataset holds, what is wrong with it, and how it can be split.
 
     DATA is GTZAN, a folder with one sub-folder of audio for each genre, or a feature store.
     Every clip of a folder is decoded. The exit code is 1 if one does not decode.
@@ -95,26 +95,26 @@ def check(
     type=click.IntRange(min=1),
     default=HOP_LENGTH,
     metavar="N",
-    help="Samples from frame to frame; if absent, as the shipped model has them.",
+    help="Samples from frame to frame; the default is the shipped model's.",
 )
 @click.option(
     "--n-fft",
     type=click.IntRange(min=16),
     default=2048,
     metavar="N",
-    help="Length of the Fourier transform.",
+    help="Samples in a frame, and in its Fourier transform.",
 )
 @click.option(
     "--n-mels",
     type=click.IntRange(min=1),
     default=128,
     metavar="N",
-    help="Mel bands.",
+    help="Number of mel bands.",
 )
 @click.option(
     "--stft",
     is_flag=True,
-    help="Linear STFT instead of mel.",
+    help="Compute a linear STFT instead of a mel spectrogram.",
 )
 @click.option(
     "--sr",
@@ -173,7 +173,7 @@ def build(
     type=int,
     default=0,
     metavar="N",
-    help="Of the windows' places.",
+    help="Seed of the places of the windows.",
 )
 def show(
     data: Path,

@@ -22,21 +22,29 @@ if TYPE_CHECKING:
     "--out", type=PATH, metavar="FILE", default=Path("dream.wav"), help="The WAV file to write."
 )
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, metavar="N", help="Of the search and the melodies."
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Seed of the search and the melodies.",
 )
 @click.option(
-    "--steps", type=click.IntRange(1), default=1600, metavar="N", help="Songs to try at most."
+    "--steps",
+    type=click.IntRange(1),
+    default=1600,
+    metavar="N",
+    help="Number of songs to try at most.",
 )
 @bundle_option()
 @click.option("--json", "as_json", is_flag=True, help="Print the song's numbers as a JSON object.")
 def dream(genre: str, out: Path, seed: int, steps: int, bundle: Path | None, as_json: bool) -> None:
-    """Play what the net takes for a genre.
+    """Make up music that the net takes for a genre.
 
     A small synthesiser plays songs of 87 numbers (tempo, chords, drums, distortion, room, ...), and
     a search raises the net's probability of the genre: 20 s in stereo at -14 LUFS. The same seed
     gives the same song. Ctrl-C ends the search and writes the best song so far.
 
-    What comes out tells what the net goes by, not what the genre is.
+    The song shows what the net listens for, not what the genre is.
     """
     from genrescope.cli.progress import bar
     from genrescope.dream.search import SR, WANTED

@@ -36,59 +36,60 @@ _NEEDS_MUSIC = "--degrade needs a bundle, and music that can be disturbed; so do
     type=PATH,
     multiple=True,
     metavar="RUN",
-    help="A run of train instead, measured on its own split. Given several times, the answers of "
-    "folds are put together, and runs of one fold are an ensemble.",
+    help="A run of train instead of a model, measured on its own split. Given several times, the "
+    "answers of folds are put together, and runs of the same fold are an ensemble.",
 )
 @click.option(
     "--last",
     is_flag=True,
-    help="Of a run the last epoch, not the one its valid part chose.",
+    help="Take the last epoch of a run, not the best on its validation part.",
 )
 @window_option
 @split_option("fault-filtered for GTZAN, all for other music.")
 @click.option(
     "--part",
     metavar="PART",
-    help="train, valid or test; test if it is here.",
+    help="train, valid or test. If absent: test, or where the music has no track of it, valid or "
+    "train.",
 )
 @click.option(
     "--fold",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Which round of the split; 0 if absent.",
+    help="Which of the split's folds; 0 if absent.",
 )
 @click.option(
     "--split-seed",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Draws the folds; 0 if absent.",
+    help="Seed of the split; 0 if absent.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="Of everything else that is random: intervals, and disturbances.",
+    help="Seed of all else that is random: intervals and disturbances.",
 )
 @click.option(
     "--degrade",
     "degraded",
     is_flag=True,
-    help="Disturb the recordings first: rooms, microphones, noise, codecs and more, one after the "
-    "other. Needs music, not a feature store, and a bundle.",
+    help="Measure robustness: disturb the recordings first, by rooms, microphones, noise, codecs "
+    "and more, one after the other. Needs a folder of music, and a model.",
 )
 @click.option(
     "--explain",
     "explained",
     is_flag=True,
-    help="Measure how true explanations of recordings are instead. Needs music and a bundle, as "
-    "--degrade does.",
+    help="Measure how faithful the explanations of explain are. Needs a folder of music, and a "
+    "model.",
 )
 @click.option(
     "--table",
     type=PATH,
     metavar="FILE",
-    help="With --explain: write what is measured, and what is asked for, as Markdown.",
+    help="With --explain: write the figures, each beside its goal, as Markdown.",
 )
 @json_option
 def evaluate(

@@ -22,7 +22,11 @@ LONGEST_S = 900.0
 
 @click.command()
 @click.argument("path", type=click.Path(), metavar="FILE")
-@click.option("--genre", metavar="GENRE", help="What to explain; the genre named if absent.")
+@click.option(
+    "--genre",
+    metavar="GENRE",
+    help="The genre to explain; the one that the recording is given if absent.",
+)
 @click.option(
     "--out",
     type=PATH,
@@ -34,7 +38,7 @@ LONGEST_S = 900.0
 def explain(
     path: str, genre: str | None, out: Path | None, bundle: Path | None, as_json: bool
 ) -> None:
-    """Say why a recording is called what it is called: when, where in the spectrum, how surely.
+    """Say why a recording is given its genre: which moments and frequencies decide, and how surely.
 
     Parts of the spectrogram are hidden one after the other; what lowers the probability of the
     genre most has decided. Two areas say how true that is: the mean probability of the genre while

@@ -21,7 +21,7 @@ from genrescope.cli.terminal import echo
     type=PATH,
     required=True,
     metavar="FOLDER",
-    help="Folder of the bundle.",
+    help="Folder for the bundle.",
 )
 @click.option(
     "--evidence",
@@ -35,39 +35,39 @@ from genrescope.cli.terminal import echo
     "--degradations",
     type=PATH,
     metavar="FILE.json",
-    help="What evaluate --degrade --json printed, by the split of the evidence, of the evidence's "
-    "own bundle, for the card.",
+    help="For the model card: what evaluate --degrade --json printed of a bundle of the evidence, "
+    "on the evidence's split.",
 )
 @click.option(
     "--last",
     is_flag=True,
-    help="Take the last epoch of each run, not the one its validation part chose. What held "
-    "nothing out, as by --split all, and its evidence always do.",
+    help="Take the last epoch of each run, not the best on its validation part. Runs that held "
+    "nothing out (--split all), and their evidence, always do.",
 )
 @click.option(
     "--tempo",
     type=PATH,
     metavar="RUN",
-    help="A run of heads train tempo, which the bundle then tells as well.",
+    help="A run of heads train tempo; the bundle then names the tempo as well.",
 )
 @click.option(
     "--key",
     type=PATH,
     metavar="RUN",
-    help="The same for heads train key.",
+    help="A run of heads train key; the bundle then names the key as well.",
 )
 @window_option
 @click.option(
     "--name",
     default="my-genres",
     metavar="NAME",
-    help="What to call the bundle.",
+    help="Name of the bundle.",
 )
 @click.option(
     "--licence",
     default="Apache-2.0",
     metavar="NAME",
-    help="Its licence.",
+    help="Licence of the bundle.",
 )
 def export(
     runs: tuple[Path, ...],

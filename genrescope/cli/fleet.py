@@ -61,18 +61,19 @@ def plan(source: str, out: str, shard_size: int) -> None:
     "--engine",
     type=click.Choice(["local", "ray"]),
     default="local",
-    help="What does it: processes of this machine, or a Ray cluster.",
+    help="What does the work: processes of this machine, or a Ray cluster.",
 )
 @click.option(
     "--address",
     metavar="ADDRESS",
-    help="Of the Ray cluster, auto for the one of this machine; without one, Ray starts here.",
+    help="Address of the Ray cluster, auto for the one of this machine; if absent, Ray starts "
+    "here.",
 )
 @click.option(
     "--workers",
     type=click.IntRange(1, 100_000),
     metavar="N",
-    help="Songs at once, a core each; by default all cores of the machine or cluster.",
+    help="Songs classified at once, a core each; all cores of the machine or cluster if absent.",
 )
 @bundle_option(name="bundle_path")
 @click.option(
@@ -80,8 +81,8 @@ def plan(source: str, out: str, shard_size: int) -> None:
     "excerpt_s",
     type=Number(9, 3600),
     metavar="SECONDS",
-    help="Judge three places of a song, so long together, and of wav, flac and mp3 read no more "
-    "than them; other formats, and shorter songs, are read and judged whole.",
+    help="Classify by three places of a song, SECONDS long together. Of wav, flac and mp3 nothing "
+    "else is read; other formats, and shorter songs, are taken whole.",
 )
 def run(
     plan_place: str,
@@ -92,7 +93,7 @@ def run(
     bundle_path: Path | None,
     excerpt_s: float | None,
 ) -> None:
-    """Classify what a plan holds and FOLDER does not.
+    """Classify the songs of a plan; what FOLDER holds already is not done again.
 
     A song that fails is a row that says why, and no failure of the run.
     """
@@ -124,7 +125,7 @@ def run(
     "metrics_port",
     type=click.IntRange(0, 65535),
     metavar="PORT",
-    help="Answer Prometheus at this port, until Ctrl-C; 0 takes any free one.",
+    help="Serve metrics for Prometheus at this port, until Ctrl-C; 0 takes any free one.",
 )
 def status(out: str, as_json: bool, metrics_port: int | None) -> None:
     """Say how far a run has come, from its files alone."""
@@ -194,7 +195,7 @@ def _songs_bar(what: str) -> Iterator[Progress]:
 @fleet.command()
 @click.option("--songs", type=click.IntRange(1), required=True, metavar="N", help="How many songs.")
 @click.option(
-    "--mb", "mean_mb", type=Number(0.001), default=7.7, metavar="MB", help="Of the mean song."
+    "--mb", "mean_mb", type=Number(0.001), default=7.7, metavar="MB", help="Size of the mean song."
 )
 @click.option(
     "--seconds",
@@ -205,10 +206,19 @@ def _songs_bar(what: str) -> Iterator[Progress]:
     help="Length of the mean song.",
 )
 @click.option(
-    "--shard", "shard_size", type=click.IntRange(1), default=2_000, metavar="N", help="As for plan."
+    "--shard",
+    "shard_size",
+    type=click.IntRange(1),
+    default=2_000,
+    metavar="N",
+    help="Songs in a shard, as for plan.",
 )
 @click.option(
-    "--cores", type=click.IntRange(1), default=64, metavar="N", help="Cores of all machines."
+    "--cores",
+    type=click.IntRange(1),
+    default=64,
+    metavar="N",
+    help="Number of cores, all machines together.",
 )
 @click.option(
     "--gbit",
@@ -219,19 +229,25 @@ def _songs_bar(what: str) -> Iterator[Progress]:
     help="Network to where the songs lie, all machines together.",
 )
 @click.option(
-    "--core-hour", type=Number(0), default=0, metavar="PRICE", help="Of an hour of a core."
+    "--core-hour", type=Number(0), default=0, metavar="PRICE", help="Price of a core for an hour."
 )
-@click.option("--gb", type=Number(0), default=0, metavar="PRICE", help="Of reading a gigabyte.")
+@click.option(
+    "--gb", type=Number(0), default=0, metavar="PRICE", help="Price of reading a gigabyte."
+)
 @click.option(
     "--requests",
     "requests_1000",
     type=Number(0),
     default=0,
     metavar="PRICE",
-    help="Of a thousand requests to the store.",
+    help="Price of a thousand requests to the store.",
 )
 @click.option(
-    "--gb-month", type=Number(0), default=0, metavar="PRICE", help="Of keeping a gigabyte a month."
+    "--gb-month",
+    type=Number(0),
+    default=0,
+    metavar="PRICE",
+    help="Price of keeping a gigabyte for a month.",
 )
 @click.option(
     "--figures",

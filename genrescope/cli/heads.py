@@ -17,9 +17,9 @@ from genrescope.cli.options import (
 from genrescope.cli.terminal import echo
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, subcommand_metavar="VERB ...")
 def heads() -> None:
-    """Tempo and key: small nets that stand beside the genre's in a bundle."""
+    """Train small nets for tempo and key, which stand beside the genre's in a bundle."""
 
 
 @heads.command()
@@ -31,7 +31,7 @@ def heads() -> None:
 @run_folder_option
 @training_seed_option
 def train(task: str, data: tuple[Path, ...], out: Path, seed: int) -> None:
-    """Train a head in minutes: judged by artist folds, then on all annotated tracks."""
+    """Train a head in minutes: evaluate it by artist folds, then train it on all tracks."""
     from genrescope.cli.progress import clips_bar
     from genrescope.lab.heads.train import train_head
 
@@ -53,7 +53,7 @@ def train(task: str, data: tuple[Path, ...], out: Path, seed: int) -> None:
     type=PATH,
     required=True,
     metavar="FOLDER",
-    help="Folder of the bundle with heads; may be BUNDLE itself.",
+    help="Folder for the bundle with heads; may be BUNDLE itself.",
 )
 def attach(bundle: Path, tempo: Path | None, key: Path | None, out: Path) -> None:
     """Put heads beside the net of a BUNDLE, whose other files stay as they are."""

@@ -31,7 +31,7 @@ _PAUSE_S = 5.0  # from one line about a long scan to the next
 
 @click.group(cls=Group, subcommand_metavar="VERB ...")
 def library() -> None:
-    """Catalogue a collection: judge each file once, compare tags with sound, write tags.
+    """Catalogue a collection: classify each file once, compare tags with sound, write tags.
 
     Begin with scan and judge. Nothing is ever written to a file of music but by tags apply and
     tags undo, and by these only with --write. No command deletes music.
@@ -47,11 +47,12 @@ library.add_command(playlist)
 @click.option(
     "--forget-empty",
     is_flag=True,
-    help="Believe a folder that is empty now, though it held files.",
+    help="Forget the files of a folder that is empty now; without it, an empty folder is taken "
+    "for a disk that is not connected.",
 )
 @catalogue_option
 def scan(roots: tuple[Path, ...], forget_empty: bool, catalogue_path: Path | None) -> None:
-    """Read the tags of what is new or changed in folders of music.
+    """Read the tags of new and changed files in folders of music.
 
     Without a folder, all that were scanned before are looked at again.
     """
@@ -83,7 +84,7 @@ def scan(roots: tuple[Path, ...], forget_empty: bool, catalogue_path: Path | Non
 @library.command()
 @collection_options
 def judge(catalogue_path: Path | None, bundle_path: Path | None) -> None:
-    """Say of each file what it sounds like, and keep it in the catalogue.
+    """Classify each file, and keep the answer in the catalogue.
 
     It may be stopped at any moment; the same command goes on. A file that was moved or got other
     tags, and a second copy of it, is not judged again.
@@ -134,7 +135,7 @@ def list_songs(
 @library.command()
 @catalogue_option
 def check(catalogue_path: Path | None) -> None:
-    """Say whether the catalogue is sound and nothing was left half done."""
+    """Check that the catalogue is intact, and that no write of tags was left half done."""
     from genrescope.library.catalogue import Catalogue
     from genrescope.library.check import check as run
 
@@ -146,7 +147,7 @@ def check(catalogue_path: Path | None) -> None:
     if findings:
         raise Exit(1)
     echo(
-        f"sound: {counts['files']} files, {counts['judgements']} judgements by "
+        f"intact: {counts['files']} files, {counts['judgements']} judgements by "
         f"{counts['bundles']} bundles, {counts['failures']} files that could not be read"
     )
 
@@ -178,7 +179,7 @@ def export(
 @json_option
 @collection_options
 def odd(as_json: bool, catalogue_path: Path | None, bundle_path: Path | None) -> None:
-    """List songs whose tag and sound disagree, the most contradicted first.
+    """List songs whose tag and sound disagree, the clearest cases first.
 
     A tag whose genre is none of the model's is never odd; such songs are counted.
     """
@@ -237,10 +238,10 @@ def similar(
 
 
 @library.command()
-@click.option("--versions", is_flag=True, help="Suggest songs of one artist and title, too.")
+@click.option("--versions", is_flag=True, help="List songs of the same artist and title, too.")
 @collection_options
 def duplicates(versions: bool, catalogue_path: Path | None, bundle_path: Path | None) -> None:
-    """List sounds that are there more than once: copies, and other encodings of the same.
+    """List recordings that are there more than once: copies, and other encodings.
 
     Nothing is deleted, here or by any other verb.
     """
@@ -274,7 +275,7 @@ def duplicates(versions: bool, catalogue_path: Path | None, bundle_path: Path | 
     metavar="FILE",
     help='TOML lines such as Techno = ["Minimal", "Acid"]; what "" = [...] lists is left out.',
 )
-@click.option("--name", default="own-genres", metavar="NAME", help="What to call the bundle.")
+@click.option("--name", default="own-genres", metavar="NAME", help="Name of the bundle.")
 @click.option("--seed", type=int, default=0, metavar="N", help="Seed of the split by artists.")
 @click.option("--out", type=PATH, required=True, metavar="BUNDLE", help="Folder of the new bundle.")
 @collection_options

@@ -37,16 +37,27 @@ def _list_options(function: F) -> F:
         click.option(
             "--seed", type=int, default=0, metavar="N", help="Another seed gives another list."
         ),
-        click.option("--only", default="", metavar="QUERY", help="What all songs must answer to."),
+        click.option(
+            "--only",
+            default="",
+            show_default=False,
+            metavar="QUERY",
+            help="A query that every song must match, as for list.",
+        ),
         click.option(
             "--not-in",
             type=PATH,
             multiple=True,
             metavar="FILE",
-            help="Leave out what stands in a playlist, such as what was played lately.",
+            help="Leave out the songs of a playlist, such as those that were played lately.",
         ),
         click.option("--out", type=PATH, metavar="FILE", help="Write an m3u8 file."),
-        click.option("--recipe", type=PATH, metavar="FILE", help="Keep how it was made."),
+        click.option(
+            "--recipe",
+            type=PATH,
+            metavar="FILE",
+            help="Write a recipe, by which make makes the list again.",
+        ),
         collection_options,
     ]
     for option in reversed(options):
@@ -58,7 +69,7 @@ def _list_options(function: F) -> F:
 @click.argument("songs", type=PATH, nargs=-1, required=True, metavar="SONG...")
 @_list_options
 def like(songs: tuple[Path, ...], **options: Any) -> None:
-    """Songs like some songs, which come first."""
+    """Make a list of the songs you name and, after them, songs that sound like them."""
     _make("like", songs, **options)
 
 
@@ -67,7 +78,7 @@ def like(songs: tuple[Path, ...], **options: Any) -> None:
 @click.argument("last", type=PATH, metavar="TO")
 @_list_options
 def way(first: Path, last: Path, **options: Any) -> None:
-    """A way from one song to another, in even steps."""
+    """Make a list that leads from a song to another in even steps."""
     _make("path", (first, last), **options)
 
 
@@ -76,7 +87,7 @@ def way(first: Path, last: Path, **options: Any) -> None:
 @click.argument("peak", type=PATH, metavar="PEAK")
 @_list_options
 def arc(first: Path, peak: Path, **options: Any) -> None:
-    """From a song to another, and back to where it began."""
+    """Make a list that leads from a song to another, and back."""
     _make("arc", (first, peak), **options)
 
 
@@ -84,7 +95,7 @@ def arc(first: Path, peak: Path, **options: Any) -> None:
 @click.argument("genre")
 @_list_options
 def around(genre: str, **options: Any) -> None:
-    """Songs that sound most like a genre."""
+    """Make a list of the songs that sound most like a genre."""
     _make("around", (), genre=genre, **options)
 
 
@@ -92,7 +103,7 @@ def around(genre: str, **options: Any) -> None:
 @click.argument("file", type=PATH, metavar="FILE")
 @_list_options
 def extend(file: Path, **options: Any) -> None:
-    """A playlist, which stays as it is, and songs like those in it after it."""
+    """Make a list of a playlist's songs and, after them, songs that sound like them."""
     from genrescope.library.playlist import read_m3u
 
     songs = tuple(map(Path, read_m3u(file)))

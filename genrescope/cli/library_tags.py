@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from genrescope.library.tags.plan import Change
 
 _links_option = click.option(
-    "--hard-links", is_flag=True, help="Also files that have several names."
+    "--hard-links", is_flag=True, help="Also change files with several names (hard links)."
 )
-_write_option = click.option("--write", is_flag=True, help="Write; else only say what would be.")
+_write_option = click.option(
+    "--write", is_flag=True, help="Write; without it, only say what would be written."
+)
 
 
 @click.group(cls=Group, subcommand_metavar="VERB ...")
@@ -52,7 +54,7 @@ def plan(
     catalogue_path: Path | None,
     bundle_path: Path | None,
 ) -> None:
-    """Print what could be written, one change a line, which you may edit.
+    """Print what could be written, one change a line; the lines may be edited.
 
     Genrescope's own fields are planned for all that is music, the genre only where the sound
     leaves no doubt. A query is as for list.
@@ -88,7 +90,7 @@ def plan(
 @click.argument("plan_path", type=PATH, metavar="PLAN")
 @_write_option
 @_links_option
-@click.option("--keep-time", is_flag=True, help="Keep each file's time of change.")
+@click.option("--keep-time", is_flag=True, help="Keep each file's time of last change.")
 @catalogue_option
 def apply(
     plan_path: Path,
@@ -120,7 +122,7 @@ def apply(
 @_write_option
 @catalogue_option
 def undo(run: int, write: bool, catalogue_path: Path | None) -> None:
-    """Restore what a run wrote, where it still stands; name what does not.
+    """Take back what a run wrote; name the files that have changed since.
 
     The runs and their numbers are listed by tags runs.
     """
@@ -136,7 +138,7 @@ def undo(run: int, write: bool, catalogue_path: Path | None) -> None:
 @click.argument("what", metavar="PLAN|RUN")
 @catalogue_option
 def diff(what: str, catalogue_path: Path | None) -> None:
-    """Show a plan's file, or what a run wrote, as before and after."""
+    """Show the changes of a plan, or those that a run wrote, as before and after."""
     from genrescope.library.catalogue import Catalogue
     from genrescope.library.tags.apply import changes_of_run
     from genrescope.library.tags.plan import read_plan

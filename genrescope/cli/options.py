@@ -55,7 +55,7 @@ class Group(click.Group):
             formatter.write_dl(rows)
 
 
-def bundle_option(purpose: str = "The model to ask", *, name: str = "bundle") -> Callable[[F], F]:
+def bundle_option(purpose: str = "The model to use", *, name: str = "bundle") -> Callable[[F], F]:
     """``--bundle``, as the argument ``name``, or None."""
     return click.option(
         "--bundle",
@@ -80,7 +80,7 @@ clips_at_a_time_option = click.option(
     "--workers",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Clips at a time; one a processor if absent.",
+    help="Clips decoded at once; as many as there are cores if absent.",
 )
 
 training_seed_option = click.option(
@@ -88,7 +88,7 @@ training_seed_option = click.option(
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="Of every random step of the training.",
+    help="Seed of every random step of the training.",
 )
 
 window_option = click.option(

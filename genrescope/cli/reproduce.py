@@ -55,14 +55,14 @@ if TYPE_CHECKING:
     "--budget",
     type=Number(min=0, max=100000),
     metavar="MINUTES",
-    help="Begin no further experiment after so many minutes.",
+    help="Begin no experiment after so many minutes.",
 )
 @click.option(
     "--effort",
     type=Number(min=0.01, max=100),
     default=1.0,
     metavar="FACTOR",
-    help="Train for so many times the planned epochs.",
+    help="Multiply the planned epochs by this.",
 )
 @click.option(
     "--list",

@@ -31,14 +31,14 @@ _OTHER_FILES = 128  # what is open besides connections: libraries, pipes to the 
     type=click.IntRange(min=0, max=65535),
     default=8000,
     metavar="PORT",
-    help="0 takes any free one.",
+    help="Port to listen at; 0 takes any free one.",
 )
 @click.option(
     "--bundle",
     multiple=True,
     type=click.Path(),
     metavar="FOLDER",
-    help="The model to ask, where not those that ship; may be repeated, to offer a choice.",
+    help="Folder of a model, in place of those that ship; may be repeated, to offer a choice.",
 )
 @click.option(
     "--allowed-host",
@@ -56,21 +56,21 @@ _OTHER_FILES = 128  # what is open besides connections: libraries, pipes to the 
     "--workers",
     type=click.IntRange(min=1, max=256),
     metavar="N",
-    help="Recordings listened to at once; by default the cores.",
+    help="Recordings classified at once; as many as there are cores if absent.",
 )
 @click.option(
     "--max-upload-mb",
     type=Number(min=0.1, max=2000),
     default=50,
     metavar="MIB",
-    help="The most one upload may weigh, MiB.",
+    help="Largest upload that is taken, in MiB.",
 )
 @click.option(
     "--max-audio-minutes",
     type=Number(min=0.1, max=1440),
     default=15,
     metavar="MINUTES",
-    help="The most minutes one upload may last.",
+    help="Longest upload that is taken, in minutes.",
 )
 @click.option(
     "--ort",

@@ -35,7 +35,7 @@ def _known_input(ctx: click.Context, param: click.Parameter, kind: str) -> str:
     "--recipe",
     type=PATH,
     metavar="FILE.toml",
-    help="How to train, see docs/training.md; for a set of the size of GTZAN if absent.",
+    help="How to train, see docs/training.md; a recipe for sets of the size of GTZAN if absent.",
 )
 @click.option(
     "--net",
@@ -53,6 +53,7 @@ def _known_input(ctx: click.Context, param: click.Parameter, kind: str) -> str:
 @click.option(
     "--genres",
     default="",
+    show_default=False,
     metavar="LIST",
     help="Learn these genres alone, with commas between them; all that the music has if absent.",
 )
@@ -62,12 +63,12 @@ def _known_input(ctx: click.Context, param: click.Parameter, kind: str) -> str:
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="Which round of the split.",
+    help="Which of the split's folds.",
 )
 @click.option(
     "--no-valid",
     is_flag=True,
-    help="Learn the valid part as well; the epoch that is kept is the last.",
+    help="Train on the validation part as well, and keep the last epoch.",
 )
 @training_seed_option
 @click.option(
@@ -75,21 +76,21 @@ def _known_input(ctx: click.Context, param: click.Parameter, kind: str) -> str:
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="Of the split; kept the same, seeds of a net can be compared.",
+    help="Seed of the split. Keep it to compare nets, or a net's own seeds.",
 )
 @click.option(
     "--epochs",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Instead of the recipe's.",
+    help="Number of epochs; the recipe's if absent.",
 )
 @click.option(
     "--teacher",
     type=PATH,
     multiple=True,
     metavar="RUN",
-    help="A run whose probabilities are learned in place of the genres; several teach their mean. "
-    "It must have learned nothing that this run does not.",
+    help="A run whose probabilities are learned in place of the genres (distillation); of several "
+    "the mean. It must have learned from no clip that this run does not learn from.",
 )
 @click.option(
     "--start",

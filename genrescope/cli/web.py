@@ -26,7 +26,7 @@ def web() -> None:
     "if absent.",
 )
 def export(folder: Path, bundle: Path | None, ort: Path | None) -> None:
-    """Write DIR, a site for any host of static files.
+    """Write a site into DIR, for any host of static files.
 
     It names genres in the visitor's browser, and the sound never leaves it. A site that was
     written into DIR before is replaced.

@@ -1,4 +1,4 @@
-"""Whether a catalogue is sound, and whether anything was left half done."""
+"""Whether a catalogue is intact, and whether a write of tags was left half done."""
 
 from __future__ import annotations
 

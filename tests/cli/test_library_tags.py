@@ -15,7 +15,7 @@ def test_from_scan_to_undo(shell: Shell, songs: Path, tmp_path: Path) -> None:
     assert "2 files in 1 folders: 2 new" in shell("scan", songs, ask=False).stdout
     assert "2 judged, 0 known already, 0 failed" in shell("judge").stdout
     assert "0 judged" in shell("judge").stdout
-    assert shell("check", ask=False).stdout.startswith("sound: 2 files, 2 judgements by 1 bundles")
+    assert shell("check", ask=False).stdout.startswith("intact: 2 files, 2 judgements by 1 bundles")
     lines = shell("list", "--json").stdout.splitlines()
     assert [json.loads(line)["artist"] for line in lines] == ["Ann", "Bob"]
     assert "b.mp3" not in shell("list", "artist:ann").stdout
