@@ -16,8 +16,6 @@ from genrescope.cli.options import PATH, Number
 from genrescope.cli.terminal import echo
 from genrescope.errors import GenrescopeError
 
-_OTHER_FILES = 128  # what is open besides connections: libraries, pipes to the workers
-
 
 @click.command()
 @click.option(
@@ -99,7 +97,12 @@ def serve(
 
     from genrescope.system import n_cores, room_for_files
     from genrescope.web.app import create_app
-    from genrescope.web.connections import server_config
+    from genrescope.web.connections import (
+        BACKLOG,
+        OTHER_FILES,
+        connections_within,
+        server_config,
+    )
     from genrescope.web.limits import Limits
     from genrescope.web.middleware.hosts import LOCAL_HOSTS
     from genrescope.web.site import ORT
@@ -110,9 +113,9 @@ def serve(
         audio_s=max_audio_minutes * 60,
         workers=workers or n_cores(),
     )
-    room = room_for_files(limits.connections + _OTHER_FILES) - _OTHER_FILES
-    limits = replace(limits, connections=max(1, min(limits.connections, room)))
-    with _listening(host, port) as listener:
+    allowed = room_for_files(limits.connections + OTHER_FILES)
+    limits = replace(limits, connections=connections_within(allowed, limits.connections))
+    with _listening(host, port, BACKLOG) as listener:
         app = create_app(
             bundle=bundle,
             limits=limits,
@@ -138,7 +141,7 @@ def _log_requests() -> None:
     logger.setLevel(logging.INFO)
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _listening(host: str, port: int, backlog: int) -> socket.socket:
     """A bound socket: whether the port is free is known before the model is loaded."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -152,7 +155,7 @@ def _listening(host: str, port: int) -> socket.socket:
         if os.name == "posix":  # elsewhere it would share a port that is taken
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(128)
+        listener.listen(backlog)
     except OSError as error:
         listener.close()
         raise GenrescopeError(

@@ -19,7 +19,17 @@ from genrescope.web.middleware.headers import SECURITY_HEADERS
 from genrescope.web.problems import ProblemError
 
 _GRACE_S = 30  # what a request may still take after Ctrl-C
-_BACKLOG = 128  # connections that the system accepts before we do
+BACKLOG = 64
+"""Connections that the system accepts before we do, and that are taken from it at once."""
+# One that is over the limit makes another close, but meanwhile as many more are taken.
+OTHER_FILES = 128 + 3 * BACKLOG
+"""What is open besides the connections that may be: libraries, pipes to workers, some of those that
+are about to close."""
+
+
+def connections_within(files: int, wanted: int) -> int:
+    """How many connections may be open where a process may open so many files."""
+    return min(wanted, max(files // 4, files - OTHER_FILES))
 
 
 def server_config(app: ASGIApp, limits: Limits, **more: Any) -> uvicorn.Config:
@@ -28,7 +38,7 @@ def server_config(app: ASGIApp, limits: Limits, **more: Any) -> uvicorn.Config:
         app,
         http=type("LimitedConnection", (Connection,), {"limits": limits}),
         ws="none",
-        backlog=_BACKLOG,
+        backlog=BACKLOG,
         server_header=False,
         access_log=False,
         proxy_headers=False,  # no address is looked at

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -98,6 +99,40 @@ def test_what_is_sent_is_written_nowhere(tiny_bundle: Path, tmp_path: Path) -> N
         server.wait(60)
     assert "secret" not in errors
     assert list(tmp_path.rglob("*")) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="limits open files the POSIX way")
+def test_more_connections_than_files_may_be_open_are_borne(
+    tiny_bundle: Path, tmp_path: Path
+) -> None:
+    code = "import resource as r, runpy; r.setrlimit(r.RLIMIT_NOFILE, (256, 256)); "
+    code += "runpy.run_module('genrescope', run_name='__main__')"
+    command = [sys.executable, "-u", "-c", code, "serve", "--port", "0", "--workers", "1"]
+    log = tmp_path / "log"
+    with log.open("w") as errors, ExitStack() as stack:
+        server = subprocess.Popen(
+            [*command, "--bundle", str(tiny_bundle)],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        try:
+            assert server.stdout is not None
+            address = re.search(r"http://127\.0\.0\.1:(\d+)", server.stdout.readline())
+            assert address is not None
+            health = f"{address[0]}/api/v1/healthz"
+            assert httpx.get(health, timeout=60).status_code == 200
+            for _ in range(400):
+                idle = socket.create_connection(("127.0.0.1", int(address[1])), timeout=20)
+                stack.callback(idle.close)
+            for _ in range(3):
+                assert httpx.get(health, timeout=60).status_code == 200
+        finally:
+            server.terminate()
+            server.communicate(timeout=60)
+            server.kill()
+    assert "Traceback" not in log.read_text()
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ import pytest
 from web.serving import BOUNDARY, Running, StubEngine, form, head, serve, talk
 
 from genrescope.web.app import create_app
+from genrescope.web.connections import connections_within
 from genrescope.web.limits import Limits
 from genrescope.web.middleware.headers import SECURITY_HEADERS
 
@@ -137,6 +138,13 @@ def test_idle_connections_make_room_for_new_ones() -> None:
             stack.callback(connection.close)
         for _ in range(3):
             assert httpx.get(f"{running.url}/api/v1/healthz", timeout=20).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("files", "connections"), [(4_096, 1_000), (1_320, 1_000), (1_024, 704), (256, 64), (64, 16)]
+)
+def test_connections_leave_room_for_other_files(files: int, connections: int) -> None:
+    assert connections_within(files, 1_000) == connections
 
 
 def test_where_none_is_idle_the_new_one_is_refused() -> None:
