@@ -1,4 +1,4 @@
-"""Train a head: judge it by artist folds, then let it learn from all tracks, and keep both.
+"""Train a head: evaluate it by artist folds, then train it on all tracks, and keep both.
 
 A run's folder holds ``head.json`` (how it was trained, how good it is) and ``head.onnx``,
 calibrated and ready to stand in a bundle.
@@ -7,7 +7,7 @@ calibrated and ready to stand in a bundle.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,31 +17,24 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from genrescope.data.joined import join, title_of
-from genrescope.data.registry import annotators, known_keys, known_tempos
+from genrescope.data.registry import annotators
 from genrescope.data.splits import make_split
 from genrescope.data.store import FeatureStore
 from genrescope.errors import GenrescopeError
-from genrescope.features.config import FeatureConfig
-from genrescope.features.rhythm import BINS_PER_OCTAVE, LOWEST_BPM, N_TEMPI, tempi
 from genrescope.features.spectrogram import standardise
 from genrescope.files import atomic_write
-from genrescope.lab.heads.nets import Averaged, KeyNet, TempoNet
+from genrescope.lab.heads.nets import Averaged, TempoNet
 from genrescope.lab.heads.run import HEAD_JSON, HEAD_ONNX
-from genrescope.lab.heads.scores import (
-    by_genre,
-    figure,
-    key_points,
-    tempo_hits,
-)
+from genrescope.lab.heads.scores import by_genre, figure
+from genrescope.lab.heads.tasks import TASKS, Task
 from genrescope.lab.metrics import confidence_error
 from genrescope.lab.provenance import commit, today
 from genrescope.lab.tracing import require_parity, trace
-from genrescope.model.heads import BEAT, KEY, LOGITS, TEMPO, Inputs, key_inputs, tempo_inputs
+from genrescope.model.heads import BEAT, KEY, LOGITS, TEMPO
 from genrescope.model.inference import softmax
-from genrescope.model.tempo import TOLERANCE, read_tempo
+from genrescope.model.tempo import read_tempo
 from genrescope.progress import Progress, no_progress
 
 PROTOCOL = "artists"
@@ -49,10 +42,6 @@ BATCH_SIZE = 32
 BEATLESS = 0.05
 """Share of held-out music that may be called beatless."""
 
-_SPREAD = 1.5  # bins, deviation of the target around the annotated tempo
-_MOST_MOVED = 16  # bins that a tempogram is moved, a seventh faster or slower
-_GAINS = 0.2  # deviation of the gains that channels of chroma get
-_SMOOTHING = 0.1
 _TEMPERATURES = np.geomspace(0.3, 3.0, 93)
 
 
@@ -73,32 +62,6 @@ class Lessons:
     inputs: Mapping[str, Tensor]
     truth: NDArray[np.float64]
     fold: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a head learns.
-
-    Attributes:
-        annotations: what is known of tracks by their ID.
-        inputs: from a standardised log-mel to what the net takes.
-        make: a fresh net.
-        loss: of a net for a batch of inputs and truths; augments them.
-        inside: which classes are right, bool (n, n_classes), for truths (n,).
-        epochs: passes over the tracks.
-        lr, weight_decay: of AdamW; one cycle.
-        n_nets: that answer together.
-    """
-
-    annotations: Callable[[], Mapping[str, float]]
-    inputs: Callable[[NDArray[np.float32], FeatureConfig], Inputs]
-    make: Callable[[], nn.Module]
-    loss: Callable[[nn.Module, list[Tensor], Tensor, np.random.Generator], Tensor]
-    inside: Callable[[NDArray[np.float64]], NDArray[np.bool_]]
-    epochs: int
-    lr: float
-    weight_decay: float
-    n_nets: int
 
 
 def train_head(
@@ -148,9 +111,9 @@ def train_head(
     for k in range(n_folds):
         held = np.flatnonzero(lessons.fold == k)
         logits[held] = _answers(together(np.flatnonzero(lessons.fold != k)), lessons, held)
-    figures, thresholds, genres, temperature = _judge(task, how, lessons, logits, seed)
+    evaluated = _evaluate(task, how, lessons, logits, seed)
     final = together(everyone)
-    final.temperature = temperature
+    final.temperature = evaluated.temperature
     onnx_bytes = _onnx(final, lessons, task)
     described = {
         "task": task,
@@ -164,14 +127,14 @@ def train_head(
             "seed": seed,
             "n_nets": how.n_nets,
             "epochs": how.epochs,
-            "temperature": round(temperature, 4),
-            "by_genre": genres,
+            "temperature": round(evaluated.temperature, 4),
+            "by_genre": evaluated.by_genre,
             "command": command,
             "commit": commit(),
             "date": today(),
         },
-        "figures": figures,
-        "thresholds": thresholds,
+        "figures": evaluated.figures,
+        "thresholds": evaluated.thresholds,
     }
     out.mkdir(parents=True, exist_ok=True)
     with atomic_write(out / HEAD_ONNX) as part:
@@ -184,7 +147,7 @@ def train_head(
 def _lessons(how: Task, store: FeatureStore) -> Lessons:
     if store.config.kind != "mel" or store.config.n_bins % 16:
         raise GenrescopeError(
-            f"{store.name}: tempo and key are heard in log-mels with a multiple of 16 bands."
+            f"{store.name}: tempo and key are read from log-mels with a multiple of 16 bands."
         )
     known = how.annotations()
     facts = [track for track in store.facts if track.track_id in known]
@@ -243,60 +206,6 @@ def _answers(net: nn.Module, lessons: Lessons, held: NDArray[np.int64]) -> NDArr
     return answer.double().numpy()
 
 
-def _tempo_loss(
-    net: nn.Module, inputs: list[Tensor], bpm: Tensor, rng: np.random.Generator
-) -> Tensor:
-    """Cross-entropy with the annotated tempo, the whole batch made faster or slower alike."""
-    tempogram, timbre = inputs
-    moved = int(rng.integers(-_MOST_MOVED, _MOST_MOVED + 1))
-    if moved > 0:
-        tempogram = functional.pad(tempogram[:, :, :-moved], (moved, 0))
-    elif moved < 0:
-        tempogram = functional.pad(tempogram[:, :, -moved:], (0, -moved))
-    place = torch.log2(bpm / LOWEST_BPM) * BINS_PER_OCTAVE + moved
-    within = (place >= 0) & (place < N_TEMPI)
-    target = torch.exp(-0.5 * ((torch.arange(N_TEMPI) - place[:, None]) / _SPREAD) ** 2)
-    target /= target.sum(dim=1, keepdim=True).clamp_min(1e-9)
-    losses = -(target * functional.log_softmax(net(tempogram, timbre), dim=1)).sum(dim=1)
-    return losses[within].mean()
-
-
-def _key_loss(
-    net: nn.Module, inputs: list[Tensor], key: Tensor, rng: np.random.Generator
-) -> Tensor:
-    """Cross-entropy with the annotated key, of a part of each clip, its octaves louder or not."""
-    (chroma,) = inputs
-    n_blocks = chroma.shape[3]
-    length = int(rng.integers(max(1, n_blocks // 2), n_blocks + 1))
-    start = int(rng.integers(0, n_blocks - length + 1))
-    part = chroma[:, :, :, start : start + length]
-    gains = 1 + _GAINS * torch.randn(len(part), part.shape[1], 1, 1)
-    return functional.cross_entropy(net(part * gains), key.long(), label_smoothing=_SMOOTHING)
-
-
-def _near_tempo(bpm: NDArray[np.float64]) -> NDArray[np.bool_]:
-    near: NDArray[np.bool_] = np.abs(tempi() / bpm[:, None] - 1) <= TOLERANCE
-    return near
-
-
-def _is_key(keys: NDArray[np.float64]) -> NDArray[np.bool_]:
-    is_key: NDArray[np.bool_] = np.arange(24) == keys[:, None]
-    return is_key
-
-
-TASKS: dict[str, Task] = {
-    TEMPO: Task(
-        known_tempos, tempo_inputs, TempoNet, _tempo_loss, _near_tempo,
-        epochs=25, lr=3e-3, weight_decay=0.02, n_nets=3,
-    ),
-    KEY: Task(
-        known_keys, key_inputs, KeyNet, _key_loss, _is_key,
-        epochs=25, lr=5e-3, weight_decay=0.05, n_nets=5,
-    ),
-}  # fmt: skip
-"""What can be learned, by its name in a bundle."""
-
-
 def fit_temperature(logits: NDArray[np.float64], inside: NDArray[np.bool_]) -> float:
     """The temperature by which the right classes together are the most probable.
 
@@ -313,36 +222,50 @@ def fit_temperature(logits: NDArray[np.float64], inside: NDArray[np.bool_]) -> f
     return float(min(_TEMPERATURES, key=loss))
 
 
-def _judge(
+@dataclass(frozen=True)
+class Evaluated:
+    """How good a head is on held-out tracks, and what follows from it.
+
+    Attributes:
+        figures: by name, each with its count and interval.
+        by_genre: the same without intervals, for each genre.
+        thresholds: that the bundle gets.
+        temperature: of the head that is trained on all tracks.
+    """
+
+    figures: dict[str, Any]
+    by_genre: dict[str, dict[str, float]]
+    thresholds: dict[str, float]
+    temperature: float
+
+
+def _evaluate(
     task: str, how: Task, lessons: Lessons, logits: NDArray[np.float64], seed: int
-) -> tuple[dict[str, Any], dict[str, float], dict[str, dict[str, float]], float]:
-    """Figures, thresholds, figures by genre and temperature, from held-out answers."""
+) -> Evaluated:
+    """Measure held-out answers, each calibrated on the other folds.
+
+    Args:
+        logits: of each track by the nets that did not learn it, (n, n_classes).
+        seed: of the bootstrap.
+    """
     inside = how.inside(lessons.truth)
-    by_others = np.empty_like(logits)
+    probs = np.empty_like(logits)
     for k in np.unique(lessons.fold):
         held = lessons.fold == k
-        by_others[held] = softmax(logits[held], fit_temperature(logits[~held], inside[~held]))
+        probs[held] = softmax(logits[held], fit_temperature(logits[~held], inside[~held]))
     temperature = fit_temperature(logits, inside)
-    thresholds: dict[str, float] = {}
-    points: dict[str, NDArray[Any]]
-    if task == TEMPO:
-        heard = [read_tempo(probs) for probs in by_others]
-        right, pulse = tempo_hits(lessons.truth, [tempo.bpm for tempo in heard])
-        points = {"accuracy1": right, "accuracy2": pulse}
-        confidence = np.array([tempo.confidence for tempo in heard])
-        pulses = [read_tempo(probs).pulse for probs in softmax(logits, temperature)]
-        thresholds[BEAT] = round(float(np.quantile(pulses, BEATLESS)), 4)
-    else:
-        keys = by_others.argmax(axis=1)
-        right = keys == lessons.truth
-        points = {"correct": right, "weighted": key_points(lessons.truth, keys)}
-        confidence = by_others.max(axis=1)
-    figures = {name: figure(values, seed=seed) for name, values in points.items()}
-    error = round(confidence_error(confidence, right), 4)
+    measured = how.measure(lessons.truth, probs)
+    figures = {name: figure(points, seed=seed) for name, points in measured.points.items()}
+    right = next(iter(measured.points.values()))
+    error = round(confidence_error(measured.confidence, right), 4)
     figures["calibration_error"] = {
         "n": len(logits), "value": error, "low": error, "high": error,
     }  # fmt: skip
-    return figures, thresholds, by_genre(points, lessons.genres), temperature
+    thresholds = {}
+    if task == TEMPO:
+        pulses = [read_tempo(row).pulse for row in softmax(logits, temperature)]
+        thresholds[BEAT] = round(float(np.quantile(pulses, BEATLESS)), 4)
+    return Evaluated(figures, by_genre(measured.points, lessons.genres), thresholds, temperature)
 
 
 def _onnx(net: Averaged, lessons: Lessons, task: str) -> bytes:
@@ -354,11 +277,11 @@ def _onnx(net: Averaged, lessons: Lessons, task: str) -> bytes:
         axes["chroma"][3] = "n_blocks"
     onnx_bytes = trace(net, examples, inputs=names, outputs=[LOGITS], axes=axes)
     session = onnxruntime.InferenceSession(onnx_bytes, providers=["CPUExecutionProvider"])
-    some = {name: value[:5] for name, value in lessons.inputs.items()}
+    probe = {name: value[:5] for name, value in lessons.inputs.items()}
     if task == KEY:
-        some = {name: value[..., :7] for name, value in some.items()}
+        probe = {name: value[..., :7] for name, value in probe.items()}
     with torch.inference_mode():
-        expected = net(*some.values()).numpy()
-    (got,) = session.run([LOGITS], {name: value.numpy() for name, value in some.items()})
+        expected = net(*probe.values()).numpy()
+    (got,) = session.run([LOGITS], {name: value.numpy() for name, value in probe.items()})
     require_parity(float(np.abs(expected - got).max()))
     return onnx_bytes

@@ -12,7 +12,8 @@ from genrescope.data import gtzan
 from genrescope.errors import GenrescopeError
 from genrescope.lab.heads import train as module
 from genrescope.lab.heads.run import attach
-from genrescope.lab.heads.train import TASKS, fit_temperature, train_head
+from genrescope.lab.heads.tasks import TASKS
+from genrescope.lab.heads.train import fit_temperature, train_head
 from genrescope.model.classifier import Classifier
 from genrescope.model.clip import Clip
 
