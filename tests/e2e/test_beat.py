@@ -28,6 +28,12 @@ true;
 """
 
 
+_SHOW = """async ({ name, flags }) => {
+  const { showBeat } = await import("/static/beat.js");
+  showBeat({ genre: "jazz", flags, tempo: null, key: { name, camelot: "6A", confidence: 1 } });
+}"""
+
+
 @pytest.fixture(scope="module")
 def hearing_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     bundle = make_bundle(tmp_path_factory.mktemp("heads") / "b", heads=tiny_heads())
@@ -55,7 +61,9 @@ def test_tempo_and_key_are_told_and_heard(browser: Browser, hearing_server: Runn
     assert scale[0] == pytest.approx(220)
     assert scale[-1] == pytest.approx(440)
     page.get_by_label("Tick along").check()
-    while len(page.evaluate("window.tones")) < 11:
+    for _ in range(300):
+        if len(page.evaluate("window.tones")) >= 11:
+            break
         page.wait_for_timeout(100)  # ms
     page.get_by_label("Tick along").uncheck()
     assert set(page.evaluate("window.tones.slice(8)")) == {1500}
@@ -66,6 +74,16 @@ def test_in_german(browser: Browser, hearing_server: Running) -> None:
     page, _ = opened(browser, hearing_server, locale="de-DE")
     page.set_input_files("#file", [_plucked().payload()])  # type: ignore[list-item]
     expect(page.locator("#beat-key")).to_contain_text("A-Dur", timeout=60_000)
+    page.evaluate(_SHOW, {"name": "C♯ minor", "flags": []})
+    expect(page.locator("#beat-key")).to_contain_text("cis-Moll")
+
+
+def test_what_is_no_music_has_neither(browser: Browser, hearing_server: Running) -> None:
+    page, _ = opened(browser, hearing_server)
+    uploaded(page, _plucked())
+    expect(page.locator("#beat")).to_be_visible()
+    page.evaluate(_SHOW, {"name": "G minor", "flags": ["no music"]})
+    expect(page.locator("#beat")).to_be_hidden()
 
 
 def test_a_bundle_that_tells_neither_shows_neither(browser: Browser, page_server: Running) -> None:

@@ -19,6 +19,7 @@ from e2e.driving import (
     no_sideways_scroll,
     opened,
     send,
+    song,
     uploaded,
     with_a_rest,
 )
@@ -69,6 +70,24 @@ def test_no_name_breaks_at_any_width(browser: Browser, own_genres: Running) -> N
             page.wait_for_timeout(50)  # for the letters to be fitted
             assert page.evaluate(WHOLE) == [], (name, width)
             assert no_sideways_scroll(page), (name, width)
+    page.context.close()
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize(("width", "height"), [(1024, 768), (1180, 820), (1280, 800), (1920, 1080)])
+def test_what_can_be_done_stands_in_one_row_and_in_sight(
+    browser: Browser, page_server: Running, width: int, height: int, language: str
+) -> None:
+    viewport = {"width": width, "height": height}
+    page, _ = opened(browser, page_server, viewport=viewport, locale=language)
+    choices = page.locator("#choices").bounding_box()
+    assert choices
+    assert choices["y"] + choices["height"] <= height
+    send(page, song())
+    expect(page.locator("#result")).to_be_visible(timeout=RESULT_MS)
+    boxes = [b.bounding_box() for b in page.locator(".verdict .actions .button").all()]
+    assert len(boxes) == 3
+    assert len({box["y"] for box in boxes if box}) == 1
     page.context.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import json
 import re
@@ -71,6 +72,34 @@ def test_the_strings_are_those_that_the_page_uses() -> None:
     known = set(pages.texts("en"))
     called = {k for s in SCRIPTS.values() for k in re.findall(r'\bt\(\s*"([\w.]+)"', s)}
     assert called - known == set()
+
+
+def _codes_of_the_server() -> set[str]:
+    """Every code that a refusal is raised with, and those of the framework's own."""
+    codes = {"method_not_allowed"}
+    for path in WEB.rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(call, ast.Call) or len(call.args) < 2:
+                continue
+            if isinstance(call.func, ast.Name) and call.func.id == "ProblemError":
+                texts = [n.value for n in ast.walk(call.args[1]) if isinstance(n, ast.Constant)]
+                codes |= {text for text in texts if isinstance(text, str)}
+    return codes
+
+
+def _codes_of_the_page() -> set[str]:
+    """Every code that its scripts make up by themselves."""
+    texts = [path.read_text(encoding="utf-8") for path in (WEB / "static").rglob("*.js")]
+    return {code for text in texts for code in re.findall(r'\bcode: "(\w+)"', text)}
+
+
+@pytest.mark.parametrize("language", pages.LANGUAGES)
+def test_every_fault_has_a_sentence(language: str) -> None:
+    server, own = _codes_of_the_server(), _codes_of_the_page()
+    assert {"too_large", "too_long", "unusable_audio", "busy", "cross_site"} <= server
+    assert {"unreachable", "too_large_elsewhere", "unreadable"} <= own
+    told = {key.removeprefix("fault.") for key in pages.texts(language) if key.startswith("fault.")}
+    assert told == server | own
 
 
 def test_no_words_stand_in_the_page_or_its_scripts() -> None:

@@ -2,6 +2,7 @@
 
 import { $ } from "./dom.js";
 import { roughly, t } from "./text.js";
+import { isMusic } from "./words.js";
 
 const PITCHES = ["A", "B♭", "B", "C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭"];
 const STEPS = { major: [0, 2, 4, 5, 7, 9, 11, 12], minor: [0, 2, 3, 5, 7, 8, 10, 12] };
@@ -18,8 +19,9 @@ let ticking = null; // { timer, start, next }: the place in the recording where 
 /** Shows what an answer tells of tempo and key; `player` is the replay that ticks are laid over. */
 export function showBeat(answer, player) {
   stop();
-  tempo = answer.tempo ?? null;
-  key = answer.key ?? null;
+  // What is no music may have the one or the other all the same; it would only puzzle.
+  tempo = isMusic(answer) ? (answer.tempo ?? null) : null;
+  key = isMusic(answer) ? (answer.key ?? null) : null;
   const beats = tempo !== null && !answer.flags.includes("no beat");
   $("beat").hidden = tempo === null && key === null;
   $("beat-tempo").textContent = tempo === null ? "" : tempoInWords(beats);
@@ -41,7 +43,7 @@ function tempoInWords(beats) {
 
 function keyName(name) {
   const [tonic, mode] = name.split(" ");
-  return t(`beat.${mode}`, { tonic: t(`tonic.${PITCHES.indexOf(tonic)}`) });
+  return t(`key.${PITCHES.indexOf(tonic) + (mode === "minor" ? PITCHES.length : 0)}`);
 }
 
 function context() {
