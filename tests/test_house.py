@@ -70,10 +70,6 @@ TESTED_ELSEWHERE = {
     "fleet/simulation": "fleet/test_cost",
     "fleet/step": "fleet/test_run",
     "fleet/store": "fleet/test_run",
-    "library/tags/parts": "library/tags/test_apply",
-    "model/overlay": "model/test_explain",
-    "mastering/cleaning": "mastering/test_polish",
-    "mastering/loudness": "mastering/test_polish",
     # Every net is held to one contract.
     "lab/nets/base": "lab/nets/test_nets",
     "lab/nets/bigru": "lab/nets/test_nets",

@@ -11,46 +11,12 @@ import pytest
 import soundfile
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from mastering_makers import SR, Float32, band, db, melody, pauses
 from numpy.typing import NDArray
-from scipy.signal import butter, resample_poly, sosfiltfilt
+from scipy.signal import resample_poly
 
-from genrescope.mastering.cleaning import MAX_EQUALISATION_DB, MAX_REDUCTION_DB, clean
-from genrescope.mastering.loudness import limit, loudness, peak_envelope, true_peak_db
+from genrescope.mastering.cleaning import MAX_REDUCTION_DB
 from genrescope.mastering.polish import Polished, polish, to_wav
-
-Float32 = NDArray[np.float32]
-SR = 44_100
-
-
-def db(power: float) -> float:
-    return float(10 * np.log10(power))
-
-
-def band(x: Float32, low: float, high: float, sr: int = SR) -> NDArray[np.float64]:
-    return sosfiltfilt(butter(4, (low, high), "bandpass", fs=sr, output="sos"), x, axis=0)
-
-
-def melody(seconds: float, *, sr: int = SR, seed: int = 0) -> Float32:
-    """Plucked notes with harmonics, one each quarter second; every fifth second is a pause."""
-    rng = np.random.default_rng(seed)
-    x = np.zeros(int(seconds * sr), dtype=np.float32)
-    t = np.arange(int(0.8 * sr)) / sr
-    for start in np.arange(0, seconds, 0.25):
-        if start % 5 > 3.2:  # what was plucked rings for 0.8 s
-            continue
-        hz = 110 * 2 ** (rng.integers(0, 25) / 12)
-        harmonics = np.arange(1, int(min(20, 0.45 * sr / hz)) + 1)
-        note = (np.sin(2 * np.pi * hz * np.outer(harmonics, t)) / harmonics[:, None] ** 1.3).sum(0)
-        note *= np.exp(-5 * t) * np.minimum(1, (0.8 - t) / 0.05)
-        at = int(start * sr)
-        x[at : at + len(t)] += 0.2 * note[: len(x) - at].astype(np.float32)
-    return x
-
-
-def pauses(seconds: float, sr: int = SR) -> NDArray[np.bool_]:
-    """Where `melody` has died away, with a margin."""
-    t = np.arange(int(seconds * sr)) / sr
-    return (t % 5 > 4.3) & (t % 5 < 4.8)
 
 
 @pytest.fixture(scope="module")
@@ -156,17 +122,6 @@ def test_real_music_keeps_its_character(clips_dir: Path, file: str) -> None:
     assert np.corrcoef(before, after)[0, 1] > 0.95
 
 
-def test_cleaning_leaves_music_without_pauses_nearly_alone() -> None:
-    # Cleaning's gains stay within their bounds, and take next to nothing from dense sound.
-    rng = np.random.default_rng(0)
-    noise = rng.standard_normal((1, 5 * SR)).astype(np.float32) * 0.1
-    after = clean(noise, SR)
-    for low in (100, 400, 1_600, 6_400):
-        change = db(band(after[0], low, 2 * low).var() / band(noise[0], low, 2 * low).var())
-        assert abs(change) <= MAX_EQUALISATION_DB + 0.5
-    assert abs(db(after.var() / noise.var())) < 3
-
-
 @pytest.mark.parametrize("n_samples", [1, 100, 3 * SR])
 def test_silence_stays_silence(n_samples: int) -> None:
     result = polish(np.zeros((n_samples, 2), dtype=np.float32), SR)
@@ -230,50 +185,6 @@ def test_what_cannot_be_polished_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         polish(channels, sr)
-
-
-def test_true_peak_sees_between_the_samples() -> None:
-    # A quarter of the sample rate, sampled where it is never at its peak: 3 dB more between.
-    x = np.sin(np.pi / 2 * np.arange(4_000) + np.pi / 4).astype(np.float32)[np.newaxis]
-    x *= np.minimum(1, np.arange(4_000)[::-1] / 500) * np.minimum(1, np.arange(4_000) / 500)
-    assert 20 * np.log10(np.abs(x).max()) == pytest.approx(-3.01, abs=0.01)
-    assert true_peak_db(x) == pytest.approx(0, abs=0.1)
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.integers(1, 5_000), st.floats(-20, 30), st.integers(0, 99))
-def test_the_limiter_needs_no_clipping(n_samples: int, gain_db: float, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    x = (rng.standard_normal((2, n_samples)) ** 3 * 0.2).astype(np.float32)
-    y = limit(x, peak_envelope(x), SR, gain_db=gain_db, peak_db=-1.0)
-    # Strictly below the ceiling: the gain came down in time, the final clip had nothing to do.
-    assert np.abs(y).max() < 10 ** (-1.05 / 20)
-    ratio = y / np.where(x == 0, 1, x)
-    assert ratio.max() <= 10 ** (gain_db / 20) * (1 + 1e-5)
-
-
-def test_loudness_of_a_known_tone() -> None:
-    # A full-scale 997 Hz sine in one channel is -3.01 LUFS (ITU-R BS.1770-4).
-    tone = np.sin(2 * np.pi * 997 * np.arange(2 * 48_000) / 48_000).astype(np.float32)[np.newaxis]
-    assert loudness(tone, 48_000) == pytest.approx(-3.01, abs=0.05)
-    assert loudness(tone[:, :4_800], 48_000) == pytest.approx(-3.01, abs=0.2)
-
-
-@settings(max_examples=25)
-@given(
-    st.sampled_from([8_000, 11_025, 22_050, 32_000, 44_100, 48_000]),
-    st.integers(1, 2),
-    st.integers(4, 90),
-    st.integers(0, 99),
-)
-def test_loudness_is_that_of_pyloudnorm(sr: int, n_channels: int, tenths: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    n_samples = tenths * sr // 10 + 1  # it takes a last block that is not whole, against BS.1770
-    swell = rng.uniform(0, 1, 12) ** 3
-    level = np.interp(np.arange(n_samples), np.linspace(0, n_samples, 12), swell)
-    x = (0.3 * level * rng.standard_normal((n_channels, n_samples))).astype(np.float32)
-    expected = float(pyloudnorm.Meter(sr).integrated_loudness(x.T))
-    assert loudness(x, sr) == pytest.approx(max(expected, -70.0), abs=0.03)
 
 
 def test_wav_is_faithful_to_half_a_level_of_16_bits() -> None:
