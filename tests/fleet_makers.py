@@ -18,6 +18,8 @@ from genrescope.sandbox import Sandbox
 from genrescope.sandbox_worker import Handler, Job, Reply
 
 N_CLASSES = 10
+START = 1_700_000_000.0
+"""When the run that is half done began, s since 1970."""
 
 
 class NullStep:

@@ -61,15 +61,8 @@ TESTED_ELSEWHERE = {
     "progress": "data/test_build",
     "web/schemas": "web/test_api",
     # What is one with its only user: tested through it.
-    "confinement": "test_sandbox",
     "fleet/engines/local": "fleet/test_run",
     "fleet/engines/ray": "fleet/test_killed",
-    "fleet/metrics": "fleet/test_status",
-    "fleet/neighbours": "fleet/test_merge",
-    "fleet/shard": "fleet/test_run",
-    "fleet/simulation": "fleet/test_cost",
-    "fleet/step": "fleet/test_run",
-    "fleet/store": "fleet/test_run",
     # Every net is held to one contract.
     "lab/nets/base": "lab/nets/test_nets",
     "lab/nets/bigru": "lab/nets/test_nets",
