@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from mutagen.wavpack import WavPack
 from genrescope.errors import LibraryError
 from genrescope.library.tags import fields
 from genrescope.library.tags.fields import Tag
+from genrescope.library.tags.unpacking import bounded_unpacking
 
 _OGG = [OggVorbis, OggOpus, OggFLAC, OggSpeex]
 _tcon: Any = TCON  # it has no types
@@ -43,12 +45,18 @@ _ALL = [
 ]
 
 
+MOST_TEXT = 1 << 16
+"""Characters of a value; longer ones are no words on music, and a catalogue holds them all."""
+_MOST_TAGS = 10_000
+
+
 @dataclass(frozen=True)
 class FileTags:
     """What a file says of itself.
 
     Attributes:
-        tags: as the file has them; of a picture or other bytes their kind and a digest.
+        tags: as the file has them; of a picture, other bytes or a text of more than `MOST_TEXT`
+            characters their kind and a digest.
         duration_s: seconds by the file's header, where it says.
         codec: such as ``mp3``, ``flac``, ``mp4a.40.2``.
         family: one of `fields.FAMILIES` where tags can be written.
@@ -73,7 +81,9 @@ def read_tags(path: str | bytes | os.PathLike[str], *, kind: type | None = None)
     if audio is None:
         return FileTags()
     try:
-        tags = tuple(_tags(audio))
+        tags = tuple(map(_shortened, islice(_tags(audio), _MOST_TAGS + 1)))
+        if len(tags) > _MOST_TAGS:
+            raise ValueError(f"there are more than {_MOST_TAGS:,}")
     except Exception as error:  # a damaged file finds faults that the reader did not foresee
         raise _unreadable(os.fsdecode(path), error) from error
     length = getattr(audio.info, "length", None)
@@ -91,10 +101,11 @@ def open_audio(path: str | bytes | os.PathLike[str], *, kind: type | None = None
     try:
         with Path(name).open("rb") as file:
             chosen = kind or _kind(name, file.read(16))
-        if chosen is None:
-            return mutagen.File(name, options=_ALL)
-        # ID3 frames as the file has them, not brought up to the newest version.
-        return chosen(name, translate=False) if chosen in (MP3, WAVE, AIFF) else chosen(name)
+        with bounded_unpacking():
+            if chosen is None:
+                return mutagen.File(name, options=_ALL)
+            # ID3 frames as the file has them, not brought up to the newest version.
+            return chosen(name, translate=False) if chosen in (MP3, WAVE, AIFF) else chosen(name)
     except Exception as error:
         raise _unreadable(name, error) from error
 
@@ -158,6 +169,12 @@ def _tags(audio: Any) -> Iterator[Tag]:
                 yield Tag(str(name), _text(value))
     for picture in getattr(audio, "pictures", ()):
         yield Tag("METADATA_BLOCK_PICTURE", _digest(picture.mime, picture.data))
+
+
+def _shortened(tag: Tag) -> Tag:
+    if len(tag.value) <= MOST_TEXT:
+        return tag
+    return Tag(tag.field, _digest("text", tag.value.encode("utf-8", "backslashreplace")))
 
 
 def _id3(frame: Any) -> Iterator[Tag]:

@@ -109,3 +109,20 @@ def test_damaged_and_absent_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "bad.flac").write_bytes(b"fLaC\x84\x00\xff\xff" + b"\xff" * 50)
     with pytest.raises(LibraryError, match=r"bad\.flac: its tags cannot be read"):
         read_tags(tmp_path / "bad.flac")
+
+
+def test_long_texts_are_digests_and_too_many_are_refused(tmp_path: Path) -> None:
+    path = make_song(tmp_path / "a.flac")
+    audio = FLAC(path)
+    audio["LYRICS"] = ["la " * 10_000]
+    audio["COMMENT"] = ["x" * 100_000, "y" * 100_000]
+    audio.save()
+    values = {tag.field: tag.value for tag in read_tags(path).tags}
+    assert values["LYRICS"] == "la " * 10_000
+    assert values["COMMENT"].startswith("(text, 100000 bytes, ")
+    comments = [tag.value for tag in read_tags(path).tags if tag.field == "COMMENT"]
+    assert len(set(comments)) == 2
+    audio["A"] = ["b"] * 10_001
+    audio.save()
+    with pytest.raises(LibraryError, match="there are more than 10,000"):
+        read_tags(path)
