@@ -70,7 +70,7 @@ class AvReader:
 
     def __init__(self, file: Input) -> None:
         self._file = file
-        self._container = _opened(file)
+        self._container = open_container(file)
         self._format = self._container.format.name.split(",")[0]
         try:
             self._choose_track()
@@ -83,7 +83,7 @@ class AvReader:
         for index in self._tracks():
             if error is not None:  # from the beginning again
                 self._container.close()
-                self._container = _opened(self._file)
+                self._container = open_container(self._file)
             try:
                 return self._begin(index)
             except AudioError as failure:
@@ -257,7 +257,13 @@ class _View:
         self.read, self.seek, self.tell = file.read, file.seek, file.tell
 
 
-def _opened(file: Input) -> InputContainer:
+def open_container(file: Input) -> InputContainer:
+    """A recording in FFmpeg's hands: only containers of sound that name no other file, and only
+    decoders of sound.
+
+    Raises:
+        AudioError: it is no such container, or damaged.
+    """
     import av
 
     file.seek(0)

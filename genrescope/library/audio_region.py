@@ -17,6 +17,7 @@ from typing import BinaryIO, Literal
 from genrescope.errors import LibraryError
 
 _BLOCK = 1 << 20
+_MOST_HEADER = 1 << 28  # bytes; comments hold pictures
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
 
@@ -42,7 +43,7 @@ def audio_hash(path: str | bytes | os.PathLike[str]) -> bytes:
 
 
 def _region(file: BinaryIO, size: int) -> Iterator[bytes]:
-    start = _after_id3(file)
+    start = min(_after_id3(file), size)  # a tag may claim more than there is
     file.seek(start)
     head = file.read(16)
     if head[:4] == b"fLaC":
@@ -133,6 +134,8 @@ def _ogg(file: BinaryIO, start: int) -> Iterator[bytes]:
             yield body
         else:
             yield from stream.page(lacing, body)
+    for stream in streams.values():
+        yield stream.unfinished
 
 
 class _OggHeaders:
@@ -140,9 +143,14 @@ class _OggHeaders:
 
     def __init__(self) -> None:
         self.done = False
-        self._packet = b""
+        self._packet = bytearray()
         self._n = 0
         self._flac = False
+
+    @property
+    def unfinished(self) -> bytes:
+        """A packet that was begun before the first of music and had no end."""
+        return b"" if self.done else bytes(self._packet)
 
     def page(self, lacing: bytes, body: bytes) -> Iterator[bytes]:
         at = 0
@@ -151,12 +159,15 @@ class _OggHeaders:
             at += length
             if length == 255:
                 continue
-            packet, self._packet = self._packet, b""
+            packet = bytes(self._packet)
+            self._packet.clear()
             if not self._is_comment(packet):
                 yield packet
             self._n += 1
-        if self.done:  # what goes on in the next page is passed on as it comes
-            yield self._packet
+        # What is no header, or far too large for one, is passed on as it comes.
+        self.done = self.done or len(self._packet) > _MOST_HEADER
+        if self.done:
+            yield bytes(self._packet)
 
     def _is_comment(self, packet: bytes) -> bool:
         """Whether a packet is about the music, not of it; notes when no more can come."""

@@ -7,7 +7,9 @@ import os
 
 import av
 
-from genrescope.errors import LibraryError
+from genrescope.audio.ffmpeg import open_container
+from genrescope.audio.source import open_input
+from genrescope.errors import AudioError, LibraryError
 
 
 def packets_hash(path: str | os.PathLike[str]) -> bytes:
@@ -21,9 +23,10 @@ def packets_hash(path: str | os.PathLike[str]) -> bytes:
     """
     digest = hashlib.blake2b(digest_size=20)
     try:
-        with av.open(os.fspath(path)) as container:
+        with open_input(path, None) as file, open_container(file) as container:
             for packet in container.demux(container.streams.audio[0]):
                 digest.update(bytes(packet))
-    except (av.FFmpegError, IndexError, OSError) as error:
+            file.check()
+    except (AudioError, av.FFmpegError, IndexError, OSError) as error:
         raise LibraryError(os.fspath(path), f"its sound cannot be found ({error})") from error
     return digest.digest()

@@ -12,8 +12,8 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,12 +24,14 @@ from genrescope.audio.excerpt import cut_excerpt
 from genrescope.audio.source import Input
 from genrescope.cli.journal import Journal
 from genrescope.cli.output import Csv, JsonLines
-from genrescope.errors import BundleError, FleetError, GenrescopeError
+from genrescope.errors import BundleError, FleetError, GenrescopeError, LibraryError
 from genrescope.fleet.manifest import read_manifest
 from genrescope.fleet.plan import read_plan
 from genrescope.fleet.rows import read_counts
 from genrescope.fleet.store import DiskFolder
+from genrescope.library.audio_region import audio_hash
 from genrescope.library.cue import albums_of
+from genrescope.library.tags.reading import read_tags
 from genrescope.model import schema
 from genrescope.web.limits import Limits
 from genrescope.web.problems import ProblemError
@@ -158,10 +160,25 @@ def _manifest(data: bytes) -> None:
 
 
 def _cue(data: bytes) -> None:
+    with _on_disk(data) as path:
+        assert all(isinstance(album, bytes) for album in albums_of(path))
+
+
+def _region(data: bytes) -> None:
+    """The hash of a file's sound, and its tags by mutagen."""
+    with _on_disk(data) as path:
+        with suppress(LibraryError):
+            assert len(audio_hash(path)) == 20
+        with suppress(LibraryError):
+            read_tags(path)
+
+
+@contextmanager
+def _on_disk(data: bytes) -> Iterator[Path]:
     descriptor, name = tempfile.mkstemp()
     try:
         os.write(descriptor, data)
-        assert all(isinstance(album, bytes) for album in albums_of(Path(name)))
+        yield Path(name)
     finally:
         os.close(descriptor)
         Path(name).unlink()
@@ -227,6 +244,9 @@ def targets() -> dict[str, Target]:
         "journal": Target(_journal, _records()),
         "multipart": Target(_multipart, (_FORM,)),
         "manifest": Target(_manifest, (b"uri,size\na.mp3,1\n", _table(), plan)),
+        "region": Target(
+            _region, _sounds("ogg", "opus", "m4a", "flac", "wav16", "aiff", "wma", "mp3", "w64")
+        ),
         "cue": Target(_cue, (_SHEET, b"\n" * 200_000)),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 TARGETS = targets()
+CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
+"""What ``make fuzz`` found, in small files whose names begin with their target's."""
 
 
 @pytest.fixture(params=TARGETS)
@@ -26,6 +29,11 @@ def test_seeds_and_what_they_become_are_taken(name: str) -> None:
         target.fuzz_one(seed)
         for _ in range(15):
             target.fuzz_one(mutated(seed, rng))
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
+def test_what_was_found_is_taken_now(path: Path) -> None:
+    TARGETS[path.name.partition("-")[0]].fuzz_one(path.read_bytes())
 
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)

@@ -8,6 +8,7 @@ from audio_makers import id3_tag
 from library_makers import WRITABLE, make_song, sound, tag
 
 from genrescope.errors import LibraryError
+from genrescope.library import audio_region
 from genrescope.library.audio_region import audio_hash
 
 APE = b"APETAGEX" + (2000).to_bytes(4, "little") + (40).to_bytes(4, "little") + bytes(16)
@@ -76,3 +77,22 @@ def test_odd_bytes_end_in_a_hash(tmp_path: Path) -> None:
     for head in (b"fLaC", b"OggS", b"\0\0\0\1ftypM4A ", b"RIFF\0\0\0\0WAVE", b"FORM\0\0\0\0AIFF"):
         path.write_bytes(head + os.urandom(3_000))
         assert len(audio_hash(path)) == 20
+
+
+@pytest.mark.parametrize("most", [1 << 20, 1 << 28])
+def test_an_ogg_packet_without_end_is_hashed_in_one_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """Joined piece by piece, its 20 MB would take a quarter of an hour."""
+    monkeypatch.setattr(audio_region, "_MOST_HEADER", most)
+
+    def page(number: int) -> bytes:
+        head = b"OggS\0" + bytes([2 * (number == 0)]) + bytes(8)
+        head += (1).to_bytes(4, "little") + number.to_bytes(4, "little") + bytes(4)
+        return head + b"\xff" + b"\xff" * 255 + bytes([number % 256]) * 65_025
+
+    hashes = set()
+    for n_pages in (1, 320, 321):
+        (tmp_path / "a.ogg").write_bytes(b"".join(map(page, range(n_pages))))
+        hashes.add(audio_hash(tmp_path / "a.ogg"))
+    assert len(hashes) == 3

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,17 @@ def test_what_holds_no_sound_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.mp3").write_bytes(b"nothing")
     with pytest.raises(LibraryError, match=r"a\.mp3: its sound cannot be found"):
         packets_hash(tmp_path / "a.mp3")
+
+
+def test_a_list_of_other_files_is_no_sound(tmp_path: Path) -> None:
+    """FFmpeg would open what such a list names, here and on other machines."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/secret.ts"
+        playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{address}\n#EXT-X-ENDLIST\n"
+        for text in (playlist, f"ffconcat version 1.0\nfile {address}\n"):
+            (tmp_path / "a.mp3").write_text(text)
+            with pytest.raises(LibraryError, match=r"a\.mp3: its sound cannot be found"):
+                packets_hash(tmp_path / "a.mp3")
+        with pytest.raises(TimeoutError):
+            server.accept()
