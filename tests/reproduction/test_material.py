@@ -14,7 +14,6 @@ from genrescope.errors import DatasetError
 from genrescope.features import config as features
 from genrescope.lab.stores import make_store
 from genrescope.reproduction.material import KINDS, few, few_tracks, open_material, shortened
-from genrescope.reproduction.tables import INPUT_NAMES
 
 
 def test_clips_are_shortened_to_their_beginnings(tmp_path: Path) -> None:
@@ -64,7 +63,6 @@ def test_features_are_computed_when_a_cell_needs_them(tmp_path: Path) -> None:
 def test_the_talks_names_of_the_inputs_are_of_all_kinds_of_features() -> None:
     assert KINDS["raw"] == "waveform"
     assert set(KINDS.values()) == set(features.KINDS)
-    assert KINDS.keys() <= INPUT_NAMES.keys()
 
 
 def test_what_is_named_must_be_there(tmp_path: Path) -> None:

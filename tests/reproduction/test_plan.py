@@ -5,7 +5,15 @@ from __future__ import annotations
 from genrescope.data.splits import SPLITS
 from genrescope.lab.nets import NETS
 from genrescope.reproduction.material import KINDS
-from genrescope.reproduction.plan import PROTOCOLS, SEEDS, TALK_NETS, full_plan, quick_plan
+from genrescope.reproduction.plan import (
+    FIELD_NETS,
+    OWN_NETS,
+    PROTOCOLS,
+    SEEDS,
+    TALK_NETS,
+    full_plan,
+    quick_plan,
+)
 
 
 def test_the_plan_names_each_cell_once_and_the_talk_first() -> None:
@@ -18,7 +26,7 @@ def test_the_plan_names_each_cell_once_and_the_talk_first() -> None:
     assert {c.seed for c in cells if (c.protocol, c.model) == ("windows", "res-bigru")} == set(
         SEEDS
     )
-    assert {cell.model for cell in nets} == set(NETS)
+    assert {cell.model for cell in nets} == {*TALK_NETS, *OWN_NETS, *FIELD_NETS, "m5"} <= set(NETS)
     for cell in nets:
         assert cell.recipe is not None
         assert cell.recipe.net == cell.model
