@@ -8,16 +8,18 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from genrescope.audio.decode import decode
 from genrescope.audio.source import name_of, open_path
 from genrescope.errors import AudioError
-from genrescope.sandbox import JobError, JobTimeoutError, Sandbox
-from genrescope.sandbox_worker import Reply
 from genrescope.system import keep_freed_memory
+
+if TYPE_CHECKING:
+    from genrescope.sandbox import Sandbox
+    from genrescope.sandbox_worker import Reply
 
 CONVERT = "Convert it to WAV or FLAC."
 
@@ -65,6 +67,9 @@ def ask(
         GenrescopeError: no process can be started.
         RuntimeError: the handler raised what no decoder should.
     """
+    # It loads sockets and more, which whoever asks for the limits alone does not pay for.
+    from genrescope.sandbox import JobError, JobTimeoutError
+
     if isinstance(source, str | os.PathLike):
         name = name or name_of(source)
         with open_path(Path(source), name) as file:

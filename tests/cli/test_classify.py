@@ -200,7 +200,7 @@ def test_a_cold_start_loads_nothing_it_does_not_need(tiny_bundle: Path, music: P
     loaded = set(done.stdout.splitlines()[-1].split())
     assert "onnxruntime" in loaded
     heavy = {"torch", "sklearn", "scipy", "librosa", "matplotlib", "onnx", "fastapi", "uvicorn"}
-    assert not loaded & (heavy | {"pydantic", "rich"})
+    assert not loaded & (heavy | {"pydantic", "rich", "socket"})
 
 
 @pytest.mark.parametrize("chosen", [None, "2"])
