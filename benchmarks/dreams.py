@@ -148,8 +148,8 @@ def table(rows: Sequence[Row], bundle: str) -> str:
     for row in rows:
         genre = row.dream.genre
         others = "".join(
-            f"{probability:.0%}{'' if said == genre else f' ({said})'} | "
-            for _, said, probability in row.others
+            f"{probability:.0%}{'' if named == genre else f' ({named})'} | "
+            for _, named, probability in row.others
         )
         lines.append(
             f"| {genre} | [hear](../genrescope/web/static/dreams/{genre}.ogg) "

@@ -1,8 +1,8 @@
 """``python -m benchmarks.excerpt``: what ``fleet run --excerpt`` costs in accuracy.
 
-Labelled features of clips are judged whole, and by three places that are the same share of the clip
-as the excerpt is of a song. Clips are shorter than songs, and so are their places, so that the cost
-of an excerpt of songs should be no higher. Writes genrescope/fleet/excerpt.json.
+Labelled features of clips are classified whole, and by three places that are the same share of the
+clip as the excerpt is of a song. Clips are shorter than songs, and so are their places, so that the
+cost of an excerpt of songs should be no higher. Writes genrescope/fleet/excerpt.json.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
 def measure(
     classifier: Classifier, data: list[list[Path]], *, share: float, seed: int = 0
 ) -> ExcerptCost:
-    """Judge whole clips and places of them; tracks that the bundle learned are left out.
+    """Classify whole clips and places of them; tracks that the bundle learned are left out.
 
     Raises:
         ValueError: it learned all of them.
@@ -68,7 +68,7 @@ def measure(
     whole, places, agree = [], [], []
     for store, table in data:
         for mel, genre in _clips(store, table, classifier):
-            answers = [_judged(classifier, part) for part in (mel, _places(mel, share))]
+            answers = [_classified(classifier, part) for part in (mel, _places(mel, share))]
             right = [answer.genre == genre for answer in answers]
             whole.append(right[0])
             places.append(right[1])
@@ -110,7 +110,7 @@ def _places(mel: NDArray[np.float32], share: float) -> NDArray[np.float32]:
     return np.concatenate([mel[:, a : a + each] for a in place_starts(n, each)], axis=1)
 
 
-def _judged(classifier: Classifier, mel: NDArray[np.float32]) -> Prediction:
+def _classified(classifier: Classifier, mel: NDArray[np.float32]) -> Prediction:
     seconds = mel.shape[1] / classifier.bundle.features.frame_rate
     return classifier.classify_features(Clip(mel, seconds, ()))
 

@@ -40,7 +40,7 @@ def measure(session: Session) -> Iterator[Row]:
     )
     yield row
     audio_s = n * session.seconds
-    speeds = [audio_s / one.wall_s for one in found["ours"]]
+    speeds = [audio_s / measure.wall_s for measure in found["ours"]]
     yield replace(
         row,
         other=audio_s,

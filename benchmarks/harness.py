@@ -131,8 +131,8 @@ class Session:
             wall_s = time.perf_counter() - start
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:
-            said = log.read_text(errors="replace")[-2000:]
-            raise RuntimeError(f"{' '.join(command[:3])} ... failed:\n{said}")
+            errors_text = log.read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"{' '.join(command[:3])} ... failed:\n{errors_text}")
         unit = 2**20 if sys.platform == "darwin" else 2**10
         return Measure(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit)
 

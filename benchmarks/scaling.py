@@ -31,11 +31,11 @@ def _classify(session: Session, file: str) -> Measure:
 
 
 def _length(measures: list[Measure], seconds: float) -> Row:
-    speeds = [seconds / one.wall_s for one in measures]
+    speeds = [seconds / measure.wall_s for measure in measures]
     return Row(
         figure="length",
         what=f"classify one mp3 of {seconds:g} s, whole process",
-        ours=statistics.median(one.wall_s for one in measures),
+        ours=statistics.median(measure.wall_s for measure in measures),
         other_name="the music's own length",
         other=seconds,
         unit="s",
@@ -45,7 +45,7 @@ def _length(measures: list[Measure], seconds: float) -> Row:
         cpu_ratio=None,
         goal="",
         repeats=len(measures),
-        peak_mb=max(one.peak_mb for one in measures),
+        peak_mb=max(measure.peak_mb for measure in measures),
     )
 
 

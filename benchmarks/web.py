@@ -64,9 +64,9 @@ def _wait_until_warm(port: int) -> None:
     for _ in range(600):
         connection = HTTPConnection("127.0.0.1", port, timeout=120)
         connection.request("GET", "/metrics")
-        said = connection.getresponse().read().decode()
+        metrics = connection.getresponse().read().decode()
         connection.close()
-        if re.search(r"^\S*polishing_jobs 0", said, re.MULTILINE):
+        if re.search(r"^\S*polishing_jobs 0", metrics, re.MULTILINE):
             return
         time.sleep(0.1)
     raise RuntimeError("the server does not come to rest")
@@ -85,12 +85,12 @@ def _upload(port: int, pid: int, recording: bytes) -> Callable[[], Measure]:
         connection = HTTPConnection("127.0.0.1", port, timeout=120)
         connection.request("POST", "/api/v1/classify", body, kind)
         answer = connection.getresponse()
-        said = answer.read()
+        reply = answer.read()
         connection.close()
         wall = time.perf_counter() - wall
         if answer.status != 200:
-            raise RuntimeError(f"the server answered {answer.status}: {said[:300]!r}")
-        return Measure(wall, _cpu_s(pid) - cpu, value=json.loads(said)["duration_s"])
+            raise RuntimeError(f"the server answered {answer.status}: {reply[:300]!r}")
+        return Measure(wall, _cpu_s(pid) - cpu, value=json.loads(reply)["duration_s"])
 
     return run
 

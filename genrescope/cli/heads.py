@@ -1,4 +1,4 @@
-"""``genrescope heads``: small nets that hear tempo and key, beside the genre's."""
+"""``genrescope heads``: small nets for tempo and key, beside the genre's."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def of_samples(samples: NDArray[np.float32]) -> NDArray[np.uint32]:
     return np.ascontiguousarray(bits).view(">u4").ravel().astype(np.uint32)
 
 
-def difference(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> float:
+def difference(fingerprint: NDArray[np.uint32], other: NDArray[np.uint32]) -> float:
     """Share of different bits where two fingerprints fit best, up to three seconds shifted.
 
     1 where they have less than three seconds in common.
@@ -106,7 +106,7 @@ def difference(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> float:
     most, least = round(_SHIFT_S / HOP_S), round(_SHORTEST_S / HOP_S)
     best = 1.0
     for shift in range(-most, most + 1):
-        first, second = one[max(0, shift) :], other[max(0, -shift) :]
+        first, second = fingerprint[max(0, shift) :], other[max(0, -shift) :]
         n = min(len(first), len(second))
         if n >= least:
             unlike = np.bitwise_count(first[:n] ^ second[:n]).sum()

@@ -84,7 +84,7 @@ def _lufs(power: Any) -> Any:
 
 @lru_cache(maxsize=16)
 def _k_weighting(sr: int) -> NDArray[np.float64]:
-    """Second-order sections of the filter that loudness is heard through: a head, and little bass.
+    """Second-order sections of K-weighting: the effect of a listener's head, and less bass.
 
     Bristow-Johnson's shelf of 4 dB at 1.5 kHz and high-pass at 38 Hz, which are the standard's at
     48 kHz, at any rate.

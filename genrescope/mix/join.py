@@ -80,13 +80,13 @@ def mix(
     if len(paths) < 2:
         raise ValueError(f"a mix needs two recordings at least, not {len(paths)}")
     classifier = classifier or Classifier.load()
-    heard = []
+    recordings: list[Material] = []
     for place, path in enumerate(paths):
-        heard.append(analyse(path, classifier))
+        recordings.append(analyse(path, classifier))
         progress(place + 1, 2 * len(paths), path)
-    if sum(each.ends - each.begins for each in heard) > _MOST_WAV_S:
+    if sum(each.ends - each.begins for each in recordings) > _MOST_WAV_S:
         raise AudioError(str(out), "it would be longer than a WAV file may be", "Mix fewer files.")
-    materials = in_order(heard)
+    materials = in_order(recordings)
     transitions = [plan(a, b) for a, b in pairwise(materials)]
     with atomic_write(out) as part:
         made = _write(part, materials, transitions, progress)

@@ -34,9 +34,9 @@ def friction(before: Material, after: Material) -> float:
     return _TEMPO_COST * tempo + keys + _BALANCE_COST * balance
 
 
-def _key_distance(one: int, other: int) -> int:
+def _key_distance(key: int, other: int) -> int:
     """Steps on the circle of fifths, on which a minor key stands with its relative major."""
-    apart = (hour(one) - hour(other)) % 12
+    apart = (hour(key) - hour(other)) % 12
     return min(apart, 12 - apart)
 
 

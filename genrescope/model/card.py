@@ -23,7 +23,7 @@ _TRAINING = {
     "date": "Date",
 }
 _NOTES = ("limits", "recordings")
-"""What is said of the training data further down: what it cannot teach, and its licence."""
+"""What the card says of the training data: what it cannot teach, and its licence."""
 
 
 def model_card(bundle: Bundle) -> str:

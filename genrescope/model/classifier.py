@@ -153,7 +153,7 @@ class Classifier:
         if SILENT not in flags:
             flags = (*flags, *self._doubts(prepared, clip.duration_s, clip_probs))
             genres = self._likely(clip_probs)
-            tempo, key = self._heads.hear(clip.log_mel)
+            tempo, key = self._heads.estimate(clip.log_mel)
             if tempo is not None and self._heads.lacks_beat(tempo):
                 flags = (*flags, NO_BEAT)
         return Prediction(

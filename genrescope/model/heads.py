@@ -1,4 +1,4 @@
-"""The small nets beside a bundle's own, which hear tempo and key; a bundle may lack either.
+"""The small nets beside a bundle's own, for tempo and for key; a bundle may lack either.
 
 ``tempo.onnx`` takes ``tempogram`` and ``timbre`` (`genrescope.features.rhythm`) and gives
 ``logits`` (batch, 256); ``key.onnx`` takes ``chroma`` (`genrescope.features.chroma`) and gives
@@ -111,7 +111,7 @@ class Heads:
             session = _session(bundle, KEY, KEY_INPUTS, N_KEYS, threads)
             self._key = _Head(session, key_inputs, N_KEYS, HEADS[KEY])
 
-    def hear(self, features: NDArray[np.float32]) -> tuple[Tempo | None, Key | None]:
+    def estimate(self, features: NDArray[np.float32]) -> tuple[Tempo | None, Key | None]:
         """Tempo and key of a clip, each None where the bundle has no head for it.
 
         Args:

@@ -77,7 +77,7 @@ class NoMusic:
 
     @staticmethod
     def windows(log_mel: NDArray[np.floating], window_length: float) -> NDArray[np.floating]:
-        """The windows a clip is judged by: side by side, at most `MAX_WINDOWS`.
+        """The windows that tell whether a clip is music: side by side, at most `MAX_WINDOWS`.
 
         Args:
             log_mel: (n_bins, n_frames).

@@ -117,7 +117,7 @@ class Catalogue:
 
 
 def search_url(artist: str, title: str) -> str:
-    """A web search for a recording; nothing is asked of anyone until a person follows it."""
+    """The address of a web search for a recording; nothing is sent until a person follows it."""
     query = quote_plus(f"{artist} {title}".strip(), errors="replace")
     return SEARCH_URL + query
 

@@ -34,7 +34,7 @@ _PLAN = "plan.json"
 
 
 class Observer:
-    """What a run tells while it goes on; a caller overrides what it wants to hear of."""
+    """What a run tells while it goes on; a caller overrides the methods that it needs."""
 
     def clip(self, done: float, total: float | None, kind: str) -> None:
         """So many clips of an input (``waveform``, ``stft`` or ``mel``) are computed."""

@@ -105,7 +105,7 @@ class Model:
         probs = softmax(output.logits, self.temperature)
         if span is not None or self.heads is None:
             return WindowAnswer(probs)
-        tempo, key = self.heads.hear(features)
+        tempo, key = self.heads.estimate(features)
         return WindowAnswer(probs, tempo=tempo, key=key)
 
 

@@ -57,7 +57,7 @@ EMA_EVERY = 4
 GRADIENT_NORM = 2.0
 """Longest gradient; longer ones are scaled down."""
 N_PROBED = 60
-"""Clips that a finished net is asked about to see that it tells genres apart."""
+"""Clips that a finished net classifies, to check that it names more than one genre."""
 
 
 @dataclass(frozen=True)
