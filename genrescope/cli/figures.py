@@ -131,7 +131,7 @@ def _print_explanations(report: ExplanationReport) -> None:
 
 
 def explanations_table(report: ExplanationReport, command: str) -> str:
-    """The same as a page of Markdown, with the command that wrote it, each figure beside its goal."""
+    """The same as a page of Markdown: figures beside their goals, and the command that wrote it."""
     found = report.faithfulness
     rows = [
         ("deletion, lower is truer", found.deletion, found.random_deletion, found.loudest_deletion,
