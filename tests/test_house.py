@@ -107,12 +107,15 @@ def test_the_rooms_of_the_laboratory_stand_on_each_other(path: Path) -> None:
     assert rooms <= LAB_MAY_IMPORT.get(room, set())
 
 
-@pytest.mark.parametrize("module", ["genrescope", "genrescope.model", "genrescope.web.app"])
-def test_using_a_model_loads_no_training_library(module: str) -> None:
-    code = f"import sys, {module}; print(*{{m.split('.')[0] for m in sys.modules}})"
+def test_using_a_model_loads_no_training_library() -> None:
+    code = (
+        "import sys, genrescope, genrescope.model, genrescope.web.app; "
+        "print(*{m.split('.')[0] for m in sys.modules})"
+    )
     loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
     ).stdout.split()
+    assert "numpy" in loaded
     assert not HEAVY & set(loaded)
 
 
@@ -123,7 +126,7 @@ def test_using_a_model_leaves_nothing_behind_and_reports_to_nobody(
     # Without CI and the like, which would silence ONNX Runtime by themselves.
     env = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-c", code, str(tiny_bundle)]
-    subprocess.run(command, env=env, check=True, cwd=ROOT.parent)
+    subprocess.run(command, env=env, check=True, cwd=ROOT.parent, timeout=300)
     assert list(tmp_path.iterdir()) == []
 
 

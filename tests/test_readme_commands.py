@@ -49,7 +49,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if git is None or not (ROOT / ".git").exists():
         pytest.skip("needs git, and a clone to make another of")
     folder = tmp_path_factory.mktemp("clone") / "genrescope"
-    subprocess.run([git, "clone", "-q", "--depth", "1", f"file://{ROOT}", folder], check=True)
+    subprocess.run(
+        [git, "clone", "-q", "--depth", "1", f"file://{ROOT}", folder], check=True, timeout=300
+    )
     return folder
 
 

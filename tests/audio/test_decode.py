@@ -117,7 +117,9 @@ def test_decode_channels_is_for_loudspeakers(
 
 def test_importing_it_loads_no_codec() -> None:
     code = "import sys, genrescope.audio.decode; print(*sys.modules)"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
+    )
     assert not {"av", "soundfile", "soxr"} & set(run.stdout.split())
 
 

@@ -33,7 +33,9 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 def peak_mb(path: Path) -> int:
     """Megabytes that decoding takes beyond the libraries, whatever comes of it."""
     command = [sys.executable, "-c", _PEAK, str(path)]
-    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return int(
+        subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
+    )
 
 
 @pytest.mark.slow

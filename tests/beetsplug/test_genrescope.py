@@ -37,7 +37,9 @@ class Beets:
     def __call__(self, *arguments: str) -> str:
         env = {**os.environ, "BEETSDIR": str(self.folder), "PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-W", "ignore", "-m", "beets", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=env, check=False, timeout=300
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -50,7 +50,7 @@ def test_no_encoding_of_the_output_is_a_failure(
         "info": [sys.executable, "-m", "genrescope", "info", str(tiny_bundle)],
     }[verb]
     env = os.environ | {"PYTHONIOENCODING": encoding, "COLUMNS": "60"}
-    done = subprocess.run(command, env=env, capture_output=True)
+    done = subprocess.run(command, env=env, capture_output=True, timeout=300)
     assert b"Traceback" not in done.stderr
     assert done.returncode == (1 if verb == "classify" else 0)
     printed = done.stdout.decode(encoding)
@@ -104,10 +104,12 @@ def _command(tiny_bundle: Path, *arguments: str | Path) -> list[str]:
 def test_the_process_exits_with_what_it_says(
     tiny_bundle: Path, music: Path, tmp_path: Path
 ) -> None:
-    good = subprocess.run(_command(tiny_bundle, "--json", music), capture_output=True)
+    good = subprocess.run(_command(tiny_bundle, "--json", music), capture_output=True, timeout=300)
     assert (good.returncode, good.stderr) == (0, b"")
     assert len(good.stdout.splitlines()) == 3
-    bad = subprocess.run(_command(tiny_bundle, tmp_path / "absent.mp3"), capture_output=True)
+    bad = subprocess.run(
+        _command(tiny_bundle, tmp_path / "absent.mp3"), capture_output=True, timeout=300
+    )
     assert (bad.returncode, bad.stdout) == (1, b"")
     assert b"absent.mp3" in bad.stderr
 
@@ -117,7 +119,11 @@ def test_the_process_exits_with_what_it_says(
 def test_a_full_disk_is_said(tiny_bundle: Path, music: Path) -> None:
     with Path("/dev/full").open("w") as full:
         result = subprocess.run(
-            _command(tiny_bundle, "--json", music), stdout=full, stderr=subprocess.PIPE, text=True
+            _command(tiny_bundle, "--json", music),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=300,
         )
     assert result.returncode == 1
     assert result.stderr == "genrescope: the output cannot be written: No space left on device\n"
@@ -145,7 +151,7 @@ def long_job(tiny_bundle: Path, tmp_path: Path) -> Iterator[subprocess.Popen[str
     )
     yield job
     job.kill()
-    job.wait()
+    job.wait(timeout=300)
 
 
 @pytest.mark.slow
@@ -196,7 +202,9 @@ def test_a_cold_start_loads_nothing_it_does_not_need(tiny_bundle: Path, music: P
         f"try: c.app({_command(tiny_bundle, '--json', music / 'b.wav')[3:]!r})\n"
         "except SystemExit: print(*{m.split('.')[0] for m in sys.modules})"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
+    )
     loaded = set(done.stdout.splitlines()[-1].split())
     assert "onnxruntime" in loaded
     heavy = {"torch", "sklearn", "scipy", "librosa", "matplotlib", "onnx", "fastapi", "uvicorn"}
@@ -239,7 +247,7 @@ def test_on_a_terminal_answers_stand_on_lines_of_their_own(tiny_bundle: Path, mu
     while chunk := _read_terminal(master):
         written += chunk
     os.close(master)
-    assert done.wait() == 0
+    assert done.wait(timeout=300) == 0
     rows = [line for line in written.decode().splitlines() if ".wav" in line or ".flac" in line]
     assert len(rows) == 2
     for row in rows:

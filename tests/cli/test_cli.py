@@ -52,7 +52,7 @@ def test_the_version_is_printed_without_a_library_of_numbers() -> None:
         "except SystemExit: print(*{m.split('.')[0] for m in sys.modules})"
     )
     loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
     ).stdout.split()
     assert "click" in loaded
     assert not {"numpy", "typer", "onnxruntime", "pydantic", "rich", "fastapi", "torch"} & set(
@@ -104,7 +104,9 @@ def test_without_the_laboratory_its_verbs_name_the_extra(
         "genrescope.cli.main()"
     )
     command = [sys.executable, "-c", code, *arguments.split()]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=300
+    )
     assert result.returncode == 1
     assert result.stderr.startswith(f"genrescope: {module} is not installed")
     assert "pip install 'genrescope[train]'" in result.stderr
@@ -121,7 +123,9 @@ def test_the_modules_of_the_laboratory_are_those_its_extra_installs() -> None:
 def test_without_the_extra_for_collections_a_verb_says_what_to_install(tmp_path: Path) -> None:
     code = "import sys, genrescope.cli\nsys.modules['mutagen'] = None\ngenrescope.cli.main()"
     command = [sys.executable, "-c", code, "library", "scan", ".", "--catalogue", "l.db"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=300
+    )
     assert result.returncode == 1
     assert "mutagen is not installed" in result.stderr
     assert "pip install 'genrescope[library]'" in result.stderr
@@ -156,7 +160,9 @@ def test_a_shell_completes_verbs_and_options() -> None:
         # The name decides which variable is looked at.
         code = "import sys; sys.argv[0] = 'genrescope'; from genrescope.cli import main; main()"
         command = [sys.executable, "-c", code]
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            command, env=env, capture_output=True, text=True, check=True, timeout=300
+        )
         return [line.partition(",")[2] for line in done.stdout.splitlines()]
 
     assert completed("genrescope", "cl") == ["classify"]

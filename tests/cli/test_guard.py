@@ -72,7 +72,11 @@ def test_what_lies_among_the_music_is_not_imported(tiny_bundle: Path, music: Pat
     (music / "pickle.py").write_text("raise SystemExit('imported from the music')")
     command = [str(Path(sys.executable).with_name("genrescope")), "classify", "--json", "."]
     done = subprocess.run(
-        [*command, "--bundle", str(tiny_bundle)], cwd=music, capture_output=True, text=True
+        [*command, "--bundle", str(tiny_bundle)],
+        cwd=music,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -92,7 +96,9 @@ def test_what_this_process_has_open_stands_beside_a_file(
     tone(tmp_path / "b.wav", seconds=0.75)
     command = f'"{sys.executable}" -m genrescope classify --json --bundle "{tiny_bundle}"'
     given = f'"{tmp_path}/b.wav" {path} {7 if path.endswith("7") else 0}< "{tmp_path}/a.wav"'
-    done = subprocess.run(f"{command} {given}", shell=True, capture_output=True, text=True)
+    done = subprocess.run(
+        f"{command} {given}", shell=True, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(a["path"], a["duration_s"]) for a in answers] == [

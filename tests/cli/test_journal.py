@@ -231,7 +231,10 @@ def test_a_disk_that_was_not_there_leaves_no_error_behind(
 def test_answers_go_into_a_pipe(tiny_bundle: Path, music: Path) -> None:
     command = [sys.executable, "-m", "genrescope", "classify", "--bundle", str(tiny_bundle)]
     done = subprocess.run(
-        [*command, str(music), "--csv", "--out", "/dev/stdout"], capture_output=True, text=True
+        [*command, str(music), "--csv", "--out", "/dev/stdout"],
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     assert len(list(csv.DictReader(done.stdout.splitlines(keepends=True)))) == 3
@@ -243,7 +246,9 @@ def test_a_closed_standard_output_is_no_failure(
 ) -> None:
     out = tmp_path / "answers.csv"
     command = f'"{sys.executable}" -m genrescope classify --bundle "{tiny_bundle}" "{music}"'
-    done = subprocess.run(f'{command} --out "{out}" >&-', shell=True, capture_output=True)
+    done = subprocess.run(
+        f'{command} --out "{out}" >&-', shell=True, capture_output=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     assert len(records(out)) == 3
 
@@ -276,7 +281,9 @@ def test_a_full_disk_keeps_whole_records_and_the_next_run_goes_on(
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({len(whole) - 5},) * 2); main()"
     )
     command = [sys.executable, "-c", limited, "classify", "--bundle", str(tiny_bundle)]
-    done = subprocess.run([*command, str(music), "--out", str(out)], capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, str(music), "--out", str(out)], capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 1
     assert "make room, and the same command goes on" in done.stderr
     assert len(records(out)) == 2
@@ -297,7 +304,7 @@ def test_killed_in_the_middle_it_goes_on(tiny_bundle: Path, tmp_path: Path) -> N
     while job.poll() is None and not (out.exists() and out.stat().st_size):
         time.sleep(0.01)
     job.send_signal(signal.SIGKILL)
-    job.wait()
+    job.wait(timeout=300)
     result = classify(long.parent, "--out", out, bundle=tiny_bundle)
     assert result.exit_code == 0
     assert "answered before" in result.stderr

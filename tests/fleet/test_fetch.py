@@ -70,7 +70,7 @@ def web() -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
-        thread.join()
+        thread.join(timeout=300)
 
 
 def _song(uri: str, size: int | None = None) -> Song:

@@ -16,7 +16,9 @@ def test_the_commit_is_that_of_the_package_s_own_checkout(
 ) -> None:
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@y.z"]
-        answer = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True)
+        answer = subprocess.run(
+            [*command, *arguments], capture_output=True, text=True, check=True, timeout=300
+        )
         return answer.stdout.strip()
 
     def commit_of(package: Path) -> str:

@@ -17,7 +17,7 @@ finally:
     print("torch" in sys.modules)
 """
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=300
     )
     assert "is no run of genrescope train" in done.stderr
     assert done.stdout.split() == ["False"]

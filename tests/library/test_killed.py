@@ -80,7 +80,7 @@ def test_killed_at_any_moment_no_file_is_harmed_and_nothing_is_judged_twice(
     catalogue = tmp_path / "library.db"
     began = time.monotonic()
     worker = _start(catalogue, music, tiny_bundle)
-    _, errors = worker.communicate()
+    _, errors = worker.communicate(timeout=300)
     assert worker.returncode == 0, errors.decode()
     whole_s = time.monotonic() - began
     rng = np.random.default_rng(0)
@@ -94,7 +94,7 @@ def test_killed_at_any_moment_no_file_is_harmed_and_nothing_is_judged_twice(
         worker = _start(catalogue, music, tiny_bundle)
         time.sleep(float(rng.uniform(0.2, 1.0)) * whole_s)
         worker.kill()
-        worker.communicate()
+        worker.communicate(timeout=300)
         if worker.returncode == -signal.SIGKILL:
             killed += 1
         else:  # it was done before: most have less to do than the first
@@ -109,7 +109,7 @@ def test_killed_at_any_moment_no_file_is_harmed_and_nothing_is_judged_twice(
             assert fields[0] in ([], ["Jazz"])
     assert killed > N_KILLS // 2
     worker = _start(catalogue, music, tiny_bundle)
-    _, errors = worker.communicate()
+    _, errors = worker.communicate(timeout=300)
     assert worker.returncode == 0, errors.decode()
     with Catalogue(catalogue) as opened:
         assert check(opened) == []

@@ -61,7 +61,9 @@ def served(bundle: Path, *, log: Path, sample_s: float = 0.25) -> Iterator[Serve
 def resident_mb(pid: int) -> float:
     """Memory of a process and of those it has started, in MB; shared pages count once."""
     if not Path("/proc/self/status").exists():
-        done = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True)
+        done = subprocess.run(
+            ["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, timeout=300
+        )
         return int(done.stdout) / 2**10
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()

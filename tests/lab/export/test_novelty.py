@@ -181,7 +181,7 @@ def test_speech_of_a_synthesiser_it_never_heard_is_flagged(
         pytest.skip("needs espeak-ng")
     text = "The north wind and the sun were disputing which was the stronger, " * 3
     wav = subprocess.run(
-        [espeak, "-v", voice, "--stdout", text], capture_output=True, check=True
+        [espeak, "-v", voice, "--stdout", text], capture_output=True, check=True, timeout=300
     ).stdout
     model, _, _ = gtzan_model
     assert flagged(model, [log_mel(decode(wav).samples, STORE_CONFIG)]) == 1.0

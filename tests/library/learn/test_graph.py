@@ -75,4 +75,4 @@ def test_it_needs_no_training_library(tmp_path: Path) -> None:
         "import sys; sys.modules['onnx'] = sys.modules['torch'] = None\n"
         "import genrescope.library.learn.own"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, timeout=300)
