@@ -1,9 +1,13 @@
-"""What the machine, or the container, gives this process."""
+"""What the machine, or the container, gives this process, and what this process gives to a task."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 if sys.platform != "win32":
@@ -49,6 +53,34 @@ def room_for_files(wanted: int) -> int:
     except (OSError, ValueError):
         return soft
     return most
+
+
+class _Overdue(BaseException):
+    """No Exception, since a library may take any of those for a damaged file and go on."""
+
+
+@contextmanager
+def interrupted_after(cpu_s: float) -> Iterator[None]:
+    """Raise TimeoutError where a block of Python code takes more time of a processor than this.
+
+    On POSIX, in the main thread; elsewhere it takes as long as it takes.
+    """
+    if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise _Overdue
+
+    before = signal.signal(signal.SIGVTALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_VIRTUAL, cpu_s)
+        yield
+    except _Overdue:
+        raise TimeoutError(f"it took more than {cpu_s:g} seconds of a processor") from None
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def _cpu_quota(root: Path) -> float | None:

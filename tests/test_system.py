@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import platform
+import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -77,3 +79,32 @@ def test_pages_of_freed_memory_are_used_again() -> None:
         for way in ("keep", "leave")
     }  # fmt: skip
     assert new_pages["keep"] < 0.5 * new_pages["leave"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there no timer interrupts")
+def test_what_takes_too_long_is_interrupted_whatever_it_catches() -> None:
+    def spin() -> None:
+        while True:
+            try:
+                sum(range(1_000))
+            except Exception:
+                continue
+
+    with (
+        pytest.raises(TimeoutError, match=r"more than 0\.05 seconds"),
+        system.interrupted_after(0.05),
+    ):
+        spin()
+    with system.interrupted_after(60):
+        pass
+    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0.0, 0.0)
+    assert signal.getsignal(signal.SIGVTALRM) == signal.SIG_DFL
+
+
+def test_other_threads_are_left_alone() -> None:
+    def work() -> int:
+        with system.interrupted_after(0.001):
+            return sum(range(300_000))
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(work).result(60) == sum(range(300_000))

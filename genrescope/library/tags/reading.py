@@ -36,6 +36,7 @@ from genrescope.errors import LibraryError
 from genrescope.library.tags import fields
 from genrescope.library.tags.fields import Tag
 from genrescope.library.tags.unpacking import bounded_unpacking
+from genrescope.system import interrupted_after
 
 _OGG = [OggVorbis, OggOpus, OggFLAC, OggSpeex]
 _tcon: Any = TCON  # it has no types
@@ -48,6 +49,8 @@ _ALL = [
 MOST_TEXT = 1 << 16
 """Characters of a value; longer ones are no words on music, and a catalogue holds them all."""
 _MOST_TAGS = 10_000
+MOST_CPU_S = 10.0
+"""To read the tags of a file; what takes longer was made to."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,8 @@ def read_tags(path: str | bytes | os.PathLike[str], *, kind: type | None = None)
     if audio is None:
         return FileTags()
     try:
-        tags = tuple(map(_shortened, islice(_tags(audio), _MOST_TAGS + 1)))
+        with interrupted_after(MOST_CPU_S):
+            tags = tuple(map(_shortened, islice(_tags(audio), _MOST_TAGS + 1)))
         if len(tags) > _MOST_TAGS:
             raise ValueError(f"there are more than {_MOST_TAGS:,}")
     except Exception as error:  # a damaged file finds faults that the reader did not foresee
@@ -101,7 +105,7 @@ def open_audio(path: str | bytes | os.PathLike[str], *, kind: type | None = None
     try:
         with Path(name).open("rb") as file:
             chosen = kind or _kind(name, file.read(16))
-        with bounded_unpacking():
+        with bounded_unpacking(), interrupted_after(MOST_CPU_S):
             if chosen is None:
                 return mutagen.File(name, options=_ALL)
             # ID3 frames as the file has them, not brought up to the newest version.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from mutagen.flac import FLAC
 from mutagen.id3 import APIC, COMM, ID3, TCON, TPE1, TXXX, WOAR
 
 from genrescope.errors import LibraryError
+from genrescope.library.tags import reading
 from genrescope.library.tags.fields import Tag, values_of
 from genrescope.library.tags.reading import genres_of, read_tags
 
@@ -126,3 +128,20 @@ def test_long_texts_are_digests_and_too_many_are_refused(tmp_path: Path) -> None
     audio.save()
     with pytest.raises(LibraryError, match="there are more than 10,000"):
         read_tags(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there no timer interrupts")
+def test_a_file_made_to_take_hours_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A million empty blocks in FLAC, or frames of one name in ID3, take mutagen squared time."""
+    monkeypatch.setattr(reading, "MOST_CPU_S", 0.3)
+    flac = make_song(tmp_path / "a.flac").read_bytes()
+    (tmp_path / "a.flac").write_bytes(flac[:4] + b"\0" + flac[5:42] + b"\x01\0\0\0" * 1_000_000)
+    frame = b"TXXX\0\0\0\4\0\0\x03a\0b"
+    size = len(frame) * 300_000
+    sizes = bytes(size >> shift & 127 for shift in (21, 14, 7, 0))
+    (tmp_path / "b.mp3").write_bytes(b"ID3\4\0\0" + sizes + frame * 300_000)
+    for name in ("a.flac", "b.mp3"):
+        with pytest.raises(LibraryError, match=r"cannot be read \(it took more than 0\.3 seconds"):
+            read_tags(tmp_path / name)
