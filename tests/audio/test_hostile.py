@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -126,3 +127,16 @@ def test_a_header_that_promises_gigabytes_takes_none(tmp_path: Path) -> None:
     data[40:44] = (0x7000_0000).to_bytes(4, "little")
     (tmp_path / "large.wav").write_bytes(data)
     assert peak_mb(tmp_path / "large.wav") < 50
+
+
+def test_a_playlist_is_no_sound() -> None:
+    """FFmpeg would open what such a list names, here and on other machines."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/secret.ts"
+        playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{address}\n#EXT-X-ENDLIST\n"
+        for text in (playlist, f"ffconcat version 1.0\nfile {address}\n"):
+            with pytest.raises(AudioError, match="no sound format"):
+                decode(text.encode())
+        with pytest.raises(TimeoutError):
+            server.accept()
