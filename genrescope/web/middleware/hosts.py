@@ -41,7 +41,10 @@ class Hosts:
     def _admits(self, scope: Scope) -> bool:
         if scope["method"] in ("GET", "HEAD") and scope["path"] in PROBES:
             return True
-        name = Headers(scope=scope).get("host", "").lower()
+        names = Headers(scope=scope).getlist("host")
+        if len(names) > 1:  # whoever stands in front may have looked at another of them
+            return False
+        name = "".join(names).lower()
         if not name.endswith("]"):  # a bare IPv6 address ends so; anything else may carry a port
             name = name.rpartition(":")[0] or name
         return any(_matches(name, pattern) for pattern in self._allowed)

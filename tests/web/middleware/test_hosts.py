@@ -44,3 +44,15 @@ def test_host_check(host: str, known: bool) -> None:
             return (await client.get("/api/v1/bundle", headers={"Host": host})).status_code
 
     assert (asyncio.run(ask()) == 200) is known
+
+
+def test_of_two_hosts_none_is_believed() -> None:
+    app = create_app(engine=StubEngine())  # type: ignore[arg-type]
+
+    async def ask() -> int:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            headers = [("Host", "localhost"), ("Host", "evil.org")]
+            return (await client.get("/api/v1/bundle", headers=headers)).status_code
+
+    assert asyncio.run(ask()) == 400
