@@ -66,7 +66,7 @@ def check_fold(
     for part, members in fold.parts().items():
         for member in members:
             if track_of(member) not in known:
-                raise DatasetError(f"{member} is in {part} but not in the data set.")
+                raise DatasetError(f"{member} is in {part} but not in the dataset.")
             if member in side:
                 raise DatasetError(f"{member} is in {side[member]} and again in {part}.")
             side[member] = part
@@ -86,7 +86,8 @@ def check_learnable(fold: Fold, tracks: Iterable[Track]) -> None:
     known = {track.track_id: track for track in tracks}
     genres = sorted({track.genre for track in known.values()})
     if len(genres) < 2:
-        raise DatasetError(f"{' and '.join(genres) or 'nothing'} alone: no genre to tell it from.")
+        here = ", ".join(genres) or "none"
+        raise DatasetError(f"a training needs two genres or more; here: {here}.")
     _check_classes("train", fold.train, known, "More of its tracks")
 
 

@@ -55,7 +55,7 @@ def read(folder: str | Path) -> Dataset:
         found = f"only {genres[0]}" if genres else "none"
         first = next((f"; {name}: {why}" for name, why in absent.items()), "")
         raise DatasetError(
-            f"{folder}: a data set needs at least two sub-folders with audio, one for each genre; "
+            f"{folder}: a dataset needs at least two sub-folders with audio, one for each genre; "
             f"found {found}{first}."
         )
     tracks.sort(key=lambda track: track.track_id)
@@ -128,6 +128,8 @@ def _name_artists(tracks: list[Track], path: Path) -> list[Track]:
                 f"{tracks[0].track_id!r} is written."
             )
         if at < 0:
-            raise DatasetError(f"{facts.where}: {facts.track!r} is two files; add the suffix.")
+            raise DatasetError(
+                f"{facts.where}: {facts.track!r} fits two files; write the suffix as well."
+            )
         named[at] = facts.of(tracks[at])
     return named

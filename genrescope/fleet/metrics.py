@@ -76,7 +76,7 @@ def serve(watch: Watch, port: int, *, tell: Callable[[str], None]) -> None:
     try:
         ready = server(watch, port)
     except OSError as error:
-        raise FleetError(f"port {port}", f"it cannot be listened at ({error.strerror})") from error
+        raise FleetError(f"port {port}", f"it cannot be opened ({error.strerror})") from error
     with ready:
         tell(f"http://127.0.0.1:{ready.server_address[1]}/metrics")
         with suppress(KeyboardInterrupt):

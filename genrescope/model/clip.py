@@ -96,7 +96,7 @@ def _resampled(waveform: Waveform, sr: int, name: str, max_duration_s: float | N
         raise AudioError(name, "it holds no samples of one channel", "Mix it down to mono.")
     if not np.abs(samples).max() < LOUDEST:  # nor is what is no number
         raise AudioError(
-            name, "it holds samples that are no numbers or absurdly large", "Export it again."
+            name, "it holds samples that are NaN, infinite or absurdly large", "Export it again."
         )
     if max_duration_s is not None and waveform.duration > max_duration_s:
         raise AudioTooLongError(

@@ -86,7 +86,7 @@ class _Head:
         }
         (logits,) = self.session.run([LOGITS], inputs)
         if logits.shape != (1, self.n_classes) or not np.isfinite(logits).all():
-            raise BundleError(f"bundle {bundle.path}: {self.name} answers with no numbers")
+            raise BundleError(f"bundle {bundle.path}: {self.name} answers with NaN or infinity")
         return softmax(logits[0])
 
 

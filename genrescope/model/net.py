@@ -53,9 +53,9 @@ class BundleNet:
             or not output.steps.size
             or len(embedding) != len(windows)
         ):
-            raise BundleError(f"bundle {self._bundle.path}: {MODEL} answers in another shape")
+            raise BundleError(f"bundle {self._bundle.path}: {MODEL} gives outputs of another shape")
         if not all(np.isfinite(array).all() for array in (logits, output.steps, embedding)):
-            raise BundleError(f"bundle {self._bundle.path}: {MODEL} answers with no numbers")
+            raise BundleError(f"bundle {self._bundle.path}: {MODEL} answers with NaN or infinity")
         return output
 
 

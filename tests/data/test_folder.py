@@ -124,7 +124,7 @@ def test_artists_are_named_by_a_file(music: Path) -> None:
     ("text", "message"),
     [
         ("track,artist\nfado/one,A\nfado/nine,B\n", r"line 3: there is no track 'fado/nine'"),
-        ("track,artist\npolka/one,A\n", r"'polka/one' is two files; add the suffix"),
+        ("track,artist\npolka/one,A\n", r"'polka/one' fits two files; write the suffix as well"),
         ("file,by\nfado/one,A\n", "must name track and artist"),
         ("", "must name track and artist"),
     ],

@@ -58,5 +58,5 @@ def test_a_port_that_is_taken_is_named(half_done: Path) -> None:
     watch = Watch(open_folder(half_done))
     with server(watch, 0) as first:
         port = first.server_address[1]
-        with pytest.raises(FleetError, match=f"port {port}.*cannot be listened at"):
+        with pytest.raises(FleetError, match=f"port {port}.*cannot be opened"):
             serve(watch, port, tell=lambda url: pytest.fail(f"listens at {url}"))

@@ -48,7 +48,7 @@ def map_shards(
                         raise FleetError(
                             f"shard {worker.shard.number}",
                             f"{deaths} workers died one after another",
-                            "See what they print, and whether memory suffices for so many.",
+                            "See what they print; there may be too little memory for so many.",
                         ) from None
                     _join(team, function, scheduler)
                 else:

@@ -118,7 +118,7 @@ class _Team:
                     raise FleetError(
                         "the cluster",
                         f"{deaths} workers died one after another ({told(death)})",
-                        "See what Ray's logs say, and whether memory suffices for so many.",
+                        "See Ray's logs; there may be too little memory for so many.",
                     ) from death
                 self._ray.kill(worker)  # it may only be out of reach
                 if shard is not None:

@@ -282,8 +282,8 @@ def _check_evidence(runs: Sequence[Run], evidence: Sequence[Run]) -> None:
     for (protocol, member), nets in tested_by.items():
         if sorted(nets) != shipped:
             raise GenrescopeError(
-                f"evidence by {protocol}: {len(nets)} answer for {member}, and {len(runs)} ship. "
-                "Name for each fold as many runs of each recipe as ship."
+                f"evidence under {protocol}: {member} was held out by {len(nets)}, and {len(runs)} "
+                "ship. Name for each fold as many runs of each recipe as ship."
             )
 
 

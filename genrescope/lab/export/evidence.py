@@ -108,7 +108,7 @@ def held_out(run: Run, parts: Sequence[str] = ("test", "valid")) -> tuple[str, t
         if members[part]:
             return part, members[part]
     raise GenrescopeError(
-        f"{run.path}: held nothing out, so it is no evidence; name runs that did by --evidence."
+        f"{run.path}: held nothing out, so it is no evidence; add runs that did, with --evidence."
     )
 
 
@@ -297,7 +297,7 @@ def degradation_rows(path: Path, evidence: Sequence[Run]) -> list[dict[str, Any]
     strange = sorted({row["sink"] for row in rows}.difference(*(run.labels for run in evidence)))
     if strange or protocol not in protocols:
         raise GenrescopeError(
-            f"{path}: is of {', '.join(strange) or protocol}, and the evidence of "
+            f"{path}: is about {', '.join(strange) or protocol}, and the evidence about "
             f"{', '.join(evidence[0].labels if strange else sorted(protocols))}."
         )
     return rows

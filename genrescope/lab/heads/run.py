@@ -63,7 +63,7 @@ def _load(name: str, path: Path, features: FeatureConfig) -> Head:
             f"{path}: is no finished run of genrescope heads train; name the folder of --out there."
         ) from None
     if task != name:
-        raise GenrescopeError(f"{path}: tells the {task}, not the {name}.")
+        raise GenrescopeError(f"{path}: is a head for the {task}, not the {name}.")
     if learned != features:
-        raise GenrescopeError(f"{path}: learned behind {learned}, and the bundle has {features}.")
+        raise GenrescopeError(f"{path}: learned from {learned}, and the bundle has {features}.")
     return head

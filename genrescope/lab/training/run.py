@@ -176,7 +176,7 @@ def check_distinct(runs: Sequence[Run]) -> None:
     paths = [run.path.resolve() for run in runs]
     for i, run in enumerate(runs):
         if paths[i] in paths[:i]:
-            raise GenrescopeError(f"{run.path}: is named twice; once it counts as much.")
+            raise GenrescopeError(f"{run.path}: is named twice; name it once.")
 
 
 # What config.json holds.

@@ -217,7 +217,7 @@ def _checked(
         raise LibraryError(str(path), "it is a link, or no file")
     if status.st_nlink > 1 and not hard_links:
         raise LibraryError(
-            str(path), f"it has {status.st_nlink} names (hard links)", "Ask for it, or unlink them."
+            str(path), f"it has {status.st_nlink} names (hard links)", "Add --hard-links."
         )
     if not undo and _version(status) != _scanned(catalogue, path):
         raise LibraryError(str(path), "it changed since the scan", "Scan again, and plan anew.")

@@ -95,7 +95,7 @@ def make_plan(
         LibraryError: the mode is unknown, or the bundle's card does not say what replacing needs.
     """
     if mode not in MODES:
-        raise LibraryError(mode, "there is no such way", f"There are {', '.join(MODES)}.")
+        raise LibraryError(mode, "there is no such mode", f"There are {', '.join(MODES)}.")
     recalls = recalls_by_artists(bundle)
     if mode == REPLACE and not recalls:
         raise LibraryError(

@@ -274,11 +274,11 @@ def test_evidence_judges_as_many_nets_as_ship(
     store: FeatureStore, runs: dict[str, Run], tmp_path: Path
 ) -> None:
     a, b, c, of_all = runs["a"], runs["b"], runs["c"], runs["all"]
-    with pytest.raises(GenrescopeError, match=r"2 answer for t\d+, and 1 ship"):
+    with pytest.raises(GenrescopeError, match=r"t\d+ was held out by 2, and 1 ship"):
         export_bundle([of_all], store, tmp_path / "x", evidence=[a, b, c], **ABOUT)
     begin(store, everything(store.facts), RECIPE, fold=0, seed=1, out=tmp_path / "all1").run()
     both = [of_all, Run.load(tmp_path / "all1")]
-    with pytest.raises(GenrescopeError, match=r"1 answer for t\d+, and 2 ship"):
+    with pytest.raises(GenrescopeError, match=r"t\d+ was held out by 1, and 2 ship"):
         export_bundle(both, store, tmp_path / "x", evidence=[a, b, c], **ABOUT)
     with pytest.raises(GenrescopeError, match="is named twice"):
         export_bundle(both, store, tmp_path / "x", evidence=[a, a], **ABOUT)

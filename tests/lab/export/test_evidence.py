@@ -36,9 +36,9 @@ def test_degradations_are_read_from_what_evaluate_prints(
 
 @pytest.mark.slow
 def test_degradations_of_another_model_are_refused(runs: dict[str, Run], tmp_path: Path) -> None:
-    with pytest.raises(GenrescopeError, match=r"is of jazz, and the evidence of a, b, c"):
+    with pytest.raises(GenrescopeError, match=r"is about jazz, and the evidence about a, b, c"):
         degradation_rows(robustness_file(tmp_path, sink="jazz"), [runs["a"]])
-    with pytest.raises(GenrescopeError, match=r"is of artists, and the evidence of tracks"):
+    with pytest.raises(GenrescopeError, match=r"is about artists, and the evidence about tracks"):
         degradation_rows(robustness_file(tmp_path, protocol="artists"), [runs["a"]])
 
 

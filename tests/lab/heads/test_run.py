@@ -37,9 +37,9 @@ def test_a_run_is_put_beside_a_net(tmp_path: Path) -> None:
 
 def test_another_head_or_front_end_is_refused(tmp_path: Path) -> None:
     run = _run(tmp_path / "run")
-    with pytest.raises(GenrescopeError, match="tells the key, not the tempo"):
+    with pytest.raises(GenrescopeError, match="is a head for the key, not the tempo"):
         load_heads({"tempo": run}, STORE_CONFIG)
-    with pytest.raises(GenrescopeError, match="learned behind"):
+    with pytest.raises(GenrescopeError, match="learned from"):
         load_heads({"key": run}, FeatureConfig())
 
 
