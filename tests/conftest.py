@@ -15,7 +15,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 # A busy machine is no failure: no test is timed.
 settings.register_profile("untimed", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=25)
 settings.load_profile("untimed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where slow tests are left out, those of properties try a quarter of the usual examples."""
+    if config.getoption("markexpr") == "not slow":
+        settings.load_profile("quick")
+
 
 TESTS = Path(__file__).parent
 TOGETHER = (

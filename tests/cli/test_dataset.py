@@ -53,6 +53,7 @@ def test_check_describes_a_folder(music: Path) -> None:
     assert "fault-filtered" not in result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="dies by a POSIX signal")
 def test_a_file_that_crashes_the_decoder_is_a_row_of_check_and_build(
     music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

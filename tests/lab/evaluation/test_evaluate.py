@@ -66,8 +66,8 @@ def test_a_recording_is_decoded_once_for_all_of_its_windows(
     assert len(decoded) == len(set(decoded)) == report.evaluation.track.n
 
 
-def test_intervals_are_drawn_by_the_seed(recordings: Path, bundle: Bundle) -> None:
-    music = open_music([recordings])
+def test_intervals_are_drawn_by_the_seed(bundle: Bundle) -> None:
+    music = music_of(bands_store())
     first, again, other = (
         evaluate_bundle(bundle, music, Selection("tracks"), seed=seed).evaluation.to_dict()
         for seed in (0, 0, 1)

@@ -63,7 +63,7 @@ def test_genres_are_balanced_and_doubtful_clips_drawn_less() -> None:
 def test_a_training_draws_clips_by_their_shares(store: FeatureStore, tmp_path: Path) -> None:
     doubtful = {track.track_id for track in store.facts[:18]}
     facts = tuple(replace(t, certain=t.track_id not in doubtful) for t in store.facts)
-    recipe = replace(RECIPE, doubtful=0.0, epochs=1)
+    recipe = replace(RECIPE, doubtful=0.0, epochs=1, excerpts=1)
     training = begin_training(replace(store, facts=facts), tmp_path / "run", recipe)
     examples = training.train
     learned = np.array([member not in doubtful for member in examples.members])

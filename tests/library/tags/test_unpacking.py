@@ -85,6 +85,7 @@ except LibraryError:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="measures memory the POSIX way")
 def test_it_takes_little_memory(tmp_path: Path) -> None:
     path = bomb(tmp_path, 400 * MB)
