@@ -60,8 +60,7 @@ TESTED_ELSEWHERE = {
     "audio/waveform": "audio/test_decode",
     "progress": "data/test_build",
     "web/schemas": "web/test_api",
-    # What is one with its only user: tested through it.
-    "fleet/engines/local": "fleet/test_run",
+    # Only a cluster can tell.
     "fleet/engines/ray": "fleet/test_killed",
     # Every net is held to one contract.
     "lab/nets/base": "lab/nets/test_nets",
