@@ -46,7 +46,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 def _shared(part: str) -> Path:
     path = SHARED / part
     if not path.exists():
-        pytest.skip(f"needs the shared data set {part}, which is not here")
+        pytest.skip(f"needs the shared dataset {part}, which is not here")
     return path
 
 

@@ -118,7 +118,7 @@ def classify(
 def _taken_up(
     out: str, found: list[Found], bundle: Bundle, *, as_json: bool
 ) -> tuple[Output, Journal, list[Found]]:
-    """What writes to the file ``out``, that file, and the recordings it does not answer yet."""
+    """The writer of the file ``out``, its journal, and the recordings still to be answered."""
     from genrescope.cli.journal import Journal
     from genrescope.cli.output import Csv, JsonLines
 

@@ -111,7 +111,7 @@ def _print_evaluation(report: Report) -> None:
 
 
 def _print_explanations(report: ExplanationReport) -> None:
-    """How true explanations are, beside what chance and loudness would come to."""
+    """How faithful explanations are, beside chance and loudness."""
     found = report.faithfulness
     echo(f"{report.trial.model} on {report.title}: {found.n} recordings explained")
     areas = {

@@ -47,7 +47,7 @@ class Built:
     Attributes:
         store: the features.
         failed: files that are there and have no features -> why.
-        absent: what the data set should hold and is not there -> why.
+        absent: what the dataset should hold and is not there -> why.
     """
 
     store: FeatureStore

@@ -1,4 +1,4 @@
-"""Decode every clip of a data set once, and say what is wrong with it and how it can be split."""
+"""Decode every clip of a dataset once, and say what is wrong with it and how it can be split."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def check_dataset(
         progress: called after each clip.
 
     Returns:
-        The data set with checksums and durations; files that hold the same bytes are marked as
+        The dataset with checksums and durations; files that hold the same bytes are marked as
         repeats, damaged ones with ``truncated``, and clips that do not decode are in `absent` and
         in `failed`.
     """
@@ -76,7 +76,7 @@ def _possible(protocol: str, dataset: Dataset) -> dict[str, Any]:
 
 
 def describe(dataset: Dataset) -> dict[str, Any]:
-    """What a data set holds and how each protocol that suits it would split it, JSON-ready."""
+    """What a dataset holds and how each protocol that suits it would split it, JSON-ready."""
     splits: dict[str, Any] = {}
     for name, protocol in protocols_for(dataset.tracks).items():
         splits[name] = {"summary": protocol.summary, "leaky": protocol.leaky}

@@ -54,7 +54,7 @@ def check_fold(
 
     Args:
         fold: the round.
-        known: the data set by ID.
+        known: the dataset by ID.
         together: the groups of tracks, by index, that may not be parted.
         may_lack_classes: whether its parts may lack a class, tracks of it being absent.
 

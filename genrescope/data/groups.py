@@ -58,7 +58,7 @@ def artist_groups(tracks: Sequence[Track]) -> list[list[int]]:
     of one artist.
 
     Args:
-        tracks: the data set.
+        tracks: the dataset.
 
     Returns:
         Disjoint groups that cover it, in order of their first track.

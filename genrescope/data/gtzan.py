@@ -129,7 +129,7 @@ def fetch(
     """Download and unpack the original archive into ``folder/genres``.
 
     Can be stopped at any moment and goes on where it was. The archive is deleted once it is
-    unpacked; a data set that is already there is only read.
+    unpacked; a dataset that is already there is only read.
 
     Args:
         folder: made where it does not exist; needs 2.6 GB while unpacking.

@@ -30,14 +30,14 @@ VALID_SHARE = 1 / 8  # of what is not test
 
 @dataclass(frozen=True)
 class Split:
-    """A protocol applied to a data set.
+    """A protocol applied to a dataset.
 
     Attributes:
         protocol: its name in `SPLITS`.
         seed: what it was drawn with.
         folds: the rounds.
         excluded: track ID -> why no fold uses it.
-        absent: tracks that the protocol knows and the data set lacks.
+        absent: tracks that the protocol knows and the dataset lacks.
         starts: under ``windows``, member -> start of its window in s; empty otherwise.
         window_s: length of those windows in s.
     """
@@ -140,12 +140,12 @@ def make_split(protocol: str, tracks: Iterable[Track], *, seed: int = 0, n_folds
 
     Args:
         protocol: its name in `SPLITS`.
-        tracks: the data set, e.g. `FeatureStore.facts`.
+        tracks: the dataset, e.g. `FeatureStore.facts`.
         seed: of every random step; published splits and ``all`` have none.
         n_folds: int > 1, ignored by published splits and by ``all``, which have one.
 
     Raises:
-        DatasetError: unknown protocol, or a data set that it cannot split as promised.
+        DatasetError: unknown protocol, or a dataset that it cannot split as promised.
     """
     if protocol not in SPLITS:
         raise DatasetError(f"no protocol {protocol!r}; there are {', '.join(SPLITS)}.")
@@ -262,7 +262,7 @@ def everything(tracks: Iterable[Track], *, part: str = "train", seed: int = 0) -
     """The protocol ``all``: every track in one part.
 
     Args:
-        tracks: the data set.
+        tracks: the dataset.
         part: ``train``, to learn all of them, as what ships does; ``test``, to evaluate a model on
             music that it has not learned.
         seed: kept as the split's, though nothing is drawn.

@@ -1,4 +1,4 @@
-"""Feature stores: the features of a whole data set, read from disk.
+"""Feature stores: the features of a whole dataset, read from disk.
 
 Two layouts are read:
 
@@ -39,7 +39,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, eq=False)
 class FeatureStore:
-    """The features of every clip of a data set.
+    """The features of every clip of a dataset.
 
     Attributes:
         config: how the features were made.
@@ -85,7 +85,7 @@ class FeatureStore:
             DatasetError: the track is not in this store.
         """
         if track_id not in self._index:
-            reason = self.absent.get(track_id, "it is no track of this data set")
+            reason = self.absent.get(track_id, "it is no track of this dataset")
             raise DatasetError(f"{self.name}: no features of {track_id}: {reason}.")
         return self[self._index[track_id]]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 REPEAT = "repeat:"
 """Prefix of the fault that names another track with the very same audio."""
 UNDECODABLE = "undecodable"
-"""The fault of a clip that does not decode in one release of its data set or another."""
+"""The fault of a clip that does not decode in one release of its dataset or another."""
 
 SILENCE = "digital silence"
 """Why a clip whose every sample is zero is left out."""

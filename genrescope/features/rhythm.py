@@ -59,7 +59,7 @@ def tempogram(x: ArrayLike, *, frame_rate: float) -> Float32:
 
 
 def timbre(x: ArrayLike) -> Float32:
-    """What a clip sounds like, which tells which of two tempi is the one that people tap.
+    """The timbre of a clip, by which a net chooses between two tempi the one that people tap.
 
     Args:
         x: as of `tempogram`.

@@ -23,7 +23,7 @@ def make_store(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> FeatureStore:
-    """The features of a data set: read from ``cache``, or computed into it.
+    """The features of a dataset: read from ``cache``, or computed into it.
 
     Stopped, it goes on where it was. Waveforms are held in memory and not kept: one minute takes
     2.6 MB.
@@ -46,7 +46,7 @@ def make_store(
 def waveform_store(
     dataset: Dataset, *, workers: int | None = None, progress: Progress | None = None
 ) -> FeatureStore:
-    """The waveforms of a data set, in memory: float16 (n_samples, 1) each, scaled to their peaks.
+    """The waveforms of a dataset, in memory: float16 (n_samples, 1) each, scaled to their peaks.
 
     Args:
         dataset: its tracks need paths.

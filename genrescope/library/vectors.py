@@ -89,7 +89,7 @@ class Vectors:
 
 
 def load_vectors(catalogue: Catalogue, bundle: int, labels: tuple[str, ...]) -> Vectors:
-    """The songs that a bundle judged; read from a file beside the catalogue while it is true.
+    """The songs that a bundle judged; read from a file beside the catalogue while that is current.
 
     Args:
         bundle: its number in the catalogue.

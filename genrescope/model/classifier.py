@@ -181,7 +181,7 @@ class Classifier:
         max_duration_s: float | None = None,
         progress: Progress | None = None,
     ) -> Explanation:
-        """Say which parts of a recording speak for a genre, and how true that is.
+        """Say which parts of a recording speak for a genre, and how faithful that is.
 
         The recording is held in memory; its time grows with its length, 30 s of sound take about
         a hundred times what `classify` takes.

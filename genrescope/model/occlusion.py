@@ -1,4 +1,4 @@
-"""What parts of a clip are worth to a net that names a genre, and how true that is.
+"""How much the parts of a clip matter to a net that names a genre, and how faithful that is.
 
 Occlusion: each cell of a grid over bands and time is replaced by its bands' own means, so that no
 hole is itself a cue, and the genre's log odds fall (Zeiler and Fergus 2014, "Visualizing and
@@ -38,7 +38,7 @@ _BATCH_FRAMES = 1300  # given to the net at a time
 
 @dataclass(frozen=True)
 class Fidelity:
-    """How true an explanation is: mean probabilities of the genre along a curve, 0 to 1.
+    """How faithful an explanation is: mean probabilities of the genre along a curve, 0 to 1.
 
     Attributes:
         deletion_auc: as cells are taken away, most important first; low is good.
@@ -80,7 +80,7 @@ class Occluder:
         self._cell = band[np.newaxis, :, None] * N_TIMES + time_of_window[:, None, :]
 
     def weights(self, report: Callable[[int], None]) -> NDArray[np.float64]:
-        """What each cell is worth, in nats, (N_BANDS, N_TIMES); see `Explanation.cells`."""
+        """How much cells speak for the genre, nats, (N_BANDS, N_TIMES); see `Explanation.cells`."""
         whole = self._probs(self._windows)
         nothing = self._probs(self._filled[np.newaxis].astype(np.float32))[0]
         weights = np.zeros(N_BANDS * N_TIMES)

@@ -158,7 +158,7 @@ def write_bundle(
 
 
 def with_heads(bundle: Bundle, out: str | os.PathLike[str], heads: Mapping[str, Head]) -> Bundle:
-    """Write a copy of a bundle with heads beside its net, in place of those it has by the names.
+    """Write a copy of a bundle with heads beside its net, in place of any of the same names.
 
     Args:
         bundle: read already; its net, catalogue and figures stay as they are.

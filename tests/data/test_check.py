@@ -1,4 +1,4 @@
-"""Listening to a whole data set."""
+"""Listening to a whole dataset."""
 
 from __future__ import annotations
 

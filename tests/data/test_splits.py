@@ -234,7 +234,7 @@ def test_all_holds_nothing_back_and_passes_its_check() -> None:
     assert to_judge.folds == (Fold((), (), ids),)
     for each in (split, to_judge):
         each.check(TRACKS)
-    with pytest.raises(DatasetError, match="a9 is in train but not in the data set"):
+    with pytest.raises(DatasetError, match="a9 is in train but not in the dataset"):
         Split("all", 0, (Fold(("a9",), (), ()),)).check(TRACKS)
 
 

@@ -65,7 +65,7 @@ def test_gtzan_is_known_and_what_is_absent_named(tmp_path: Path) -> None:
     assert len(store.absent) == 998
     with pytest.raises(DatasetError, match=r"no features of metal\.00058: not in this file"):
         store.get("metal.00058")
-    with pytest.raises(DatasetError, match="no track of this data set"):
+    with pytest.raises(DatasetError, match="no track of this dataset"):
         store.get("polka.00000")
 
 

@@ -155,7 +155,7 @@ def evaluate_explanations(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> ExplanationReport:
-    """Measure how true a bundle's explanations are, see `measure_explanations`.
+    """Measure how faithful a bundle's explanations are, see `measure_explanations`.
 
     Arguments as of `evaluate_bundle`; ``seed`` draws the recordings.
 

@@ -1,4 +1,4 @@
-"""How true explanations are, on recordings that a bundle has not learned.
+"""How faithful explanations are, on recordings that a bundle has not learned.
 
 Each figure answers a question that a listener might ask of `genrescope.model.explain`:
 
@@ -77,7 +77,7 @@ def measure_explanations(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Faithfulness:
-    """Explain the first seconds of recordings and measure how true that is.
+    """Explain the first seconds of recordings, and measure how faithful that is.
 
     Args:
         bundle: whose decisions are explained.

@@ -154,7 +154,7 @@ def choose_recipe(
     net: str | None = None,
     epochs: int | None = None,
 ) -> Recipe:
-    """A recipe from its file, or the one for a set like GTZAN, with what is wished otherwise.
+    """A recipe from its file, or the one for a set like GTZAN, with another net or other epochs.
 
     Args:
         path: of the TOML file; the default recipe if None, with the net ``m5`` for waveforms.

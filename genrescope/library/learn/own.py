@@ -31,7 +31,7 @@ _N_BOOT = 1_000
 
 @dataclass(frozen=True)
 class GenreFigures:
-    """How well a genre is told on tracks by artists that were not learned.
+    """How well a genre is recognised on tracks by artists that were not learned from.
 
     Attributes:
         n: tracks.
@@ -49,7 +49,7 @@ class GenreFigures:
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """A bundle that was learned, and what it is worth.
+    """A bundle that was learned, and how good it is.
 
     Attributes:
         bundle: as it was written.
