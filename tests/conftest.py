@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,13 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     file = item.path.relative_to(TESTS).as_posix() if item.path.is_relative_to(TESTS) else ""
     room = next((room for room in TOGETHER if file.startswith(f"{room}/")), file)
     item.add_marker(pytest.mark.xdist_group(room))
+
+
+@pytest.fixture
+def main_thread() -> None:
+    """Skips where tests run in another thread, which no timer interrupts."""
+    if threading.current_thread() is not threading.main_thread():
+        pytest.skip("runs in another thread than the main one")
 
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
