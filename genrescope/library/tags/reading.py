@@ -18,10 +18,10 @@ from mutagen.apev2 import APEv2, APEv2File
 from mutagen.asf import ASF
 from mutagen.dsf import DSF
 from mutagen.flac import FLAC
-from mutagen.id3 import ID3, TCON
+from mutagen.id3 import ID3, TCON, ID3FileType
 from mutagen.id3._specs import ID3TimeStamp
 from mutagen.monkeysaudio import MonkeysAudio
-from mutagen.mp3 import MP3
+from mutagen.mp3 import MP3, HeaderNotFoundError
 from mutagen.mp4 import MP4, MP4Cover, MP4FreeForm
 from mutagen.musepack import Musepack
 from mutagen.oggflac import OggFLAC
@@ -32,6 +32,8 @@ from mutagen.trueaudio import TrueAudio
 from mutagen.wave import WAVE
 from mutagen.wavpack import WavPack
 
+from genrescope.audio.mpeg import is_free_format
+from genrescope.audio.source import open_input
 from genrescope.errors import LibraryError
 from genrescope.library.tags import fields
 from genrescope.library.tags.fields import Tag
@@ -40,6 +42,7 @@ from genrescope.system import interrupted_after
 
 _OGG = [OggVorbis, OggOpus, OggFLAC, OggSpeex]
 _tcon: Any = TCON  # it has no types
+_tags_alone: Any = ID3FileType  # nor has this; what it reads is not written
 _ALL = [
     *(MP3, FLAC, *_OGG, MP4, WAVE, AIFF, ASF, TrueAudio, APEv2File, MonkeysAudio),
     *(WavPack, Musepack, DSF, AAC, AC3),
@@ -94,9 +97,15 @@ def read_tags(path: str | bytes | os.PathLike[str], *, kind: type | None = None)
     return FileTags(
         tags=tags,
         duration_s=float(length) if length else None,
-        codec=str(getattr(audio.info, "codec", "") or type(audio).__name__.lower()),
+        codec=_codec(audio),
         family=_family(audio),
     )
+
+
+def _codec(audio: Any) -> str | None:
+    if type(audio) is ID3FileType:  # of which no more than the tags were read
+        return None
+    return str(getattr(audio.info, "codec", "") or type(audio).__name__.lower())
 
 
 def open_audio(path: str | bytes | os.PathLike[str], *, kind: type | None = None) -> Any:
@@ -106,12 +115,24 @@ def open_audio(path: str | bytes | os.PathLike[str], *, kind: type | None = None
         with Path(name).open("rb") as file:
             chosen = kind or _kind(name, file.read(16))
         with bounded_unpacking(), interrupted_after(MOST_CPU_S):
-            if chosen is None:
-                return mutagen.File(name, options=_ALL)
-            # ID3 frames as the file has them, not brought up to the newest version.
-            return chosen(name, translate=False) if chosen in (MP3, WAVE, AIFF) else chosen(name)
+            try:
+                if chosen is None:
+                    return mutagen.File(name, options=_ALL)
+                # ID3 frames as the file has them, not brought up to the newest version.
+                as_they_are = {"translate": False} if chosen in (MP3, WAVE, AIFF) else {}
+                return chosen(name, **as_they_are)
+            except HeaderNotFoundError:
+                if not _has_no_header(name):
+                    raise
+                return _tags_alone(name, translate=False)
     except Exception as error:
         raise _unreadable(name, error) from error
+
+
+def _has_no_header(name: str) -> bool:
+    """Whether it is no mp3 that mutagen knows: an ID3 tag before another sound, or free format."""
+    with open_input(name, None) as file:
+        return file.peek(0, 3) == b"ID3" or is_free_format(file)
 
 
 def _kind(name: str, head: bytes) -> Any:

@@ -4,11 +4,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from audio_makers import chord, encoded
 from library_makers import WRITABLE, make_song, sound
 from mutagen.apev2 import APEv2, APEv2File
 from mutagen.asf import ASF
 from mutagen.flac import FLAC
 from mutagen.id3 import APIC, COMM, ID3, TCON, TPE1, TXXX, WOAR
+from odd_makers import free_format
 
 from genrescope.errors import LibraryError
 from genrescope.library.tags import reading
@@ -146,3 +148,22 @@ def test_a_file_made_to_take_hours_is_given_up(
     for name in ("a.flac", "b.mp3"):
         with pytest.raises(LibraryError, match=r"cannot be read \(it took more than 0\.3 seconds"):
             read_tags(tmp_path / name)
+
+
+def test_a_tag_before_another_sound_and_free_format_are_no_damage(tmp_path: Path) -> None:
+    tag = ID3()
+    tag.add(TPE1(encoding=3, text=["Ann"]))
+    for kind in ("wav16", "aiff"):
+        path = tmp_path / f"a.{kind[:3]}"
+        tag.save(path)
+        path.write_bytes(path.read_bytes() + sound(kind))
+        read = read_tags(path)
+        assert values_of(read.tags, "artist") == ["Ann"]
+        assert (read.family, read.codec) == (None, None)
+    (tmp_path / "free.mp3").write_bytes(
+        free_format(encoded("mp3-bare", chord(1.0, 48_000), 48_000))
+    )
+    assert read_tags(tmp_path / "free.mp3").tags == ()
+    (tmp_path / "noise.mp3").write_bytes(b"no sound" * 1_000)
+    with pytest.raises(LibraryError):
+        read_tags(tmp_path / "noise.mp3")
