@@ -100,6 +100,7 @@ def test_a_short_recording_has_no_excerpt(kind: str) -> None:
     assert _cut(recording(kind, SECONDS), SECONDS + 1) is None
 
 
+@pytest.mark.slow
 def test_what_is_damaged_or_of_another_format_has_none() -> None:
     wav, flac, mp3 = (recording(kind, SECONDS) for kind in ("wav16", "flac", "mp3"))
     holes = [data[: len(data) // 2] + bytes(2**18) + data[len(data) // 2 :] for data in (mp3, flac)]

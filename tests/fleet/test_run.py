@@ -25,6 +25,7 @@ from genrescope.model.bundle import Bundle
 from genrescope.model.classifier import Classifier
 
 ENGINE = functools.partial(local.map_shards, workers=2)
+ALONE = functools.partial(local.map_shards, workers=1)
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def planned(tmp_path: Path) -> Path:
 
 def _null_run(plan: Path, out: Path, bundle: Path) -> Report:
     folders = open_folder(plan), open_folder(out)
-    return run(*folders, Bundle.load(bundle), ENGINE, make_step=NullStep)
+    return run(*folders, Bundle.load(bundle), ALONE, make_step=NullStep)
 
 
 def test_what_is_there_is_not_done_again_and_bytes_are_the_same(
@@ -83,10 +84,10 @@ def test_excerpts_and_whole_songs_are_never_mixed(
 ) -> None:
     folders = open_folder(planned), open_folder(tmp_path / "out")
     bundle = Bundle.load(tiny_bundle)
-    run(*folders, bundle, ENGINE, excerpt_s=90.0, make_step=NullStep)
+    run(*folders, bundle, ALONE, excerpt_s=90.0, make_step=NullStep)
     for other in (None, 60.0):
         with pytest.raises(FleetError, match="another run"):
-            run(*folders, bundle, ENGINE, excerpt_s=other, make_step=NullStep)
+            run(*folders, bundle, ALONE, excerpt_s=other, make_step=NullStep)
     dataset = merge(folders[1], tmp_path / "dataset")
     assert json.loads((dataset / "dataset.json").read_text())["excerpt_s"] == 90.0
 
@@ -193,9 +194,8 @@ def test_broken_and_hanging_songs_cost_their_own_answers_alone(
         (music / f"{name}.wav").write_bytes(data)
     write_plan(str(music), tmp_path / "plan", shard_size=8)
     out = open_folder(tmp_path / "out")
-    engine = functools.partial(local.map_shards, workers=1)
     folders = open_folder(tmp_path / "plan"), out
-    report = run(*folders, Bundle.load(tiny_bundle), engine, make_step=FragileStep)
+    report = run(*folders, Bundle.load(tiny_bundle), ALONE, make_step=FragileStep)
     assert report == Report(done=3, before=0, failed=())
     rows = pq.read_table(merge(out, tmp_path / "dataset") / "songs-00000.parquet").to_pylist()
     assert len(rows) == 24

@@ -36,7 +36,13 @@ def _onsets(x: NDArray[np.float64], hz: float) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), [(120.0, 120.0), (120.0, 126.0), (104.0, 97.0), (82.0, 160.0)]
+    ("first", "second"),
+    [
+        (120.0, 126.0),
+        pytest.param(120.0, 120.0, marks=pytest.mark.slow),
+        pytest.param(104.0, 97.0, marks=pytest.mark.slow),
+        pytest.param(82.0, 160.0, marks=pytest.mark.slow),
+    ],
 )
 def test_beats_lie_on_each_other_through_each_transition(
     first: float, second: float, classifier: Classifier, tmp_path: Path

@@ -44,6 +44,7 @@ def test_a_sine_is_where_it_sounds() -> None:
     assert int(np.argmax(chroma)) == 9  # A, counted from C
 
 
+@pytest.mark.slow
 def test_clicks_have_their_tempo() -> None:
     samples = np.zeros(8 * SR)
     samples[:: SR // 2] = 1.0

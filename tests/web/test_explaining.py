@@ -20,6 +20,7 @@ def explain(client: httpx.Client, data: bytes, **query: str) -> httpx.Response:
     return client.post("/api/v1/explain", params=query, files={"file": ("song.wav", data)})
 
 
+@pytest.mark.slow
 def test_all_of_it_comes_at_once(client: httpx.Client, song: bytes) -> None:
     *steps, (_, figures), decided, indifferent, against = parts(explain(client, song, genre="jazz"))
     shares = [json.loads(step)["progress"] for _, step in steps]

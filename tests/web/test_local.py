@@ -217,7 +217,7 @@ def _rest() -> Samples:
     return x
 
 
-@pytest.mark.parametrize("bundle", ["tiny", "shipped"])
+@pytest.mark.parametrize("bundle", ["tiny", pytest.param("shipped", marks=pytest.mark.slow)])
 def test_odd_sounds_get_the_same_answer(node: Node, tiny_bundle: Path, bundle: str) -> None:
     folder = tiny_bundle if bundle == "tiny" else DEFAULT_BUNDLE
     classifier = Classifier.load(folder, threads=1)

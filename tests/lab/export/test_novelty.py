@@ -98,6 +98,7 @@ def test_figures_are_shares_of_each_kind(fitted: NoMusic) -> None:
     assert NoMusic.from_dict(fitted.to_dict()) == fitted
 
 
+@pytest.mark.slow
 def test_counterexamples_depend_on_the_seed_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     few(monkeypatch, 2)
     first = made_clips(STORE_CONFIG, seed=0)
