@@ -27,9 +27,21 @@ def main(arguments: list[str] | None = None) -> None:
     scale.add_argument("--songs", type=int, default=1_000_000)
     scale.add_argument("--folder", type=Path, help="where the files go, and stay")
     store = verbs.add_parser("quality", help="tags, odd, similar and learn on labelled features")
-    store.add_argument("--store", type=Path, required=True, metavar="NPZ")
-    store.add_argument("--tracks", type=Path, required=True, metavar="CSV")
-    store.add_argument("--bundle", metavar="FOLDER")
+    store.add_argument(
+        "--data",
+        nargs=2,
+        type=Path,
+        action="append",
+        required=True,
+        metavar=("NPZ", "CSV"),
+        help="features and a table; may be repeated",
+    )
+    store.add_argument(
+        "--bundle",
+        action="append",
+        metavar="FOLDER",
+        help="what judges the artists that it did not learn from; may be repeated, for folds",
+    )
     music = verbs.add_parser("duplicates", help="fingerprints of recordings and of their guises")
     music.add_argument("--music", type=Path, required=True, metavar="FOLDER")
     chosen = parser.parse_args(arguments)
@@ -43,12 +55,13 @@ def main(arguments: list[str] | None = None) -> None:
             _print(scanning(folder, chosen.files))
             _print(searching(folder, chosen.songs))
     elif chosen.verb == "quality":
-        judged, bundle = quality.judge_store(chosen.store, chosen.tracks, chosen.bundle)
+        folds = [quality.judge_stores(chosen.data, name) for name in chosen.bundle or [None]]
+        judged, bundle = [part for part, _ in folds], folds[0][1]
         for figures in (
             quality.tags(judged, bundle),
-            quality.oddities(judged),
+            quality.oddities(quality.together(judged)),
             quality.neighbours(judged),
-            quality.own_genres(judged, bundle.labels),
+            quality.own_genres(judged),
         ):
             _print(figures)
     else:

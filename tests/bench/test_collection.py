@@ -12,7 +12,7 @@ from bundle_maker import LABELS
 from library_makers import tune
 
 from benchmarks.collection import main
-from benchmarks.collection_quality import Judged, neighbours, oddities, tags
+from benchmarks.collection_quality import Judged, neighbours, oddities, tags, together
 from genrescope.model.bundle import Bundle
 
 
@@ -45,8 +45,8 @@ def test_quality(tmp_path: Path, tiny_bundle: Path, capsys: pytest.CaptureFixtur
             writer.writerow(
                 [f"t{i}", LABELS[i % 2], f"a{i // 2}", "no" if i == 3 else "yes", known]
             )
-    paths = ["--store", str(tmp_path / "s.npz"), "--tracks", str(tmp_path / "t.csv")]
-    main(["quality", *paths, "--bundle", str(tiny_bundle)])
+    data = ["--data", str(tmp_path / "s.npz"), str(tmp_path / "t.csv")]
+    main(["quality", *data, "--bundle", str(tiny_bundle)])
     table = _table(capsys.readouterr().out)
     assert "accuracy on the 198 tracks" in table
     assert any(what.startswith("learn: accuracy by artists, 2 genres") for what in table)
@@ -79,7 +79,7 @@ def _judged(probs: np.ndarray, labels: np.ndarray) -> Judged:
 def test_a_model_that_knows_everything_has_full_marks(tiny_bundle: Path) -> None:
     labels = np.arange(200) % 10
     judged = _judged(np.eye(10)[labels], labels)
-    parts = (tags(judged, Bundle.load(tiny_bundle)), oddities(judged), neighbours(judged))
+    parts = (tags([judged], Bundle.load(tiny_bundle)), oddities(judged), neighbours([judged]))
     figures = {figure.what: figure for part in parts for figure in part}
     assert figures["precision of the genres that tags plan would write"].value.startswith("1.000")
     assert figures["odd: AUC of planted wrong labels"].value == "1.000"
@@ -92,7 +92,19 @@ def test_a_model_that_guesses_does_not_meet_the_goals(tiny_bundle: Path) -> None
     labels = np.arange(200) % 10
     guesses = np.random.default_rng(0).dirichlet(np.full(10, 0.2), 200)
     judged = _judged(guesses, labels)
-    parts = (tags(judged, Bundle.load(tiny_bundle)), oddities(judged))
+    parts = (tags([judged], Bundle.load(tiny_bundle)), oddities(judged))
     met = [figure.met for part in parts for figure in part]
     assert False in met
     assert True not in met[:2]
+
+
+def test_of_several_folds_the_others_tell_which_genres_are_sure(tiny_bundle: Path) -> None:
+    labels = np.arange(200) % 10
+    right, wrong = np.eye(10)[labels], np.eye(10)[np.where(labels == 3, 4, labels)]
+    folds = [_judged(right, labels), _judged(wrong, labels)]
+    accuracy, written = tags(folds, Bundle.load(tiny_bundle))
+    assert accuracy.value == "0.950"
+    # The first fold learns from the second that 4 is not sure (half is 3), the second nothing.
+    assert written.value == "0.944 (360 tracks, 90%)"
+    assert written.met is True
+    assert next(iter(oddities(together(folds)))).value.startswith("0.9")
