@@ -22,6 +22,7 @@ from genrescope.model.prediction import UNLIKELY
 
 N_ROUNDS = 50  # of planted labels
 PLANTED = 0.05
+N_NEAREST = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,6 +171,8 @@ def oddities(judged: Judged, *, seed: int = 0) -> Iterator[Figure]:
 def neighbours(judged: Sequence[Judged]) -> Iterator[Figure]:
     """Whether the ten nearest songs are of the same genre, and whether some are near to all.
 
+    The first is asked of songs of whose genre there are ten others to be found.
+
     Of several bundles each has a space of its own: the mean over them.
     """
     for name, goal in (("without", 0.0), ("with", 0.6)):
@@ -190,10 +193,12 @@ def _neighbours(judged: Judged, *, across_artists: bool) -> tuple[float, float]:
     np.fill_diagonal(score, -np.inf)
     if across_artists:
         score[judged.artists[:, None] == judged.artists[None, :]] = -np.inf
-    top = np.argsort(-score, axis=1)[:, :10]
+    top = np.argsort(-score, axis=1)[:, :N_NEAREST]
     counts = np.bincount(top.ravel(), minlength=len(top))
+    alike = judged.labels[:, None] == judged.labels[None, :]
+    possible = (alike & np.isfinite(score)).sum(axis=1) >= N_NEAREST
     return (
-        float((judged.labels[top] == judged.labels[:, None]).mean()),
+        float((judged.labels[top] == judged.labels[:, None])[possible].mean()),
         float(((counts - counts.mean()) ** 3).mean() / counts.std() ** 3),
     )
 
