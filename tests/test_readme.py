@@ -29,6 +29,17 @@ def test_the_readmes_figures_are_the_shipped_bundles() -> None:
         assert str(row["n"]) in line
 
 
+def test_the_page_of_accuracy_has_the_figures_of_eleven_genres() -> None:
+    bundle = Bundle.load("wide")
+    page = ACCURACY.read_text(encoding="utf-8").partition("## Eleven genres")[2]
+    assert len(bundle.labels) == 11
+    for row in bundle.metrics:
+        figures = f"{row['accuracy']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+        line = next(line for line in page.splitlines() if figures in line)
+        assert f"`{row['protocol']}`" in line
+        assert f"| {row['n']} |" in line
+
+
 def test_the_readme_says_what_is_short() -> None:
     window_s = Bundle.load().window_s
     assert f"one shorter than {window_s:g} s is flagged `short`" in README
