@@ -55,6 +55,9 @@ def room_for_files(wanted: int) -> int:
     return most
 
 
+_AGAIN_S = 0.05
+
+
 class _Overdue(BaseException):
     """No Exception, since a library may take any of those for a damaged file and go on."""
 
@@ -69,16 +72,21 @@ def interrupted_after(cpu_s: float) -> Iterator[None]:
         yield
         return
 
+    armed = True
+
     def interrupt(*_: object) -> None:
-        raise _Overdue
+        if armed:
+            raise _Overdue
 
     before = signal.signal(signal.SIGVTALRM, interrupt)
     try:
-        signal.setitimer(signal.ITIMER_VIRTUAL, cpu_s)
+        # Again and again: where it falls into a destructor, Python drops what is raised.
+        signal.setitimer(signal.ITIMER_VIRTUAL, cpu_s, _AGAIN_S)
         yield
     except _Overdue:
         raise TimeoutError(f"it took more than {cpu_s:g} seconds of a processor") from None
     finally:
+        armed = False
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
 

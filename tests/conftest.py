@@ -1,8 +1,10 @@
 """Fixtures shared by every room's tests."""
 
+import gc
 import os
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,15 @@ def main_thread() -> None:
     """Skips where tests run in another thread, which no timer interrupts."""
     if threading.current_thread() is not threading.main_thread():
         pytest.skip("runs in another thread than the main one")
+
+
+@pytest.fixture
+def no_callbacks_of_the_collector() -> Iterator[None]:
+    """Hypothesis times Python's garbage collector, and what a timer raises there is lost."""
+    callbacks = gc.callbacks[:]
+    gc.callbacks.clear()
+    yield
+    gc.callbacks[:] = callbacks
 
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

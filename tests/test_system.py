@@ -83,7 +83,7 @@ def test_pages_of_freed_memory_are_used_again() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there no timer interrupts")
-@pytest.mark.usefixtures("main_thread")
+@pytest.mark.usefixtures("main_thread", "no_callbacks_of_the_collector")
 def test_what_takes_too_long_is_interrupted_whatever_it_catches() -> None:
     def spin() -> None:
         end = time.monotonic() + 60
@@ -102,6 +102,26 @@ def test_what_takes_too_long_is_interrupted_whatever_it_catches() -> None:
         pass
     assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0.0, 0.0)
     assert signal.getsignal(signal.SIGVTALRM) == signal.SIG_DFL
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there no timer interrupts")
+@pytest.mark.usefixtures("main_thread", "no_callbacks_of_the_collector")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interruption_that_a_destructor_swallows_comes_again() -> None:
+    def spin() -> None:
+        while True:
+            sum(range(1_000))
+
+    class Slow:
+        def __del__(self) -> None:
+            spin()
+
+    def both() -> None:
+        Slow()
+        spin()
+
+    with pytest.raises(TimeoutError), system.interrupted_after(0.05):
+        both()
 
 
 def test_other_threads_are_left_alone() -> None:

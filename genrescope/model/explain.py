@@ -27,8 +27,11 @@ DECIDED, INDIFFERENT, AGAINST = "what decided", "what did not matter", "what spo
 PARTS = (DECIDED, INDIFFERENT, AGAINST)
 """All of them, in the order in which they are sent."""
 
-SMOOTHING_BANDS, SMOOTHING_TIMES = 1.2, 1.8
-"""Standard deviations, in cells, of the Gaussian by which the mask blurs the grid."""
+SMOOTHING = 0.6
+"""Standard deviation, in cells, of the Gaussian by which the mask blurs the grid.
+
+From 0.8 on what speaks against drowns single cells that decide, and their sound is lost.
+"""
 
 Array = NDArray[Any]
 Progress = Callable[[int, int], None]
@@ -222,15 +225,15 @@ def _smooth(cells: NDArray[np.float64], n_bins: int, n_frames: int) -> NDArray[n
     Each is the mean of all cells, weighted by how near their centres are: where the grid happens
     to lie shall not show, nor change what is heard when the recording begins a little later.
     """
-    bands = _nearness(cells.shape[0], n_bins, SMOOTHING_BANDS)
-    times = _nearness(cells.shape[1], n_frames, SMOOTHING_TIMES)
+    bands = _nearness(cells.shape[0], n_bins)
+    times = _nearness(cells.shape[1], n_frames)
     return bands @ cells @ times.T
 
 
-def _nearness(n_cells: int, length: int, width: float) -> NDArray[np.float64]:
+def _nearness(n_cells: int, length: int) -> NDArray[np.float64]:
     """How much each of the cells counts at each place, (length, n_cells); rows sum to 1."""
     places = (np.arange(length) + 0.5) * n_cells / length - 0.5
-    weights = np.exp(-0.5 * ((places[:, np.newaxis] - np.arange(n_cells)) / width) ** 2)
+    weights = np.exp(-0.5 * ((places[:, np.newaxis] - np.arange(n_cells)) / SMOOTHING) ** 2)
     normalised: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
     return normalised
 

@@ -1,7 +1,7 @@
 // An explanation's figures in words and as a map over the spectrogram.
 
 import { leading, within } from "./local/regions.js";
-import { BANDS, TIMES, nearness, smooth, strongestOf } from "./local/smoothing.js";
+import { nearness, smooth, strongestOf } from "./local/smoothing.js";
 import { genreName, hertz, list, roughly, t } from "./text.js";
 
 // What people call parts of the spectrum, by upper edge in Hz.
@@ -78,10 +78,10 @@ export function paintReasons(canvas, { cells, times }, { spectrogram, timeline }
   const context = canvas.getContext("2d");
   const image = context.createImageData(n_frames, n_mels);
   const bands = Array.from({ length: n_mels }, (_, band) =>
-    nearness(((band + 0.5) / n_mels) * cells.length, cells.length, BANDS),
+    nearness(((band + 0.5) / n_mels) * cells.length, cells.length),
   );
   const seconds = Array.from({ length: n_frames }, (_, i) => ((i + 0.5) / n_frames) * duration_s);
-  const columns = seconds.map((second) => nearness(cellAt(times, second), cells[0].length, TIMES));
+  const columns = seconds.map((second) => nearness(cellAt(times, second), cells[0].length));
   const masks = smooth(cells, bands, columns);
   const strongest = strongestOf(masks);
   for (let frame = 0; frame < n_frames; frame++) {

@@ -133,12 +133,12 @@ def test_long_texts_are_digests_and_too_many_are_refused(tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there no timer interrupts")
-@pytest.mark.usefixtures("main_thread")
+@pytest.mark.usefixtures("main_thread", "no_callbacks_of_the_collector")
 def test_a_file_made_to_take_hours_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A million empty blocks in FLAC, or frames of one name in ID3, take mutagen squared time."""
-    monkeypatch.setattr(reading, "MOST_CPU_S", 0.3)
+    monkeypatch.setattr(reading, "MOST_CPU_S", 0.1)
     flac = make_song(tmp_path / "a.flac").read_bytes()
     (tmp_path / "a.flac").write_bytes(flac[:4] + b"\0" + flac[5:42] + b"\x01\0\0\0" * 1_000_000)
     frame = b"TXXX\0\0\0\4\0\0\x03a\0b"
@@ -146,7 +146,7 @@ def test_a_file_made_to_take_hours_is_given_up(
     sizes = bytes(size >> shift & 127 for shift in (21, 14, 7, 0))
     (tmp_path / "b.mp3").write_bytes(b"ID3\4\0\0" + sizes + frame * 300_000)
     for name in ("a.flac", "b.mp3"):
-        with pytest.raises(LibraryError, match=r"cannot be read \(it took more than 0\.3 seconds"):
+        with pytest.raises(LibraryError, match=r"cannot be read \(it took more than 0\.1 seconds"):
             read_tags(tmp_path / name)
 
 

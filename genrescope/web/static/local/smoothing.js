@@ -1,16 +1,13 @@
 // What a grid of weights says between the centres of its cells, as `genrescope.model.explain` does.
 
-/** Standard deviations, in cells, of the Gaussian that blurs the grid over bands and over time. */
-export const BANDS = 1.2;
-export const TIMES = 1.8;
+const WIDTH = 0.6; // standard deviation of the Gaussian that blurs the grid, in cells
 
 /**
  * How much each of `nCells` counts at a place, in cells from the grid's start; they add up to 1.
- * @param {number} width standard deviation, in cells
  */
-export function nearness(at, nCells, width) {
+export function nearness(at, nCells) {
   const weights = Float64Array.from({ length: nCells }, (_, cell) =>
-    Math.exp(-0.5 * ((at - 0.5 - cell) / width) ** 2),
+    Math.exp(-0.5 * ((at - 0.5 - cell) / WIDTH) ** 2),
   );
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   return weights.map((weight) => weight / total);
