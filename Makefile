@@ -12,9 +12,8 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 run: .venv/core
 	$(BIN)/genrescope serve
 
-# Four processes, on two cores as well, since many tests wait; what belongs together stays in one
-# (tests/conftest.py).
-PYTEST := $(BIN)/pytest --numprocesses 4 --dist loadgroup
+# Two to four processes; what belongs together stays in one (tests/conftest.py).
+PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 test: .venv/dev
 	$(PYTEST)

@@ -84,6 +84,7 @@ def test_pages_of_freed_memory_are_used_again() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there no timer interrupts")
 @pytest.mark.usefixtures("main_thread", "no_callbacks_of_the_collector")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_what_takes_too_long_is_interrupted_whatever_it_catches() -> None:
     def spin() -> None:
         end = time.monotonic() + 60
