@@ -76,7 +76,7 @@ def test_a_crash_ends_one_job_and_the_next_has_a_new_process(sandbox: Sandbox) -
 @pytest.mark.parametrize("task", ["sleep", "spin"])
 def test_what_never_ends_is_ended(sandbox: Sandbox, task: str) -> None:
     before = pid(sandbox)
-    with pytest.raises(JobTimeoutError, match=r"it took more than 0\.5 seconds"):
+    with pytest.raises(JobTimeoutError, match=r"it took more than 0\.[45]"):
         sandbox.run(b"", {"task": task}, deadline=time.monotonic() + 0.5)
     assert pid(sandbox) != before
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -55,7 +56,9 @@ def test_what_kills_stalls_fills_and_lies_is_a_row_with_its_reason(
     store = build_store(dataset, tmp_path / "store", config=MEL, workers=workers)
     checked = check_dataset(dataset, workers=workers)
     for absent in (store.absent, checked.absent):
-        assert {name: why for name, why in absent.items() if name in wanted} == wanted
+        # Of the limit, what the start of a process took is gone.
+        reasons = {name: re.sub(r"[\d.]+ sec", "6 sec", why) for name, why in absent.items()}
+        assert {name: why for name, why in reasons.items() if name in wanted} == wanted
         assert set(absent) - wanted.keys() == {"fado/broken.mp3"}
     assert len(store) == len(checked.tracks) == 6
 
@@ -69,9 +72,10 @@ def test_hostile_files_are_rows_and_take_little_memory_and_time(
     for path in HOSTILE.iterdir():
         (music / "fado" / path.name).symlink_to(path)
     peaks: list[float] = []
+    others = set(children())
 
     def measure(done: float, total: float | None, name: str) -> None:
-        peaks.append(max(map(peak_mb, children())))
+        peaks.append(max(map(peak_mb, set(children()) - others)))
 
     store = build_store(
         folder.read(music), tmp_path / "store", config=MEL, workers=1, progress=measure
