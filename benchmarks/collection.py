@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks import collection_quality as quality
 from benchmarks.collection_scale import Figure, scanning, searching
+from benchmarks.labelled import add_data_option
 from genrescope.system import n_cores
 
 
@@ -27,15 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
     scale.add_argument("--songs", type=int, default=1_000_000)
     scale.add_argument("--folder", type=Path, help="where the files go, and stay")
     store = verbs.add_parser("quality", help="tags, odd, similar and learn on labelled features")
-    store.add_argument(
-        "--data",
-        nargs=2,
-        type=Path,
-        action="append",
-        required=True,
-        metavar=("NPZ", "CSV"),
-        help="features and a table; may be repeated",
-    )
+    add_data_option(store)
     store.add_argument(
         "--bundle",
         action="append",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.collection_scale import Figure
+from benchmarks.labelled import certain_clips, read_facts
 from genrescope.library.fingerprint import SAME, SR, difference, of_samples
 from genrescope.library.learn.head import fit, softmax, unit
 from genrescope.library.tags.plan import SURE_PRECISION, sure_precisions
@@ -63,23 +63,18 @@ def judge_stores(data: Sequence[Sequence[Path]], bundle: str | None) -> tuple[Ju
     """
     classifier = Classifier.load(bundle)
     labels = classifier.bundle.labels
-    tables = [_table(table) for _, table in data]
+    tables = [read_facts(table) for _, table in data]
     learned = set(classifier.bundle.training.get("tracks", ()))
     known = {
         facts[name]["artist"].casefold() for facts in tables for name in facts if name in learned
     }
     rows = []
     for (store, _), facts in zip(data, tables, strict=True):
-        with np.load(store, allow_pickle=False) as arrays:
-            names, mels = arrays["track"], arrays["mel"]
-        for name, mel in zip(names, mels, strict=True):
-            fact = facts[str(name)]
-            in_gtzan = fact.get("artist_in_gtzan") or ""
-            doubtful = fact.get("certain", "yes") != "yes" or fact["genre"] not in labels
-            unknown_artist = not fact["artist"]
-            if doubtful or in_gtzan or unknown_artist or fact["artist"].casefold() in known:
+        for _, fact, log_mel in certain_clips(store, facts):
+            artist = fact["artist"]
+            learned_from = fact.get("artist_in_gtzan") or artist.casefold() in known
+            if fact["genre"] not in labels or not artist or learned_from:
                 continue
-            log_mel = ((mel.astype(np.float32) + 0.5) / 256 * 80 - 80).astype(np.float32)
             told = classifier.classify_features(Clip(log_mel, 30.0, ()))
             inside = np.isin(np.array(labels), np.array(told.genres))
             rows.append(
@@ -91,11 +86,6 @@ def judge_stores(data: Sequence[Sequence[Path]], bundle: str | None) -> tuple[Ju
     if not rows:
         raise ValueError("the bundle learned from all artists; give one that did not")
     return Judged(*(np.array(column) for column in zip(*rows, strict=True))), classifier.bundle
-
-
-def _table(path: Path) -> dict[str, dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return {row["track"]: row for row in csv.DictReader(file)}
 
 
 def together(judged: Sequence[Judged]) -> Judged:

@@ -8,7 +8,6 @@ cost of an excerpt of songs should be no higher. Writes genrescope/fleet/excerpt
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness import ROOT
+from benchmarks.labelled import add_data_option, certain_clips, read_facts
 from genrescope.audio.excerpt import N_PLACES, place_starts
 from genrescope.fleet.cost import ExcerptCost
 from genrescope.lab.metrics import paired_bootstrap
@@ -34,15 +34,7 @@ _DRAWS = 10_000
 def main(arguments: list[str] | None = None) -> None:
     """Entry point; see ``--help``."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.excerpt", description=__doc__)
-    parser.add_argument(
-        "--data",
-        nargs=2,
-        type=Path,
-        action="append",
-        required=True,
-        metavar=("NPZ", "CSV"),
-        help="features (track, mel: uint8 over 80 dB) and a table (track, genre); may be repeated",
-    )
+    add_data_option(parser)
     parser.add_argument(
         "--bundle", help="one that did not learn all of it; what it did is left out"
     )
@@ -95,13 +87,9 @@ def _clips(
 ) -> Iterator[tuple[NDArray[np.float32], str]]:
     """Log-mel and genre of the certain tracks that the bundle did not learn."""
     learned = set(classifier.bundle.training.get("tracks", ()))
-    with table.open(encoding="utf-8", newline="") as file:
-        facts = {row["track"]: row for row in csv.DictReader(file)}
-    with np.load(store, allow_pickle=False) as arrays:
-        for name, mel in zip(arrays["track"].tolist(), arrays["mel"], strict=True):
-            fact = facts[name]
-            if name not in learned and fact.get("certain", "yes") == "yes":
-                yield ((mel.astype(np.float32) + 0.5) / 256 * 80 - 80), fact["genre"]
+    for name, fact, mel in certain_clips(store, read_facts(table)):
+        if name not in learned:
+            yield mel, fact["genre"]
 
 
 def _places(mel: NDArray[np.float32], share: float) -> NDArray[np.float32]:

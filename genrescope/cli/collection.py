@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from genrescope.cli.options import PATH, bundle_option
+from genrescope.cli.options import PATH, F, bundle_option
 from genrescope.cli.terminal import echo
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from genrescope.library.families import Families
     from genrescope.library.songs import Song
     from genrescope.model.bundle import Bundle
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 def catalogue_option(function: F) -> F:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from genrescope.cli.collection import collection_options, opened
-from genrescope.cli.options import PATH, Group
+from genrescope.cli.options import PATH, F, Group
 from genrescope.cli.terminal import echo
 
 if TYPE_CHECKING:
     from genrescope.library.playlist import Recipe
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 @click.group(cls=Group, subcommand_metavar="VERB ...")

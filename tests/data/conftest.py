@@ -12,6 +12,13 @@ from genrescope.data.track import Track
 
 SR = 8000
 
+
+def children() -> list[int]:
+    """Processes that this one has started and that are still there."""
+    lists = Path("/proc/self/task").glob("*/children")
+    return [int(pid) for path in lists for pid in path.read_text().split()]
+
+
 TRACKS = [
     Track("a1", "a", "X"),
     Track("a2", "a", "Y", faults=("repeat:a3",)),

@@ -24,7 +24,7 @@ from genrescope.errors import DatasetError
 from genrescope.features.config import FeatureConfig
 from genrescope.features.spectrogram import log_mel, stft_db
 
-from .conftest import write_tone
+from .conftest import children, write_tone
 
 MEL = FeatureConfig(sr=8000, n_fft=256, hop_length=128, n_mels=20)
 GOOD = ("fado/0.wav", "fado/1.wav", "fado/2.wav", "polka/0.wav", "polka/1.wav", "polka/2.wav")
@@ -86,12 +86,6 @@ def test_interrupted_build_goes_on(music: Path, tmp_path: Path) -> None:
     assert store.facts == fresh.facts
     for i in range(len(fresh)):
         np.testing.assert_array_equal(store[i], fresh[i])
-
-
-def children() -> list[int]:
-    """Processes that this one has started and that are still there."""
-    lists = Path("/proc/self/task").glob("*/children")
-    return [int(pid) for path in lists for pid in path.read_text().split()]
 
 
 NEEDS_PROC = pytest.mark.skipif(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from pathlib import Path
@@ -20,7 +19,7 @@ from genrescope.data.track import SILENCE, Track
 from genrescope.features.config import WAVEFORM_CONFIG, FeatureConfig
 from genrescope.sandbox_worker import Reply
 
-from .conftest import write_tone
+from .conftest import children, write_tone
 
 HOSTILE = Path(__file__).resolve().parents[3] / "shared/faults/hostile"
 MEL = FeatureConfig(sr=8000, n_fft=256, hop_length=128, n_mels=20)
@@ -85,11 +84,6 @@ def test_hostile_files_are_rows_and_take_little_memory_and_time(
     assert "fado/late.flv" in store.tracks
     assert len(store) + len(store.absent) == 10
     assert max(peaks) - peaks[0] < 150
-
-
-def children() -> list[int]:
-    lists = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-    return [int(pid) for path in lists for pid in path.read_text().split()]
 
 
 def peak_mb(pid: int) -> float:
