@@ -21,9 +21,9 @@ from benchmarks.harness import ROOT
 from benchmarks.labelled import add_data_option, certain_clips, read_facts
 from genrescope.audio.excerpt import N_PLACES, place_starts
 from genrescope.fleet.cost import ExcerptCost
-from genrescope.lab.metrics import paired_bootstrap
 from genrescope.model.classifier import Classifier
 from genrescope.model.clip import Clip
+from genrescope.model.interval import paired_bootstrap
 from genrescope.model.prediction import Prediction
 
 _OUT = ROOT / "genrescope" / "fleet" / "excerpt.json"

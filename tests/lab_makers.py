@@ -14,12 +14,12 @@ from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.features.config import STORE_CONFIG
 from genrescope.lab.evaluation.music import Music
-from genrescope.lab.metrics import Interval
 from genrescope.lab.robustness.robustness import Degraded
 from genrescope.lab.training.augment import Augment
 from genrescope.lab.training.prepare import prepare
 from genrescope.lab.training.recipe import Recipe
 from genrescope.lab.training.train import Training
+from genrescope.model.interval import Interval
 from genrescope.reproduction.cells import Data
 from genrescope.reproduction.plan import Cell, quick_plan
 

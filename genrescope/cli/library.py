@@ -320,6 +320,6 @@ def learn(
     for figure in learned.cannot_tell:
         echo(f"it cannot tell {figure.genre}: only {figure.recall:.0%} are found", err=True)
     echo(
-        f"{learned.bundle.name}: accuracy by artists {learned.accuracy:.2f} "
-        f"[{learned.low:.2f}, {learned.high:.2f}]; in {out}"
+        f"{learned.bundle.name}: accuracy by artists {learned.accuracy.value:.2f} "
+        f"[{learned.accuracy.low:.2f}, {learned.accuracy.high:.2f}]; in {out}"
     )

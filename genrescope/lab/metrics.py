@@ -16,20 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from genrescope.model.inference import softmax
+from genrescope.model.interval import N_BOOT, Interval, draw, group_numbers, interval
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A score with its percentile-bootstrap interval (95 % by default)."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
 @dataclass(frozen=True)
@@ -132,7 +121,7 @@ def score(
     probs: Array,
     *,
     groups: Sequence[str] | None = None,
-    n_boot: int = 2000,
+    n_boot: int = N_BOOT,
     seed: int = 0,
 ) -> Scores:
     """All scores, with 95 % percentile-bootstrap intervals.
@@ -152,76 +141,24 @@ def score(
     validate(y_true, probs)
     k = probs.shape[1]
     y_pred = probs.argmax(axis=1)
-    names = np.arange(len(y_true)) if groups is None else np.asarray(groups)
-    _, member = np.unique(names, return_inverse=True)
-    n_groups = int(member.max()) + 1
-    cells = np.zeros((n_groups, k * k))
+    member = group_numbers(len(y_true), groups)
+    cells = np.zeros((int(member.max()) + 1, k * k))
     np.add.at(cells, (member, y_true * k + y_pred), 1)
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=n_boot) @ cells
-    resampled = drawn.reshape(n_boot, k, k)
+    drawn = (draw(len(cells), n_boot=n_boot, seed=seed) @ cells).reshape(n_boot, k, k)
     confusion = cells.sum(axis=0).reshape(k, k)
 
-    def interval(of: Callable[[Array], Array]) -> Interval:
-        low, high = np.quantile(of(resampled), [0.025, 0.975])
-        return Interval(float(of(confusion)), float(low), float(high))
+    def score_of(of: Callable[[Array], Array]) -> Interval:
+        return interval(float(of(confusion)), of(drawn))
 
     return Scores(
         n=len(y_true),
-        accuracy=interval(accuracy_of),
-        precision=interval(precision_of),
-        recall=interval(recall_of),
-        f1=interval(f1_of),
+        accuracy=score_of(accuracy_of),
+        precision=score_of(precision_of),
+        recall=score_of(recall_of),
+        f1=score_of(f1_of),
         calibration_error=calibration_error(y_true, probs),
         log_loss=log_loss(y_true, probs),
     )
-
-
-def mean_interval(
-    values: ArrayLike,
-    *,
-    groups: Sequence[str] | None = None,
-    n_boot: int = 2000,
-    seed: int = 0,
-) -> Interval:
-    """The mean of values, with its 95 % percentile-bootstrap interval.
-
-    Args:
-        values: float (n,), such as the points of each clip.
-        groups: (n,), what is drawn together, such as the windows of a track; each value by itself
-            by default.
-        n_boot: bootstrap rounds.
-        seed: of the bootstrap.
-    """
-    values = np.asarray(values, np.float64)
-    names = np.arange(len(values)) if groups is None else np.asarray(groups)
-    _, member = np.unique(names, return_inverse=True)
-    n_groups = int(member.max()) + 1
-    sums, sizes = np.bincount(member, values), np.bincount(member)
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=n_boot)
-    low, high = np.quantile((drawn @ sums) / (drawn @ sizes), [0.025, 0.975])
-    return Interval(float(values.mean()), float(low), float(high))
-
-
-def paired_bootstrap(
-    first: Array,
-    second: Array,
-    *,
-    groups: Sequence[str] | None = None,
-    n_boot: int = 2000,
-    seed: int = 0,
-) -> Interval:
-    """Mean of ``first`` less that of ``second``, with its 95 % percentile-bootstrap interval.
-
-    Both stand for the same clips, so what makes a clip hard for both does not widen the interval.
-
-    Args:
-        first, second: float (n,), such as whether two models were right about each clip.
-        groups, n_boot, seed: as of `mean_interval`.
-    """
-    difference = np.asarray(first, np.float64) - np.asarray(second, np.float64)
-    return mean_interval(difference, groups=groups, n_boot=n_boot, seed=seed)
 
 
 def by_track(

@@ -36,7 +36,7 @@ class Bundle:
         window_s, hop_s: seconds of a window, and from one window to the next.
         temperature: what logits are divided by before the softmax.
         thresholds: ``uncertain``, the confidence below which an answer gets that flag, and
-            ``set``, see `prediction.likely`, and ``beat``, see `heads`; each may be absent.
+            ``set``, see `prediction_sets`, and ``beat``, see `heads`; each may be absent.
         no_music: what tells that a recording is no music, if anything does.
         training: what it was trained on and how: ``data``, ``split``, ``protocol``, ``seed``,
             ``net``, ``recipe``, ``tracks``, ``command``, ``commit``, ``date``.

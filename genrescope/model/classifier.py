@@ -26,8 +26,8 @@ from genrescope.model.prediction import (
     SILENT,
     UNCERTAIN,
     Prediction,
-    likely,
 )
+from genrescope.model.prediction_sets import prediction_set
 from genrescope.model.tempo import Tempo
 
 if TYPE_CHECKING:
@@ -246,7 +246,7 @@ class Classifier:
     def _likely(self, clip_probs: NDArray[np.float64]) -> tuple[str, ...]:
         if SET not in self.bundle.thresholds:
             return ()
-        inside = likely(clip_probs, self.bundle.thresholds[SET])
+        inside = prediction_set(clip_probs, self.bundle.thresholds[SET])
         return tuple(self.bundle.labels[i] for i in inside)
 
     def _times(

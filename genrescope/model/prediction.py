@@ -30,27 +30,6 @@ APART_S = 0.4
 """Between steps: less than the shortest silence, more than rounding."""
 
 
-def likely(probs: NDArray[np.floating], threshold: float) -> NDArray[np.int64]:
-    """The smallest set of classes that holds the true one as often as ``threshold`` was set for.
-
-    Classes join from the most probable down, while those already in the set have no more than
-    ``threshold`` probability together, so that the set is never empty (adaptive prediction sets:
-    Romano, Sesia and Candes 2020, "Classification with Valid and Adaptive Coverage", without
-    their randomisation, which errs on the side of more classes).
-
-    Args:
-        probs: (n_classes,), summing to 1.
-        threshold: fitted on held-out clips, 0 to 1.
-
-    Returns:
-        int64 indices, most probable first.
-    """
-    order = np.argsort(-probs, kind="stable")
-    before = np.cumsum(probs[order], dtype=np.float64) - probs[order]
-    inside: NDArray[np.int64] = order[: max(1, int((before <= threshold).sum()))]
-    return inside
-
-
 @dataclass(frozen=True)
 class Segment:
     """A stretch of a recording with one label.
@@ -85,8 +64,8 @@ class Prediction:
         duration_s: length of the clip in seconds.
         bundle: name of the bundle that answered.
         genres: the most probable labels, best first: so many that the true one is among them
-            nine times in ten (`likely`); empty for a silent clip, or where the bundle does not
-            say how many that takes.
+            nine times in ten (`prediction_sets`); empty for a silent clip, or where the bundle does
+            not say how many that takes.
         path: of the recording's file, for the player of a notebook; None where it is not known.
         tempo, key: None for a silent clip, or where the bundle does not tell them.
     """

@@ -20,8 +20,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from genrescope.data.splits import protocol_title
-from genrescope.lab.metrics import Interval
 from genrescope.lab.plots import FAINT, INK, hues
+from genrescope.model.interval import Interval
 
 HUES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 SEQUENTIAL = LinearSegmentedColormap.from_list("ink", ["#0072b200", "#0072b2ff"])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.data.fold import track_of
-from genrescope.lab.metrics import Interval, paired_bootstrap
+from genrescope.model.interval import Interval, paired_bootstrap
 from genrescope.reproduction.plan import PROTOCOLS
 from genrescope.reproduction.results import Result
 

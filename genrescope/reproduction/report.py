@@ -12,7 +12,7 @@ from typing import Any
 import genrescope
 from genrescope.data.splits import SPLITS, protocol_title
 from genrescope.files import atomic_write
-from genrescope.lab.metrics import Interval
+from genrescope.model.interval import Interval
 from genrescope.reproduction.figures import draw_confusion, draw_curves, draw_protocols, png, svg
 from genrescope.reproduction.paired_bootstrap import PAIRS, Difference, differences, to_csv
 from genrescope.reproduction.plan import PROTOCOLS, TALK_NETS

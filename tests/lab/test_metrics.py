@@ -136,29 +136,6 @@ def test_arrays_that_do_not_fit_are_refused(y: np.ndarray, probs: np.ndarray, me
         metrics.score(y, probs)
 
 
-def test_a_paired_bootstrap_is_surer_than_two_intervals() -> None:
-    rng = np.random.default_rng(0)
-    tracks = [f"t{i // 2}" for i in range(400)]
-    one = (rng.random(400) < 0.6).astype(float)
-    two = one.copy()
-    two[:40] = 0  # never better, sometimes worse
-    found = metrics.paired_bootstrap(one, two, groups=tracks)
-    assert found.value == pytest.approx(one[:40].sum() / 400)
-    assert 0 < found.low < found.value < found.high
-    assert found.high - found.low < 0.06 < 2 * 1.96 * np.sqrt(0.24 / 400)
-    same = metrics.paired_bootstrap(one, one, groups=tracks)
-    assert (same.value, same.low, same.high) == (0, 0, 0)
-
-
-def test_the_interval_of_a_mean_is_as_wide_as_its_standard_error_and_wider_for_groups() -> None:
-    points = np.tile([1.0, 1.0, 0.0, 0.0], 100)
-    alone = metrics.mean_interval(points, seed=1)
-    assert alone.value == 0.5
-    assert (alone.high - alone.low) / 2 == pytest.approx(1.96 * 0.5 / np.sqrt(400), rel=0.1)
-    pairs = metrics.mean_interval(points, groups=[f"t{i // 2}" for i in range(400)], seed=1)
-    assert (pairs.high - pairs.low) / (alone.high - alone.low) == pytest.approx(2**0.5, rel=0.1)
-
-
 def test_confidence_that_holds_has_no_error() -> None:
     assert metrics.confidence_error([0.75] * 4, [1, 1, 1, 0]) == 0
     assert metrics.confidence_error([0.95] * 4, [1, 1, 0, 0]) == pytest.approx(0.45)

@@ -21,7 +21,6 @@ from genrescope.data.registry import dataset_of, datasets_among, known_tracks
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
-from genrescope.lab.export.conformal import fit_threshold
 from genrescope.lab.export.evidence import (
     Evidence,
     check_store,
@@ -45,6 +44,7 @@ from genrescope.lab.tracing import require_parity
 from genrescope.lab.training.run import Run, ancestry, check_distinct, check_finished
 from genrescope.model.bundle import Bundle
 from genrescope.model.inference import NetOutput
+from genrescope.model.prediction_sets import fit_threshold
 from genrescope.model.writing import Head, check_free, check_texts, reserve, write_bundle
 
 EMBEDDING_SIZE = 64

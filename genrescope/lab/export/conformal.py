@@ -1,8 +1,4 @@
-"""Sets of genres that hold the true one as often as they promise (split conformal prediction).
-
-Source: Romano, Sesia and Candes 2020, "Classification with Valid and Adaptive Coverage"; the
-finite-sample quantile is that of Vovk, Gammerman and Shafer 2005.
-"""
+"""How well prediction sets (`genrescope.model.prediction_sets`) keep what they promise."""
 
 from __future__ import annotations
 
@@ -16,10 +12,9 @@ from numpy.typing import NDArray
 
 from genrescope.data.groups import artist_groups
 from genrescope.data.track import Track
+from genrescope.model.prediction_sets import COVERAGE, depths, fit_threshold, in_sets
 
 Array = NDArray[Any]
-
-COVERAGE = 0.9
 
 
 @dataclass(frozen=True)
@@ -46,41 +41,6 @@ class Coverage:
         return asdict(self)
 
 
-def depths(labels: Array, probs: Array) -> NDArray[np.float64]:
-    """Probability of the classes that rank before the true one: how deep a set must reach.
-
-    Args:
-        labels: int (n,).
-        probs: (n, n_classes), rows summing to 1.
-
-    Returns:
-        float64 (n,), 0 where the true class is the most probable.
-    """
-    order, before = _before(probs)
-    rank = np.argmax(order == np.asarray(labels)[:, None], axis=1)
-    return np.asarray(before[np.arange(len(rank)), rank])
-
-
-def fit_threshold(labels: Array, probs: Array, *, coverage: float = COVERAGE) -> float:
-    """How deep sets must reach to hold the true class with a given probability.
-
-    A set takes classes from the most probable down while those before have no more than the
-    threshold together. For clips exchangeable with these, it holds the true class with at least
-    the given probability.
-
-    Args:
-        labels: int (n,), of held-out clips.
-        probs: (n, n_classes).
-        coverage: within 0 to 1.
-
-    Returns:
-        The threshold, 1 where there are too few clips to promise less than all classes.
-    """
-    deep = np.sort(depths(labels, probs))
-    rank = math.ceil(coverage * (len(deep) + 1))
-    return float(deep[rank - 1]) if rank <= len(deep) else 1.0
-
-
 def measure(labels: Array, probs: Array, threshold: float | Array) -> Coverage:
     """Coverage and size of the sets at a threshold, or at one for each clip (n,).
 
@@ -91,7 +51,7 @@ def measure(labels: Array, probs: Array, threshold: float | Array) -> Coverage:
         raise ValueError("no clips to measure sets on")
     limit = np.broadcast_to(threshold, len(labels))
     held = depths(labels, probs) <= limit
-    sizes = set_sizes(probs, threshold)
+    sizes = in_sets(probs, threshold).sum(axis=1)
     low, high = _wilson(int(held.sum()), len(held))
     return Coverage(
         n=len(held),
@@ -101,12 +61,6 @@ def measure(labels: Array, probs: Array, threshold: float | Array) -> Coverage:
         size=float(sizes.mean()),
         single=float((sizes == 1).mean()),
     )
-
-
-def set_sizes(probs: Array, threshold: float | Array) -> NDArray[np.int64]:
-    """How many classes each clip's set holds, int64 (n,), at a threshold or at one for each."""
-    limit = np.broadcast_to(threshold, len(probs))
-    return np.asarray((_before(probs)[1] <= limit[:, None]).sum(axis=1))
 
 
 def measure_grouped(
@@ -159,13 +113,6 @@ def artist_folds(tracks: Sequence[Track], *, n_folds: int = 5, seed: int = 0) ->
         folds[groups[group]] = smallest
         sizes[smallest] += len(groups[group])
     return folds
-
-
-def _before(probs: Array) -> tuple[Array, Array]:
-    """Classes from the most probable down, and the probability of those before each."""
-    order = np.argsort(-probs, axis=1, kind="stable")
-    ordered = np.take_along_axis(np.asarray(probs, np.float64), order, axis=1)
-    return order, np.cumsum(ordered, axis=1) - ordered
 
 
 def _wilson(hits: int, n: int) -> tuple[float, float]:

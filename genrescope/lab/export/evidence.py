@@ -17,19 +17,14 @@ from genrescope.data.splits import SPLITS
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
-from genrescope.lab.export.conformal import (
-    artist_folds,
-    depths,
-    measure,
-    set_sizes,
-    thresholds_of_others,
-)
+from genrescope.lab.export.conformal import artist_folds, measure, thresholds_of_others
 from genrescope.lab.inference import predict
 from genrescope.lab.metrics import by_track, calibration_error, fit_temperature, score
 from genrescope.lab.stores import check_front_end
 from genrescope.lab.training.run import Run, ancestry
 from genrescope.model.inference import Windowing, clip_probabilities, prepare, standardised_span
 from genrescope.model.prediction import DOUBTS, UNLIKELY
+from genrescope.model.prediction_sets import depths, in_sets
 
 
 @dataclass(frozen=True)
@@ -200,7 +195,7 @@ def metric_rows(
             if limits is not None:
                 found = measure(labels[here], clips[here], limits[here])
                 sets = {"set_coverage": round(found.coverage, 3), "set_size": round(found.size, 2)}
-                alone = set_sizes(clips[here], limits[here]) == 1
+                alone = in_sets(clips[here], limits[here]).sum(axis=1) == 1
                 sets |= _of_single_sets(labels[here], clips[here], alone, genre_of)
                 own = clips[here][np.arange(len(here)), labels[here]]
                 outside = depths(labels[here], clips[here]) > limits[here]

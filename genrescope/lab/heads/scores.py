@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genrescope.lab.metrics import mean_interval
+from genrescope.model.interval import mean_interval
 from genrescope.model.tempo import FACTORS, TOLERANCE
 
 FIFTH, RELATIVE, PARALLEL = 0.5, 0.3, 0.2

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from genrescope.audio.decode import decode
 from genrescope.data.track import Track
 from genrescope.errors import AudioError, GenrescopeError
-from genrescope.lab.metrics import Interval, score
+from genrescope.lab.metrics import score
 from genrescope.lab.robustness.degradations import CLEAN, DEGRADATIONS, as_file
+from genrescope.model.interval import Interval
 from genrescope.model.prediction import SILENT
 from genrescope.progress import Progress
 

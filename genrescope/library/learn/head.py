@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genrescope.model.inference import softmax
+from genrescope.model.prediction_sets import fit_threshold, in_sets
+
 N_FOLDS = 5
-COVERAGE = 0.9
 _PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 _TEMPERATURES = np.exp(np.linspace(-1.5, 1.5, 121))
 _DOUBTFUL = 0.06  # share of held-out tracks that get the flag "uncertain"
@@ -45,7 +46,7 @@ class Fit:
         head: fitted on all tracks.
         temperature: what its logits are divided by.
         uncertain: confidence below which an answer is doubtful.
-        set_depth: threshold of the prediction set, see `genrescope.model.prediction.likely`.
+        set_threshold: of the prediction set, see `genrescope.model.prediction_sets`.
         labels: int64 (n,), the true classes.
         held_out: float64 (n, n_classes), probabilities of each track by a head, a temperature and
             a penalty that its artist had no part in but for the penalty's choice.
@@ -55,7 +56,7 @@ class Fit:
     head: Head
     temperature: float
     uncertain: float
-    set_depth: float
+    set_threshold: float
     labels: Ints
     held_out: Floats
     sets: NDArray[np.bool_]
@@ -85,7 +86,7 @@ def fit(embedding: NDArray[np.floating], labels: Ints, artists: Sequence[str], *
         for fold in np.unique(folds):
             learned = train(rows[folds != fold], labels[folds != fold], n_classes, penalty)
             logits[folds == fold] = learned.logits(rows[folds == fold])
-        loss = log_loss(softmax(logits / fit_temperature(logits, labels)), labels)
+        loss = log_loss(softmax(logits, fit_temperature(logits, labels)), labels)
         if best is None or loss < best[0]:
             best = (loss, penalty, logits)
     assert best is not None
@@ -95,15 +96,15 @@ def fit(embedding: NDArray[np.floating], labels: Ints, artists: Sequence[str], *
     for fold in np.unique(folds):
         others, here = folds != fold, folds == fold
         by_others = fit_temperature(logits[others], labels[others])
-        held_out[here] = softmax(logits[here] / by_others)
-        depth = set_depth(softmax(logits[others] / by_others), labels[others])
-        sets[here] = in_set(held_out[here], depth)
-    final = softmax(logits / temperature)
+        held_out[here] = softmax(logits[here], by_others)
+        threshold = fit_threshold(labels[others], softmax(logits[others], by_others))
+        sets[here] = in_sets(held_out[here], threshold)
+    final = softmax(logits, temperature)
     return Fit(
         head=train(rows, labels, n_classes, penalty),
         temperature=temperature,
         uncertain=float(np.quantile(final.max(axis=1), _DOUBTFUL)),
-        set_depth=set_depth(final, labels),
+        set_threshold=fit_threshold(labels, final),
         labels=labels,
         held_out=held_out,
         sets=sets,
@@ -166,12 +167,6 @@ def artist_folds(labels: Ints, artists: Sequence[str], *, n_folds: int, seed: in
     return np.asarray(fold_of[artist])
 
 
-def softmax(logits: Floats) -> Floats:
-    """Rows to probabilities."""
-    exp = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(exp / exp.sum(axis=1, keepdims=True))
-
-
 def log_loss(probs: Floats, labels: Ints) -> float:
     """Mean over classes of the mean of -log p: each class counts the same."""
     losses = -np.log(np.maximum(probs[np.arange(len(labels)), labels], 1e-12))
@@ -180,19 +175,5 @@ def log_loss(probs: Floats, labels: Ints) -> float:
 
 def fit_temperature(logits: Floats, labels: Ints) -> float:
     """What logits must be divided by for the least loss."""
-    losses = [log_loss(softmax(logits / t), labels) for t in _TEMPERATURES]
+    losses = [log_loss(softmax(logits, t), labels) for t in _TEMPERATURES]
     return float(_TEMPERATURES[int(np.argmin(losses))])
-
-
-def set_depth(probs: Floats, labels: Ints) -> float:
-    """How much probability may stand before a class of the prediction set (split conformal)."""
-    true = probs[np.arange(len(labels)), labels]
-    before = np.sort(np.where(probs > true[:, None], probs, 0.0).sum(axis=1))
-    rank = math.ceil(COVERAGE * (len(before) + 1))
-    return 1.0 if rank > len(before) else float(before[rank - 1])
-
-
-def in_set(probs: Floats, depth: float) -> NDArray[np.bool_]:
-    """Which classes are in the prediction set of each row."""
-    before = np.where(probs[:, None, :] > probs[:, :, None], probs[:, None, :], 0.0).sum(axis=2)
-    return np.asarray(before <= depth)

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from genrescope.library.catalogue import Catalogue, bundle_hash
 from genrescope.library.learn.graph import with_head
@@ -19,14 +18,13 @@ from genrescope.library.learn.head import Fit, fit
 from genrescope.library.learn.lessons import gather
 from genrescope.library.learn.windows import Taught, window_temperature
 from genrescope.model.bundle import Bundle
+from genrescope.model.interval import Interval, mean_interval
 from genrescope.model.prediction import SET, UNCERTAIN, UNLIKELY
 from genrescope.model.schema import MODEL
 from genrescope.model.writing import check_free, write_bundle
 
 CANNOT_TELL = 0.5
 """Share of a genre's held-out tracks below which it counts as one that cannot be told."""
-
-_N_BOOT = 1_000
 
 
 @dataclass(frozen=True)
@@ -53,15 +51,13 @@ class Learned:
 
     Attributes:
         bundle: as it was written.
-        accuracy, low, high: by artists, with the 95 % interval.
+        accuracy: on tracks by artists that were not learned from; the bootstrap draws artists.
         figures: of each genre.
         left_out: see `genrescope.library.learn.lessons.Lessons`.
     """
 
     bundle: Bundle
-    accuracy: float
-    low: float
-    high: float
+    accuracy: Interval
     figures: list[GenreFigures]
     left_out: dict[str, str]
 
@@ -91,7 +87,7 @@ def learn(
         table: spellings, each with the genre it belongs to; those that lead to nothing ("") are
             left out. What is not in it is a genre of its own.
         name: of the new bundle.
-        seed: of the folds.
+        seed: of the folds, of the bootstrap and of the tracks that are heard again.
 
     Raises:
         LibraryError: fewer than two genres have `lessons.MIN_TRACKS` tracks by
@@ -103,7 +99,7 @@ def learn(
     fitted = fit(lessons.embedding, lessons.labels, lessons.artists, seed=seed)
     figures = _figures(fitted, lessons.genres)
     hits = fitted.held_out.argmax(axis=1) == fitted.labels
-    low, high = _interval(hits, lessons.artists, seed=seed)
+    accuracy = mean_interval(hits, groups=lessons.artists, seed=seed)
     write = partial(
         write_bundle,
         out,
@@ -113,7 +109,7 @@ def learn(
         features=base.features,
         window_s=base.window_s,
         hop_s=base.hop_s,
-        thresholds={UNCERTAIN: fitted.uncertain, SET: fitted.set_depth},
+        thresholds={UNCERTAIN: fitted.uncertain, SET: fitted.set_threshold},
         no_music=base.no_music,
         training={
             "data": f"{len(lessons.labels)} tracks of a person's collection",
@@ -121,14 +117,14 @@ def learn(
             "net": f"a linear head on the embedding of {base.name} ({bundle_hash(base)[:12]})",
             "seed": seed,
         },
-        metrics=[_metrics(fitted, figures, low, high)],
+        metrics=[_metrics(fitted, figures, accuracy)],
         licence=base.licence,
         created=datetime.date.today().isoformat(),
     )
     taught = [Taught(p, e) for p, e in zip(lessons.paths, lessons.embedding, strict=True)]
     clips = write(temperature=fitted.temperature)
     bundle = write(temperature=window_temperature(clips, fitted.head, taught, seed=seed))
-    return Learned(bundle, float(hits.mean()), low, high, figures, lessons.left_out)
+    return Learned(bundle, accuracy, figures, lessons.left_out)
 
 
 def _figures(fitted: Fit, genres: tuple[str, ...]) -> list[GenreFigures]:
@@ -150,7 +146,7 @@ def _figures(fitted: Fit, genres: tuple[str, ...]) -> list[GenreFigures]:
     return figures
 
 
-def _metrics(fitted: Fit, figures: list[GenreFigures], low: float, high: float) -> dict[str, Any]:
+def _metrics(fitted: Fit, figures: list[GenreFigures], accuracy: Interval) -> dict[str, Any]:
     n = np.arange(len(fitted.labels))
     named = fitted.held_out.argmax(axis=1)
     own = fitted.held_out[n, fitted.labels]
@@ -160,9 +156,9 @@ def _metrics(fitted: Fit, figures: list[GenreFigures], low: float, high: float) 
         "part": "test",
         "level": "track",
         "n": len(n),
-        "accuracy": float((named == fitted.labels).mean()),
-        "low": low,
-        "high": high,
+        "accuracy": accuracy.value,
+        "low": accuracy.low,
+        "high": accuracy.high,
         "recall": round(float(np.mean([figure.recall for figure in figures])), 3),
         "recalls": {figure.genre: round(figure.recall, 2) for figure in figures},
         "set_coverage": round(float(fitted.sets[n, fitted.labels].mean()), 3),
@@ -175,15 +171,3 @@ def _metrics(fitted: Fit, figures: list[GenreFigures], low: float, high: float) 
             if (alone & (named == k)).any()
         },
     }
-
-
-def _interval(hits: NDArray[np.bool_], artists: list[str], *, seed: int) -> tuple[float, float]:
-    """The 95 % interval of a share, artists drawn as wholes (percentile bootstrap)."""
-    _, artist = np.unique(np.asarray(artists), return_inverse=True)
-    right = np.bincount(artist, hits.astype(float))
-    tracks = np.bincount(artist).astype(float)
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(0, len(tracks), (_N_BOOT, len(tracks)))
-    low, high = np.quantile(right[drawn].sum(axis=1) / tracks[drawn].sum(axis=1), [0.025, 0.975])
-    accuracy = float(hits.mean())
-    return min(float(low), accuracy), max(float(high), accuracy)

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.library.judge import predictions
-from genrescope.library.learn.head import Head, softmax
+from genrescope.library.learn.head import Head
 from genrescope.model.bundle import Bundle
+from genrescope.model.inference import clip_probabilities, softmax
 
 N_TRACKS = 60
 """How many are heard again: enough for one number, in seconds."""
@@ -56,13 +57,13 @@ def window_temperature(bundle: Bundle, head: Head, tracks: Sequence[Taught], *, 
         if isinstance(prediction, str):
             continue
         logits = head.logits(track.embedding[None])
-        whole.append(softmax(logits / bundle.temperature)[0])
+        whole.append(softmax(logits[0], bundle.temperature))
         windows.append(np.log(np.maximum(prediction.probs.astype(np.float64), 1e-12)))
     if not whole:
         return bundle.temperature
     clips = np.array(whole)
     losses = []
     for factor in _FACTORS:
-        means = np.array([softmax(rows / factor).mean(axis=0) for rows in windows])
+        means = np.array([clip_probabilities(rows, factor) for rows in windows])
         losses.append(float(-(clips * np.log(np.maximum(means, 1e-12))).sum(axis=1).mean()))
     return bundle.temperature * float(_FACTORS[int(np.argmin(losses))])

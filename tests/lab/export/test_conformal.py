@@ -11,14 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from genrescope.data.track import Track
-from genrescope.lab.export.conformal import (
-    artist_folds,
-    depths,
-    fit_threshold,
-    measure,
-    measure_grouped,
-)
-from genrescope.model.prediction import likely
+from genrescope.lab.export.conformal import artist_folds, measure, measure_grouped
+from genrescope.model.prediction_sets import depths, fit_threshold, prediction_set
 
 Array = NDArray[Any]
 
@@ -62,7 +56,7 @@ def test_too_few_clips_take_all_classes() -> None:
 def test_the_set_of_a_prediction_is_the_one_that_was_measured(seed: int, threshold: float) -> None:
     rng = np.random.default_rng(seed)
     probs = rng.dirichlet(np.full(6, 0.5))
-    inside = likely(probs, threshold)
+    inside = prediction_set(probs, threshold)
     assert inside[0] == probs.argmax()
     assert list(probs[inside]) == sorted(probs[inside], reverse=True)
     for label in range(6):

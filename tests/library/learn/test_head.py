@@ -5,17 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genrescope.library.learn.head import (
-    artist_folds,
-    fit,
-    fit_temperature,
-    in_set,
-    set_depth,
-    softmax,
-    train,
-    unit,
-)
-from genrescope.model.prediction import likely
+from genrescope.library.learn.head import artist_folds, fit, fit_temperature, train, unit
+from genrescope.model.inference import softmax
 
 
 def _clusters(
@@ -87,14 +78,3 @@ def test_the_temperature_of_true_probabilities_is_1() -> None:
     labels = np.array([rng.choice(3, p=p) for p in softmax(logits)])
     assert fit_temperature(logits, labels) == pytest.approx(1, abs=0.1)
     assert fit_temperature(logits * 3, labels) == pytest.approx(3, abs=0.3)
-
-
-@given(st.integers(0, 1_000), st.floats(0, 1))
-def test_sets_are_those_of_a_prediction(seed: int, depth: float) -> None:
-    probs = np.random.default_rng(seed).dirichlet(np.ones(5), size=8)
-    for row, inside in zip(probs, in_set(probs, depth), strict=True):
-        assert set(np.flatnonzero(inside)) == set(likely(row, depth).tolist())
-
-
-def test_few_tracks_promise_nothing_less_than_all_classes() -> None:
-    assert set_depth(np.full((5, 2), 0.5), np.zeros(5, np.int64)) == 1.0

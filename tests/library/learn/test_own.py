@@ -48,8 +48,8 @@ def test_own_genres_become_a_bundle_that_answers(
     _fill(catalogue, music, base, {"Dub": 12, "Minimal": 12, "Zeuhl": 12})
     learned = learn(catalogue, base, tmp_path / "mine")
     assert learned.bundle.labels == ("Dub", "Minimal", "Zeuhl")
-    assert learned.accuracy > 0.9
-    assert learned.low <= learned.accuracy <= learned.high
+    assert learned.accuracy.value > 0.9
+    assert learned.accuracy.low <= learned.accuracy.value <= learned.accuracy.high
     assert learned.cannot_tell == []
     (row,) = learned.bundle.metrics
     assert (row["protocol"], row["n"], set(row["recalls"])) == (

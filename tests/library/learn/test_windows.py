@@ -9,11 +9,12 @@ from bundle_maker import LABELS, make_bundle, tiny_onnx
 from library_makers import make_song
 
 from genrescope.library.learn.graph import with_head
-from genrescope.library.learn.head import Head, softmax
+from genrescope.library.learn.head import Head
 from genrescope.library.learn.windows import Taught, window_temperature
 from genrescope.model import Classifier
 from genrescope.model.bundle import Bundle
 from genrescope.model.clip import Clip
+from genrescope.model.inference import softmax
 
 
 @pytest.fixture(scope="module")
