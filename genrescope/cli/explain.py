@@ -48,17 +48,26 @@ def explain(
     With --out the recording's own sound is written in three parts, equally loud: what decided, what
     did not matter, and what spoke against.
     """
+    from contextlib import closing
+
+    from genrescope.audio.isolation import FOLDER_LIMITS
     from genrescope.cli.progress import clips_bar
     from genrescope.model.classifier import Classifier
+    from genrescope.model.isolation import IsolatedFeatures
 
     classifier = Classifier.load(bundle)
     if genre is not None and genre not in classifier.bundle.labels:
         labels = ", ".join(classifier.bundle.labels)
         raise click.BadParameter(f"there is no genre {genre!r}; there are {labels}")
-    with clips_bar("explaining") as report:
-        explanation = classifier.explain(
-            path, genre, max_duration_s=LONGEST_S, progress=lambda n, total: report(n, total, "")
-        )
+    decoders = IsolatedFeatures(
+        classifier.bundle, processes=1, memory_bytes=FOLDER_LIMITS.memory_bytes
+    )
+    with clips_bar("explaining") as report, closing(decoders.sandbox):
+        heard = decoders.recording_in_time(path, max_duration_s=LONGEST_S)
+        explanation = classifier.explain_features(
+            heard.clip, genre, waveform=heard.waveform, name=path,
+            progress=lambda n, total: report(n, total, ""),
+        )  # fmt: skip
     if out is not None:
         _write(explanation, out)
     echo(json.dumps(explanation.to_dict()) if as_json else _in_words(path, explanation))

@@ -4,15 +4,13 @@ never ends or fills the memory costs its own answer alone."""
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from genrescope.audio.isolation import CONVERT, FOLDER_LIMITS
+from genrescope.audio.isolation import FOLDER_LIMITS
 from genrescope.cli.answer import MOST_WORKERS, answer
-from genrescope.errors import AudioError
 from genrescope.system import n_cores
 
 if TYPE_CHECKING:
@@ -29,7 +27,7 @@ def answers(bundle: str | os.PathLike[str], paths: Sequence[str]) -> Iterator[Pr
     from genrescope.model.bundle import Bundle
     from genrescope.model.classifier import Classifier
     from genrescope.model.isolation import IsolatedFeatures
-    from genrescope.sandbox import JobTimeoutError, in_order
+    from genrescope.sandbox import in_order
 
     loaded = Bundle.load(bundle)
     workers = max(1, min(n_cores(), MOST_WORKERS, len(paths)))
@@ -40,11 +38,7 @@ def answers(bundle: str | os.PathLike[str], paths: Sequence[str]) -> Iterator[Pr
         loading = pool.submit(Classifier, loaded, threads=1)
 
         def classify(path: str, *, max_duration_s: float) -> Prediction:
-            deadline = time.monotonic() + FOLDER_LIMITS.seconds
-            try:
-                clip = decoders.features(path, max_duration_s=max_duration_s, deadline=deadline)
-            except JobTimeoutError as error:
-                raise AudioError(path, error.reason, CONVERT) from error
+            clip = decoders.features_in_time(path, max_duration_s=max_duration_s)
             return loading.result().classify_features(clip)
 
         try:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from genrescope.audio.decode import decode
+from genrescope.audio.confined import ConfinedDecoder
 from genrescope.audio.waveform import Waveform
 from genrescope.data.folder import read_any
 from genrescope.data.splits import N_WINDOWS, WINDOW_S
@@ -40,6 +40,7 @@ SPECTRAL: dict[str, Any] = {"origin": "lower", "aspect": "auto", "cmap": "magma"
 
 
 _CLIP_S = 30.0  # of a clip that is drawn
+_SR = 22_050
 _TRIES = 20  # tracks of a genre that are decoded at most
 
 
@@ -75,12 +76,14 @@ def draw_folder(
     genres = sorted({track.genre for track in dataset.tracks})
     clips: dict[str, Waveform] = {}
     failed: list[str] = []
-    for i, genre in enumerate(genres, 1):
-        clip, errors = _clip_of([track for track in dataset.tracks if track.genre == genre])
-        failed += errors
-        if clip is not None:
-            clips[genre] = clip
-        report(i, len(genres), genre)
+    with ConfinedDecoder() as decoder:
+        for i, genre in enumerate(genres, 1):
+            tracks = [track for track in dataset.tracks if track.genre == genre]
+            clip, errors = _clip_of(tracks, decoder)
+            failed += errors
+            if clip is not None:
+                clips[genre] = clip
+            report(i, len(genres), genre)
     if not clips:
         raise DatasetError(f"{folder}: no clip decodes.")
     figure = draw_dataset(clips, seed=seed)
@@ -89,13 +92,15 @@ def draw_folder(
     return Drawn(tuple(clips), tuple(failed))
 
 
-def _clip_of(tracks: Sequence[Track]) -> tuple[Waveform | None, list[str]]:
+def _clip_of(
+    tracks: Sequence[Track], decoder: ConfinedDecoder
+) -> tuple[Waveform | None, list[str]]:
     """The first clip with room for all windows, else the longest; and what did not decode."""
     longest: Waveform | None = None
     errors = []
     for track in tracks[:_TRIES]:
         try:
-            clip = decode(track.path or "", duration=_CLIP_S)
+            clip = decoder.decode(track.path or "", sr=_SR, duration=_CLIP_S)
         except AudioError as error:
             errors.append(str(error))
             continue

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genrescope.audio.decode import decode
+from genrescope.audio.confined import ConfinedDecoder
 from genrescope.errors import AudioError
 from genrescope.features.beats import beats
 from genrescope.features.tonality import key_of, pitch_classes
@@ -58,7 +58,7 @@ class Material:
         return f"{KEYS[self.key]} ({camelot(self.key)})"
 
 
-def analyse(path: str, classifier: Classifier) -> Material:
+def analyse(path: str, classifier: Classifier, decoder: ConfinedDecoder) -> Material:
     """Listen to a recording for a mix.
 
     Tempo and key are the net's where its bundle tells them; else those of the beats and of the
@@ -68,7 +68,7 @@ def analyse(path: str, classifier: Classifier) -> Material:
         AudioError: it cannot be decoded, is silent, too short or has no beats.
         AudioTooLongError: it is longer than `LONGEST_S`.
     """
-    waveform = decode(path, sr=SR, max_duration_s=LONGEST_S, name=path)
+    waveform = decoder.decode(path, sr=SR, max_duration_s=LONGEST_S)
     samples = waveform.samples
     if waveform.duration < SHORTEST_S:
         raise AudioError(

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genrescope.audio.decode import decode_channels
+from genrescope.audio.confined import ConfinedDecoder
 from genrescope.errors import AudioError
 from genrescope.files import atomic_write
 from genrescope.mastering.loudness import limit, master, peak_envelope
@@ -79,17 +79,24 @@ def mix(
     """
     if len(paths) < 2:
         raise ValueError(f"a mix needs two recordings at least, not {len(paths)}")
-    classifier = classifier or Classifier.load()
+    with ConfinedDecoder() as decoder:
+        return _mixed(paths, out, classifier or Classifier.load(), decoder, progress)
+
+
+def _mixed(
+    paths: Sequence[str], out: Path, classifier: Classifier, decoder: ConfinedDecoder,
+    progress: Progress,
+) -> Mix:  # fmt: skip
     recordings: list[Material] = []
     for place, path in enumerate(paths):
-        recordings.append(analyse(path, classifier))
+        recordings.append(analyse(path, classifier, decoder))
         progress(place + 1, 2 * len(paths), path)
     if sum(each.ends - each.begins for each in recordings) > _MOST_WAV_S:
         raise AudioError(str(out), "it would be longer than a WAV file may be", "Mix fewer files.")
     materials = in_order(recordings)
     transitions = [plan(a, b) for a, b in pairwise(materials)]
     with atomic_write(out) as part:
-        made = _write(part, materials, transitions, progress)
+        made = _write(part, materials, transitions, decoder, progress)
     with atomic_write(out.with_suffix(".cue")) as part:
         tracks = [(song.material.name, song.starts) for song in made.songs]
         part.write_text(sheet(out.name, tracks), encoding="utf-8")
@@ -97,14 +104,15 @@ def mix(
 
 
 def _write(
-    part: Path, materials: Sequence[Material], transitions: Sequence[Transition], progress: Progress
-) -> Mix:
+    part: Path, materials: Sequence[Material], transitions: Sequence[Transition],
+    decoder: ConfinedDecoder, progress: Progress,
+) -> Mix:  # fmt: skip
     import soundfile
 
     songs: list[Placed] = []
     n_written = 0
     with soundfile.SoundFile(part, "w", SR, 2, format="WAV", subtype="PCM_16") as file:
-        for starts, channels in _pieces(materials, transitions):
+        for starts, channels in _pieces(materials, transitions, decoder):
             if starts is not None:
                 place = len(songs)
                 at = (n_written + round(starts * SR)) / SR
@@ -117,15 +125,15 @@ def _write(
 
 
 def _pieces(
-    materials: Sequence[Material], transitions: Sequence[Transition]
+    materials: Sequence[Material], transitions: Sequence[Transition], decoder: ConfinedDecoder
 ) -> Iterator[tuple[float | None, Float32]]:
     """Sound of the mix; with a piece in which a recording starts, where in it, s."""
     around = round(_AROUND_S * SR)
-    song = _loaded(materials[0])
+    song = _loaded(materials[0], decoder)
     first = round(materials[0].begins * SR)
     starts: float | None = 0.0
     for material, transition in zip(materials[1:], transitions, strict=True):
-        after = _loaded(material)
+        after = _loaded(material, decoder)
         leaves = round(transition.before[0] * SR)
         enters = round(transition.after[-1] * SR)
         lead = min(around, leaves - first)
@@ -143,11 +151,11 @@ def _pieces(
     yield starts, song[:, first : round(materials[-1].ends * SR)]
 
 
-def _loaded(material: Material) -> Float32:
+def _loaded(material: Material, decoder: ConfinedDecoder) -> Float32:
     """A recording in stereo at `LUFS`, float32 (2, n_samples)."""
     import soxr
 
-    samples, sr = decode_channels(material.path, max_duration_s=LONGEST_S, name=material.path)
+    samples, sr = decoder.decode_channels(material.path, max_duration_s=LONGEST_S)
     if sr != SR:
         samples = soxr.resample(samples, sr, SR)
     channels = np.ascontiguousarray(np.broadcast_to(samples.T, (2, len(samples))))

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrescope.audio.isolation import CONVERT, ask, warm_up
+from genrescope.audio.isolation import CONVERT, FOLDER_LIMITS, ask, warm_up
 from genrescope.audio.source import name_of
 from genrescope.audio.waveform import Waveform
 from genrescope.errors import AudioError
 from genrescope.model.bundle import Bundle
 from genrescope.model.clip import Clip, as_waveform, extract_features
 from genrescope.model.prediction import SHORT, SILENT, TRUNCATED
-from genrescope.sandbox import Sandbox
+from genrescope.sandbox import JobTimeoutError, Sandbox
 from genrescope.sandbox_worker import Handler, Job, Reply
 
 
@@ -77,11 +80,32 @@ class IsolatedFeatures:
         name = name or ("recording" if isinstance(source, bytes) else name_of(source))
         return self._checked(self._run(source, name, max_duration_s, deadline), name)
 
+    def features_in_time(self, path: str, *, max_duration_s: float = FOLDER_LIMITS.audio_s) -> Clip:
+        """As `features`, of a file on this computer, within `FOLDER_LIMITS`.
+
+        Raises:
+            AudioError, AudioTooLongError, GenrescopeError: as that; or it took too long.
+        """
+        with _in_time(path) as deadline:
+            return self.features(path, max_duration_s=max_duration_s, deadline=deadline)
+
+    def recording_in_time(self, path: str, *, max_duration_s: float) -> Recording:
+        """As `recording`, of a file on this computer; raises as `features_in_time` does."""
+        with _in_time(path) as deadline:
+            return self.recording(
+                path, name=name_of(path), max_duration_s=max_duration_s, deadline=deadline
+            )
+
     def recording(
-        self, data: bytes, *, name: str, max_duration_s: float, deadline: float = math.inf
+        self,
+        source: str | bytes,
+        *,
+        name: str,
+        max_duration_s: float,
+        deadline: float = math.inf,
     ) -> Recording:
         """As `features`, with the samples as well. Raises likewise."""
-        reply = self._run(data, name, max_duration_s, deadline, samples=True)
+        reply = self._run(source, name, max_duration_s, deadline, samples=True)
         *features, samples = reply.arrays or (np.zeros(0, np.float32),)
         clip = self._checked(Reply(reply.facts, tuple(features)), name)
         if (
@@ -125,6 +149,18 @@ class IsolatedFeatures:
         assert isinstance(duration_s, float)
         assert isinstance(flags, list)
         return Clip(log_mel, duration_s, tuple(flags))
+
+
+@contextmanager
+def _in_time(path: str) -> Iterator[float]:
+    """A deadline by `FOLDER_LIMITS`; what is past it, or raises what no decoder should, is an
+    AudioError."""
+    try:
+        yield time.monotonic() + FOLDER_LIMITS.seconds
+    except JobTimeoutError as error:
+        raise AudioError(name_of(path), error.reason, CONVERT) from error
+    except RuntimeError as error:
+        raise AudioError(name_of(path), f"it could not be decoded ({error})", CONVERT) from error
 
 
 def handler(bundle: str) -> Handler:

@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_makers import classify, tone
+from cli_makers import classify, invoke, tone
 from sandbox_handlers import CRASHING_SOUNDFILE
 
 from genrescope.audio.isolation import JobLimits
 from genrescope.cli import guard
 from genrescope.errors import GenrescopeError
+from genrescope.model import isolation
 
 
 @pytest.fixture
@@ -52,11 +53,34 @@ def test_a_file_that_crashes_the_decoder_is_named_and_the_others_go_on(
 def test_a_file_that_never_ends_is_given_up(
     tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guard, "FOLDER_LIMITS", JobLimits(seconds=6.0))
+    monkeypatch.setattr(isolation, "FOLDER_LIMITS", JobLimits(seconds=6.0))
     music = [str(tone(tmp_path / f"{name}.wav")) for name in ("a", "stuck", "c")]
     answers = list(guard.answers(tiny_bundle, music))
     assert [isinstance(answer, str) for answer in answers] == [False, True, False]
     assert "stuck.wav: it took more than" in str(answers[1])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="dies by a POSIX signal")
+@pytest.mark.usefixtures("evil_decoder")
+@pytest.mark.parametrize(
+    ("verb", "code"), [("explain", 1), ("mix", 1), ("evaluate", 0), ("dataset show", 0)]
+)
+def test_verbs_that_hear_single_files_survive_one_that_crashes_the_decoder(
+    tiny_bundle: Path, tmp_path: Path, verb: str, code: int
+) -> None:
+    crash = tone(tmp_path / "music/jazz/crash.wav")
+    other = tone(tmp_path / "music/jazz/tone.wav", seconds=2)
+    tone(tmp_path / "music/rock/tone.wav", "rock", seconds=2)
+    arguments = {
+        "explain": (crash, "--bundle", tiny_bundle),
+        "mix": (crash, other, "--bundle", tiny_bundle, "--out", tmp_path / "mix.wav"),
+        "evaluate": ("--data", tmp_path / "music", "--bundle", tiny_bundle),
+        "dataset show": ("show", tmp_path / "music", "--out", tmp_path / "music.png"),
+    }
+    result = invoke(verb.split()[0], *arguments[verb])
+    assert result.exit_code == code, result.output
+    assert "it crashed the decoder (Segmentation fault)" in result.output
 
 
 def test_what_decodes_to_weeks_is_refused(

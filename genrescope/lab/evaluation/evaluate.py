@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
+from genrescope.audio.confined import ConfinedDecoder
+from genrescope.audio.isolation import FOLDER_LIMITS
 from genrescope.data.fold import PARTS, track_of
 from genrescope.data.joined import BETWEEN
 from genrescope.data.splits import Split
@@ -29,6 +32,7 @@ from genrescope.lab.robustness.robustness import measure_robustness
 from genrescope.lab.training.run import Run, check_distinct
 from genrescope.model.bundle import Bundle
 from genrescope.model.classifier import Classifier
+from genrescope.model.isolation import IsolatedFeatures
 from genrescope.model.similar import Catalogue
 from genrescope.progress import Progress
 
@@ -79,8 +83,9 @@ def evaluate_bundle(
             that can be scored.
         ValueError: the split has no such fold.
     """
-    trial = _trial_of_bundle(bundle, music, selection, progress)
-    return _report([trial], music, seed, progress)
+    with _listening(bundle) as listener:
+        trial = _trial_of_bundle(bundle, music, selection, listener, progress)
+        return _report([trial], music, seed, progress)
 
 
 def evaluate_runs(
@@ -113,9 +118,12 @@ def evaluate_runs(
     for run in runs:
         of_fold.setdefault(run.config["split"]["fold"], []).append(run)
     folds = list(of_fold.values())
-    trials = [_trial_of_fold(f, music, part, last=last, window_s=window_s) for f in folds]
-    _check_same_experiment(folds, trials)
-    return _report(trials, music, seed, progress)
+    with ConfinedDecoder() as decoder:
+        trials = [
+            _trial_of_fold(f, music, part, decoder, last=last, window_s=window_s) for f in folds
+        ]
+        _check_same_experiment(folds, trials)
+        return _report(trials, music, seed, progress)
 
 
 def evaluate_robustness(
@@ -135,7 +143,8 @@ def evaluate_robustness(
             windows.
         ValueError: the split has no such fold.
     """
-    trial = _trial_of_recordings(bundle, music, selection, progress)
+    with _listening(bundle) as listener:  # whose answers nobody asks for here
+        trial = _trial_of_recordings(bundle, music, selection, listener, progress)
     robustness = measure_robustness(
         [item.track for item in trial.items],
         bundle.labels,
@@ -163,14 +172,35 @@ def evaluate_explanations(
         GenrescopeError: as by `evaluate_robustness`, or no recording is long enough.
         ValueError: the split has no such fold.
     """
-    trial = _trial_of_recordings(bundle, music, selection, progress)
+    with _listening(bundle) as listener:
+        trial = _trial_of_recordings(bundle, music, selection, listener, progress)
     tracks = [item.track for item in trial.items]
     found = measure_explanations(bundle, tracks, seed=seed, progress=progress)
     return ExplanationReport(found, trial)
 
 
+@dataclass(frozen=True)
+class _Listener:
+    """What decodes recordings: to a bundle's features, and to samples."""
+
+    features: IsolatedFeatures
+    decoder: ConfinedDecoder
+
+
+@contextmanager
+def _listening(bundle: Bundle) -> Iterator[_Listener]:
+    """Processes that decode; each starts when it is first needed."""
+    features = IsolatedFeatures(bundle, processes=1, memory_bytes=FOLDER_LIMITS.memory_bytes)
+    with closing(features.sandbox), ConfinedDecoder() as decoder:
+        yield _Listener(features, decoder)
+
+
 def _trial_of_recordings(
-    bundle: Bundle, music: Music, selection: Selection, progress: Progress | None
+    bundle: Bundle,
+    music: Music,
+    selection: Selection,
+    listener: _Listener,
+    progress: Progress | None,
 ) -> Trial:
     """As `_trial_of_bundle`, for what needs whole recordings.
 
@@ -182,7 +212,7 @@ def _trial_of_recordings(
             f"{music.dataset.name}: is a feature store, which cannot be disturbed; name a folder "
             "of music."
         )
-    trial = _trial_of_bundle(bundle, music, selection, progress)
+    trial = _trial_of_bundle(bundle, music, selection, listener, progress)
     if trial.split.starts:
         raise GenrescopeError(
             f"{trial.split.protocol}: windows of recordings cannot be disturbed; name a split of "
@@ -192,7 +222,11 @@ def _trial_of_recordings(
 
 
 def _trial_of_bundle(
-    bundle: Bundle, music: Music, selection: Selection, progress: Progress | None
+    bundle: Bundle,
+    music: Music,
+    selection: Selection,
+    listener: _Listener,
+    progress: Progress | None,
 ) -> Trial:
     """A bundle, and what it is to be measured on."""
     split = music.split(selection.protocol, seed=selection.split_seed, progress=progress)
@@ -201,7 +235,11 @@ def _trial_of_bundle(
     model = from_bundle(bundle)
     part, members = _members(split, selection.fold, selection.part)
     whole_path = music.store is None and not split.starts
-    predict = predict_recordings(bundle) if whole_path else music.predictor(model)
+    predict = (
+        predict_recordings(bundle, listener.features)
+        if whole_path
+        else music.predictor(model, listener.decoder)
+    )
     items = items_of(split, members, music.dataset.tracks, predict)
     known = [*music.dataset.tracks, *_learned(bundle)]
     return _trial(model, split, selection.fold, part, items, known)
@@ -230,7 +268,13 @@ def _trial(
 
 
 def _trial_of_fold(
-    runs: Sequence[Run], music: Music, part: str | None, *, last: bool, window_s: float | None
+    runs: Sequence[Run],
+    music: Music,
+    part: str | None,
+    decoder: ConfinedDecoder,
+    *,
+    last: bool,
+    window_s: float | None,
 ) -> Trial:
     """Runs of one fold, and what they held out."""
     config = runs[0].config
@@ -251,7 +295,7 @@ def _trial_of_fold(
             f"{music.dataset.name}, such as {track_of(missing[0])}."
         )
     model = from_runs(runs, last=last, window_s=window_s)
-    items = items_of(split, members, music.dataset.tracks, music.predictor(model))
+    items = items_of(split, members, music.dataset.tracks, music.predictor(model, decoder))
     return _trial(model, split, config["split"]["fold"], part, items, music.dataset.tracks)
 
 

@@ -21,7 +21,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from genrescope.audio.decode import decode
+from genrescope.audio.confined import ConfinedDecoder
 from genrescope.audio.waveform import Waveform
 from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
@@ -94,16 +94,19 @@ def measure_explanations(
     shuffled = shuffled_net(bundle, rng)
     rows: list[tuple[float, ...]] = []
     order = rng.permutation(len(tracks))
-    for place in order:
-        track = tracks[place]
-        wave = decode(str(track.path), sr=bundle.features.sr, duration=LONGEST_S + SHIFT_S)
-        if wave.duration < LONGEST_S:
-            continue
-        rows.append(_row(classifier, shuffled, wave))
-        if progress is not None:
-            progress(len(rows), min(n, len(tracks)), track.track_id)
-        if len(rows) == n:
-            break
+    with ConfinedDecoder() as decoder:
+        for place in order:
+            track = tracks[place]
+            wave = decoder.decode(
+                str(track.path), sr=bundle.features.sr, duration=LONGEST_S + SHIFT_S
+            )
+            if wave.duration < LONGEST_S:
+                continue
+            rows.append(_row(classifier, shuffled, wave))
+            if progress is not None:
+                progress(len(rows), min(n, len(tracks)), track.track_id)
+            if len(rows) == n:
+                break
     if not rows:
         raise GenrescopeError(f"no recording of {LONGEST_S:g} s or more is here.")
     return Faithfulness(len(rows), *(float(mean) for mean in np.mean(rows, axis=0)))

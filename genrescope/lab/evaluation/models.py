@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from genrescope.audio.decode import decode
+from genrescope.audio.confined import ConfinedDecoder
 from genrescope.data.fold import track_of
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
@@ -24,6 +24,7 @@ from genrescope.model.bundle import Bundle
 from genrescope.model.classifier import Classifier
 from genrescope.model.heads import Heads
 from genrescope.model.inference import Net, Windowing, infer, prepare, softmax, standardised_span
+from genrescope.model.isolation import IsolatedFeatures
 from genrescope.model.key import Key
 from genrescope.model.net import BundleNet
 from genrescope.model.prediction import Prediction
@@ -155,13 +156,13 @@ def store_features(store: FeatureStore, config: FeatureConfig) -> Features:
     return lambda track: store.get(track.track_id)
 
 
-def audio_features(config: FeatureConfig) -> Features:
-    """Compute features from a track's audio file."""
+def audio_features(config: FeatureConfig, decoder: ConfinedDecoder) -> Features:
+    """Compute features from a track's audio file, which ``decoder`` decodes."""
 
     def features(track: Track) -> Array:
         if track.path is None:
             raise AudioError(track.track_id, "no file", "Name the folder of the audio.")
-        samples = decode(track.path, sr=config.sr).samples
+        samples = decoder.decode(track.path, sr=config.sr).samples
         return compute_features([samples], config)
 
     return features
@@ -177,14 +178,19 @@ def predict_features(model: Model, features: Features) -> Predictor:
     return predict
 
 
-def predict_recordings(bundle: Bundle) -> Predictor:
-    """What ``classify`` answers for whole recordings, from the file on."""
+def predict_recordings(bundle: Bundle, decoders: IsolatedFeatures) -> Predictor:
+    """What ``classify`` answers for whole recordings, from the file on.
+
+    Args:
+        bundle: what answers.
+        decoders: decode, for this bundle's front end.
+    """
     classifier = Classifier.load(bundle)
 
     def predict(track: Track, spans: Sequence[Span | None]) -> list[Prediction]:
         if track.path is None:
             raise AudioError(track.track_id, "no file", "Name the folder of the audio.")
-        prediction = classifier.classify(str(track.path))
+        prediction = classifier.classify_features(decoders.features_in_time(str(track.path)))
         return [prediction for _ in spans]
 
     return predict

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from genrescope.audio.confined import ConfinedDecoder
 from genrescope.data.check import check_dataset
 from genrescope.data.folder import read_any
 from genrescope.data.joined import join
@@ -40,11 +41,11 @@ class Music:
     store: FeatureStore | None
     failed: dict[str, str] = field(default_factory=dict)
 
-    def predictor(self, model: Model) -> Predictor:
-        """The model's answers for what is here."""
+    def predictor(self, model: Model, decoder: ConfinedDecoder) -> Predictor:
+        """The model's answers for what is here; recordings are decoded by ``decoder``."""
         if self.store is not None:
             return predict_features(model, store_features(self.store, model.config))
-        return predict_features(model, audio_features(model.config))
+        return predict_features(model, audio_features(model.config, decoder))
 
     def split(
         self,

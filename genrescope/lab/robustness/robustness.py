@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from genrescope.audio.decode import decode
+from genrescope.audio.confined import ConfinedDecoder
 from genrescope.data.track import Track
 from genrescope.errors import AudioError, GenrescopeError
 from genrescope.lab.metrics import score
@@ -108,22 +108,23 @@ def measure_robustness(
     answers: dict[str, list[ClipAnswer]] = {name: [] for name in todo}
     kept: list[Track] = []
     failed: dict[str, str] = {}
-    for i, track in enumerate(tracks):
-        of_track: list[ClipAnswer] = []
-        try:
-            for name, answer in _answers(track, todo, classify, seed):
-                if name == CLEAN and SILENT in answer.flags:
-                    failed[track.track_id] = SILENT
-                    break
-                of_track.append(answer)
-                if progress is not None:
-                    progress(i * len(todo) + len(of_track), len(tracks) * len(todo), name)
-        except AudioError as error:
-            failed[track.track_id] = error.reason
-        if len(of_track) == len(todo):  # all of them or none: the rows are of the same tracks
-            kept.append(track)
-            for name, answer in zip(todo, of_track, strict=True):
-                answers[name].append(answer)
+    with ConfinedDecoder() as decoder:
+        for i, track in enumerate(tracks):
+            of_track: list[ClipAnswer] = []
+            try:
+                for name, answer in _answers(track, todo, classify, seed, decoder):
+                    if name == CLEAN and SILENT in answer.flags:
+                        failed[track.track_id] = SILENT
+                        break
+                    of_track.append(answer)
+                    if progress is not None:
+                        progress(i * len(todo) + len(of_track), len(tracks) * len(todo), name)
+            except AudioError as error:
+                failed[track.track_id] = error.reason
+            if len(of_track) == len(todo):  # all of them or none: the rows are of the same tracks
+                kept.append(track)
+                for name, answer in zip(todo, of_track, strict=True):
+                    answers[name].append(answer)
     if not kept:
         raise GenrescopeError(f"no clip could be classified: {next(iter(failed.values()))}.")
     truth = np.array([order[track.genre] for track in kept])
@@ -133,9 +134,13 @@ def measure_robustness(
 
 
 def _answers(
-    track: Track, names: Iterable[str], classify: Callable[[bytes], ClipAnswer], seed: int
+    track: Track,
+    names: Iterable[str],
+    classify: Callable[[bytes], ClipAnswer],
+    seed: int,
+    decoder: ConfinedDecoder,
 ) -> Iterator[tuple[str, ClipAnswer]]:
-    wave = decode(str(track.path), sr=None)
+    wave = decoder.decode(str(track.path), sr=None)
     for name in names:
         rng = np.random.default_rng(
             [seed, *(zlib.crc32(s.encode()) for s in (name, track.track_id))]

@@ -11,9 +11,9 @@ import pytest
 import soundfile as sf
 from lab_makers import GENRES, bands_store, begin, music_of
 
+from genrescope.audio.confined import ConfinedDecoder
 from genrescope.data.splits import make_split
 from genrescope.errors import GenrescopeError
-from genrescope.lab.evaluation import models
 from genrescope.lab.evaluation.evaluate import (
     Selection,
     evaluate_bundle,
@@ -55,12 +55,12 @@ def test_a_recording_is_decoded_once_for_all_of_its_windows(
             sf.write(tmp_path / genre / f"{i}.wav", rng.uniform(-0.1, 0.1, 20 * 8000), 8000)
     decoded: list[str] = []
 
-    def decode(path: Path, **options: Any) -> Any:
+    def decode(decoder: ConfinedDecoder, path: Path, **options: Any) -> Any:
         decoded.append(str(path))
-        return original(path, **options)
+        return original(decoder, path, **options)
 
-    original = models.decode
-    monkeypatch.setattr(models, "decode", decode)
+    original = ConfinedDecoder.decode
+    monkeypatch.setattr(ConfinedDecoder, "decode", decode)
     report = evaluate_bundle(bundle, open_music([tmp_path]), Selection("windows", "train"))
     assert report.evaluation.window.n > report.evaluation.track.n
     assert len(decoded) == len(set(decoded)) == report.evaluation.track.n
