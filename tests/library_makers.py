@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -10,15 +11,21 @@ from pathlib import Path
 
 import mutagen
 import numpy as np
-from audio_makers import chord, encoded
+from audio_makers import by_ffmpeg, chord, encoded
 from mutagen.aiff import AIFF
+from mutagen.asf import ASF
+from mutagen.dsf import DSF
 from mutagen.flac import FLAC
 from mutagen.id3 import TALB, TCON, TIT2, TPE1
+from mutagen.monkeysaudio import MonkeysAudio
 from mutagen.mp3 import MP3
 from mutagen.mp4 import MP4
+from mutagen.musepack import Musepack
 from mutagen.oggopus import OggOpus
 from mutagen.oggvorbis import OggVorbis
+from mutagen.trueaudio import TrueAudio
 from mutagen.wave import WAVE
+from mutagen.wavpack import WavPack
 from numpy.typing import NDArray
 
 from genrescope.library.catalogue import Catalogue, quantise, touch
@@ -38,17 +45,61 @@ WRITABLE = {
     "m4a-faststart": ".m4a",
     "wav16": ".wav",
     "aiff": ".aiff",
+    "wma": ".wma",
+    "wv": ".wv",
+    "tta": ".tta",
+    "dsf": ".dsf",
+    "ape": ".ape",
+    "mpc": ".mpc",
 }
-"""Kinds of `audio_makers.encoded` whose tags can be written, with the ending of such a file."""
+"""Kinds of files whose tags can be written, with their endings, see `sound`."""
+
+NOT_DECODED = ("ape", "mpc")
+"""Kinds that nothing at hand encodes: what the containers hold is no sound."""
 
 _ID3 = {"artist": TPE1, "title": TIT2, "album": TALB, "genre": TCON}
 _MP4 = {"artist": "©ART", "title": "©nam", "album": "©alb", "genre": "©gen"}
+_ASF = {"artist": "Author", "title": "Title", "album": "WM/AlbumTitle", "genre": "WM/Genre"}
 
 
 @cache
 def sound(kind: str, *, seed: int = 0, seconds: float = 1.0) -> bytes:
     """A file without tags; another seed is another sound."""
-    return encoded(kind, chord(seconds, seed=seed), 22_050)
+    if kind in ("dsf", "ape", "mpc"):
+        return {"dsf": _dsf, "ape": _ape, "mpc": _mpc}[kind](np.random.default_rng(seed))
+    samples = chord(seconds, seed=seed)
+    if kind in ("wv", "tta"):
+        codec, bare = {"wv": "wavpack", "tta": "tta"}[kind], {"fflags": "+bitexact"}
+        return by_ffmpeg(samples, 22_050, kind, codec, bare)  # without a tag of the encoder's
+    return encoded(kind, samples, 22_050)
+
+
+def _dsf(rng: np.random.Generator) -> bytes:
+    """A DSF file of a second of noise (Sony, "DSF File Format Specification")."""
+    rate, block = 2_822_400, 4_096
+    data = rng.bytes(block * 86)
+    facts = struct.pack("<IIIIIIQII", 1, 0, 1, 1, rate, 1, 8 * len(data), block, 0)
+    chunks = [b"fmt " + struct.pack("<Q", 12 + len(facts)) + facts]
+    chunks.append(b"data" + struct.pack("<Q", 12 + len(data)) + data)
+    body = b"".join(chunks)
+    return b"DSD " + struct.pack("<QQQ", 28, 28 + len(body), 0) + body
+
+
+def _ape(rng: np.random.Generator) -> bytes:
+    """A file of Monkey's Audio 3.99 with one frame, by its header alone."""
+    data = rng.bytes(4_000)
+    header = struct.pack("<HHIIIHHI", 2_000, 0, 73_728, 22_050, 1, 16, 1, 22_050)
+    sizes = struct.pack("<HHIIIIIII", 3_990, 0, 52, len(header), 4, 0, len(data), 0, 0)
+    return b"MAC " + sizes + bytes(16) + header + struct.pack("<I", 80) + data
+
+
+def _mpc(rng: np.random.Generator) -> bytes:
+    """A Musepack file of stream version 7 of a second, by its header and its frames' lengths."""
+    n_frames, n_bytes = 39, 400
+    # The first frame's 20 bits of length stand behind 8 bits of the header.
+    lengths = [8 * n_bytes - 28 << 4] + [8 * n_bytes - 20 << 12] * (n_frames - 1)
+    frames = [struct.pack("<I", length) + rng.bytes(n_bytes - 4) for length in lengths]
+    return b"MP+\x07" + struct.pack("<I", n_frames) + bytes(16) + b"".join(frames)
 
 
 def make_song(
@@ -65,15 +116,16 @@ def make_song(
 
 def tag(path: Path, **tags: str) -> None:
     """Write tags in place, as any other program does."""
-    types = [MP3, FLAC, OggVorbis, OggOpus, MP4, WAVE, AIFF]
-    audio = mutagen.File(path, options=types)
+    types = [MP3, FLAC, OggVorbis, OggOpus, MP4, WAVE, AIFF, ASF, TrueAudio, DSF]
+    audio = mutagen.File(path, options=[*types, WavPack, MonkeysAudio, Musepack])
     if audio.tags is None:
         audio.add_tags()
     for name, value in tags.items():
-        if isinstance(audio, MP3 | WAVE | AIFF):
+        if isinstance(audio, MP3 | WAVE | AIFF | TrueAudio | DSF):
             audio.tags.add(_ID3[name](encoding=3, text=[value]))
         else:
-            audio[_MP4[name] if isinstance(audio, MP4) else name.upper()] = [value]
+            names = _MP4 if isinstance(audio, MP4) else _ASF if isinstance(audio, ASF) else {}
+            audio[names.get(name, name.upper())] = [value]
     audio.save()
 
 

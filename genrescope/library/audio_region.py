@@ -3,7 +3,7 @@
 What each container holds besides its tags is hashed: of mp3 and other bare streams all between the
 tags at both ends, of FLAC the stream's description and its frames, of Ogg all packets but the
 comments, of MP4 the media data, of WAV and AIFF the format and the samples, of ASF the data
-object. Of any other container it is the whole file.
+object, of DSF the format and the data. Of any other container it is the whole file.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from genrescope.errors import LibraryError
 
 _BLOCK = 1 << 20
 _MOST_HEADER = 1 << 28  # bytes; comments hold pictures
+_DSF_HEADER = 28  # bytes; it holds the place of the tag
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
 
@@ -58,6 +59,8 @@ def _region(file: BinaryIO, size: int) -> Iterator[bytes]:
         yield from _chunks(file, start + 12, size, "big", (b"COMM", b"SSND"))
     elif head == _ASF_HEADER:
         yield from _asf(file, start, size)
+    elif head[:4] == b"DSD ":
+        yield from _dsf(file, start + _DSF_HEADER, size)
     else:
         yield from _bytes(file, start, _before_trailers(file, start, size))
 
@@ -96,13 +99,13 @@ def _before_trailers(file: BinaryIO, start: int, size: int) -> int:
 
 def _trailer(tail: bytes) -> int:
     """Bytes of the tag that a file ends with; 0 where it ends with none."""
+    if len(tail) >= 32 and tail[-32:-24] == b"APETAGEX":  # first: its header holds "TAG", too
+        has_header = tail[-9] & 0x80
+        return int.from_bytes(tail[-20:-16], "little") + (32 if has_header else 0)
     if len(tail) >= 128 and tail[-128:-125] == b"TAG":
         return 128
     if tail[-9:] == b"LYRICS200" and tail[-15:-9].isdigit():
         return int(tail[-15:-9]) + 15
-    if len(tail) >= 32 and tail[-32:-24] == b"APETAGEX":
-        has_header = tail[-9] & 0x80
-        return int.from_bytes(tail[-20:-16], "little") + (32 if has_header else 0)
     return 0
 
 
@@ -227,4 +230,14 @@ def _asf(file: BinaryIO, at: int, size: int) -> Iterator[bytes]:
             return
         if head[:16] == _ASF_DATA:
             yield from _bytes(file, at + 24, min(at + length, size))
+        at += length
+
+
+def _dsf(file: BinaryIO, at: int, size: int) -> Iterator[bytes]:
+    for _ in range(2):  # fmt and data; behind them is the tag
+        file.seek(at)
+        length = int.from_bytes(file.read(12)[4:], "little")
+        if length < 12:
+            return
+        yield from _bytes(file, at, min(at + length, size))
         at += length

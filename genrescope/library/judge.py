@@ -194,7 +194,9 @@ def _store(catalogue: Catalogue, audio: bytes, bundle: int, reply: Prediction | 
             "embedding": raw,
             "scale": scale,
             "tempo": None if reply.tempo is None else reply.tempo.bpm,
+            "tempo_confidence": None if reply.tempo is None else reply.tempo.confidence,
             "key": None if reply.key is None else reply.key.name,
+            "key_confidence": None if reply.key is None else reply.key.confidence,
         }
     names = ", ".join(row)
     marks = ", ".join("?" * len(row))

@@ -9,6 +9,7 @@ import av
 
 from genrescope.audio.ffmpeg import open_container
 from genrescope.audio.source import open_input
+from genrescope.audio.tags import without_tags
 from genrescope.errors import AudioError, LibraryError
 
 
@@ -23,7 +24,7 @@ def packets_hash(path: str | os.PathLike[str]) -> bytes:
     """
     digest = hashlib.blake2b(digest_size=20)
     try:
-        with open_input(path, None) as file, open_container(file) as container:
+        with open_input(path, None) as file, open_container(without_tags(file)) as container:
             for packet in container.demux(container.streams.audio[0]):
                 digest.update(bytes(packet))
             file.check()

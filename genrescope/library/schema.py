@@ -104,6 +104,10 @@ INSERT INTO state VALUES ('identity', random());
 ALTER TABLE judgement ADD COLUMN tempo REAL;  -- bpm; NULL where the bundle does not tell it
 ALTER TABLE judgement ADD COLUMN key TEXT;    -- such as A minor
 """,
+    """
+ALTER TABLE judgement ADD COLUMN tempo_confidence REAL;
+ALTER TABLE judgement ADD COLUMN key_confidence REAL;
+""",
 )
 """SQL that leads from each version (``PRAGMA user_version``) to the next; never changed again."""
 

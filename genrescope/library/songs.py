@@ -22,7 +22,8 @@ SELECT = """
 SELECT file.id, folder.path, file.name, file.kind, file.links, file.audio, file.duration_s,
     file.codec, coalesce(file.error, judgement.error), file.artist, file.album_artist, file.album,
     file.title, file.genre, file.year, file.bpm, judgement.genre, judgement.genres,
-    judgement.tempo, judgement.key, judgement.confidence, judgement.flags, judgement.probabilities
+    judgement.tempo, judgement.tempo_confidence, judgement.key, judgement.key_confidence,
+    judgement.confidence, judgement.flags, judgement.probabilities
 FROM file JOIN folder ON folder.id = file.folder
 LEFT JOIN judgement ON judgement.audio = file.audio AND judgement.bundle = :bundle
 """
@@ -42,7 +43,7 @@ class Song:
         genre: by its tags, several with "; " between them.
         sound: the most probable genre by the bundle.
         genres: the prediction set, best first.
-        tempo, key: bpm and name of the key by the bundle.
+        tempo, key: bpm and name of the key by the bundle, each with its probability.
         probabilities: of the bundle's labels, float32 as bytes.
     """
 
@@ -64,7 +65,9 @@ class Song:
     sound: str | None
     genres: tuple[str, ...]
     tempo: float | None
+    tempo_confidence: float | None
     key: str | None
+    key_confidence: float | None
     confidence: float | None
     flags: tuple[str, ...]
     probabilities: bytes | None
@@ -156,13 +159,10 @@ def tags_of(catalogue: Catalogue, song: int) -> tuple[Tag, ...]:
 
 def _song(row: Sequence[Any]) -> Song:
     number, folder, name, *facts = row
-    *facts, genres, tempo, key, confidence, flags, probabilities = facts
+    *facts, genres, tempo, tempo_p, key, key_p, confidence, flags, probabilities = facts
     path = os.fsdecode(os.path.join(folder, name))  # noqa: PTH118
-    sets = (
-        tuple(json.loads(genres or "[]")), tempo, key, confidence,
-        tuple(json.loads(flags or "[]")),
-    )  # fmt: skip
-    values = (number, path, *facts, *sets, probabilities)
+    sets = (tuple(json.loads(genres or "[]")), tempo, tempo_p, key, key_p, confidence)
+    values = (number, path, *facts, *sets, tuple(json.loads(flags or "[]")), probabilities)
     return Song(**dict(zip(_FIELDS, values, strict=True)))
 
 

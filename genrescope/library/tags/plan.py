@@ -17,7 +17,7 @@ from genrescope.library.songs import Song, songs, tags_of
 from genrescope.library.tags import fields
 from genrescope.library.tags.fields import Tag, values_of
 from genrescope.model.bundle import Bundle
-from genrescope.model.prediction import NO_MUSIC, SILENT, UNCERTAIN
+from genrescope.model.prediction import NO_BEAT, NO_MUSIC, SILENT, UNCERTAIN
 
 FILL, ADD, REPLACE, NONE = "fill", "add", "replace", "none"
 MODES = (FILL, ADD, REPLACE, NONE)
@@ -30,8 +30,16 @@ TRUSTED_RECALL = 0.70
 SURE_PRECISION = 0.90
 """Share of right answers, among those that leave one genre, that a genre needs to be written."""
 
-_SINGLE = frozenset({".m4a", ".m4b", ".mp4"})
-_SUFFIXES = frozenset({*_SINGLE, ".mp3", ".flac", ".ogg", ".oga", ".opus", ".wav", ".aif", ".aiff"})
+LIKELY = 0.5
+"""Probability that a tempo or a key needs to be written."""
+
+_SINGLE = frozenset({".m4a", ".m4b", ".m4r", ".mp4"})
+_SUFFIXES = frozenset(
+    {
+        *(*_SINGLE, ".mp3", ".mp2", ".mpa", ".mpga", ".flac", ".ogg", ".oga", ".opus", ".spx"),
+        *(".wav", ".wave", ".aif", ".aiff", ".aifc", ".wma", ".ape", ".mpc", ".wv", ".tta", ".dsf"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -83,8 +91,9 @@ def make_plan(
 ) -> Plan:
     """Plan tags for songs that are judged.
 
-    Genrescope's own fields are planned for all that is music, a genre by `abstains` alone, and
-    only one that is right often enough (`SURE_PRECISION`) wherever the card tells.
+    Genrescope's own fields are planned for all that is music; tempo and key where a file has none
+    and the bundle is sure enough (`LIKELY`); a genre by `abstains` alone, and only one that is
+    right often enough (`SURE_PRECISION`) wherever the card tells.
 
     Args:
         mode: one of `MODES`.
@@ -118,6 +127,7 @@ def make_plan(
             continue
         tags = tags_of(catalogue, song.id)
         plan.changes += _own_changes(song, tags, bundle)
+        plan.changes += _tempo_and_key(song, tags)
         genre = _genre_change(song, tags, mode, families, recalls, sure)
         if isinstance(genre, Change):
             plan.changes.append(genre)
@@ -190,6 +200,20 @@ def _own_changes(song: Song, tags: Sequence[Tag], bundle: Bundle) -> Iterator[Ch
         after = (value,) if value else ()
         if before != after:
             yield Change(song.path, meaning, before, after, "what Genrescope makes of the sound")
+
+
+def _tempo_and_key(song: Song, tags: Sequence[Tag]) -> Iterator[Change]:
+    """Tempo and key for a file that has none."""
+    if {SILENT, NO_MUSIC} & set(song.flags):
+        return
+    sure = (song.tempo_confidence or 0.0) >= LIKELY and NO_BEAT not in song.flags
+    if song.tempo and sure and not values_of(tags, fields.BPM):
+        why = f"its tempo ({song.tempo_confidence:.2f}); none was named"
+        yield Change(song.path, fields.BPM, (), (str(round(song.tempo)),), why)
+    sure = (song.key_confidence or 0.0) >= LIKELY
+    if song.key and sure and not values_of(tags, fields.KEY):
+        why = f"its key ({song.key_confidence:.2f}); none was named"
+        yield Change(song.path, fields.KEY, (), (fields.key_text(song.key),), why)
 
 
 def _genre_change(

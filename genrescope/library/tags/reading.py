@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,15 @@ from genrescope.system import interrupted_after
 
 _OGG = [OggVorbis, OggOpus, OggFLAC, OggSpeex]
 _tcon: Any = TCON  # it has no types
+_apev2: Any = APEv2
+_TRAILER = 32 + 128  # bytes of an APEv2 footer and of an ID3v1 tag behind it
 _tags_alone: Any = ID3FileType  # nor has this; what it reads is not written
+_BY_START: tuple[tuple[bytes, Any], ...] = (
+    *((b"fLaC", FLAC), (b"RIFF", WAVE), (b"FORM", AIFF), (b"TTA1", TrueAudio), (b"DSD ", DSF)),
+    *((b"wvpk", WavPack), (b"MAC ", MonkeysAudio), (b"MPCK", Musepack), (b"MP+", Musepack)),
+    (bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"), ASF),
+)
+_WITH_ID3 = (MP3, TrueAudio, WAVE, AIFF, DSF)
 _ALL = [
     *(MP3, FLAC, *_OGG, MP4, WAVE, AIFF, ASF, TrueAudio, APEv2File, MonkeysAudio),
     *(WavPack, Musepack, DSF, AAC, AC3),
@@ -88,7 +97,8 @@ def read_tags(path: str | bytes | os.PathLike[str], *, kind: type | None = None)
         return FileTags()
     try:
         with interrupted_after(MOST_CPU_S):
-            tags = tuple(map(_shortened, islice(_tags(audio), _MOST_TAGS + 1)))
+            every = chain(_tags(audio), _ape_behind(audio, os.fsdecode(path)))
+            tags = tuple(map(_shortened, islice(every, _MOST_TAGS + 1)))
         if len(tags) > _MOST_TAGS:
             raise ValueError(f"there are more than {_MOST_TAGS:,}")
     except Exception as error:  # a damaged file finds faults that the reader did not foresee
@@ -119,7 +129,7 @@ def open_audio(path: str | bytes | os.PathLike[str], *, kind: type | None = None
                 if chosen is None:
                     return mutagen.File(name, options=_ALL)
                 # ID3 frames as the file has them, not brought up to the newest version.
-                as_they_are = {"translate": False} if chosen in (MP3, WAVE, AIFF) else {}
+                as_they_are = {"translate": False} if chosen in _WITH_ID3 else {}
                 return chosen(name, **as_they_are)
             except HeaderNotFoundError:
                 if not _has_no_header(name):
@@ -137,18 +147,14 @@ def _has_no_header(name: str) -> bool:
 
 def _kind(name: str, head: bytes) -> Any:
     """Mutagen's class where the first bytes tell it: trying them all takes longer."""
-    kind: Any = None
-    if head.startswith(b"fLaC"):
-        kind = FLAC
-    elif head.startswith(b"RIFF"):
-        kind = WAVE
-    elif head.startswith(b"FORM"):
-        kind = AIFF
-    elif head[4:8] == b"ftyp":
-        kind = MP4
-    elif head.startswith((b"ID3", b"\xff")) and name.lower().endswith(".mp3"):
-        kind = MP3
-    return kind
+    for start, kind in _BY_START:
+        if head.startswith(start):
+            return kind
+    if head[4:8] == b"ftyp":
+        return MP4
+    if head.startswith((b"ID3", b"\xff")) and name.lower().endswith(".mp3"):
+        return MP3
+    return TrueAudio if head.startswith(b"ID3") and name.lower().endswith(".tta") else None
 
 
 def _unreadable(name: str, error: Exception) -> LibraryError:
@@ -165,15 +171,21 @@ def genres_of(tags: tuple[Tag, ...]) -> list[str]:
             names += _tcon(encoding=3, text=[tag.value]).genres
         elif fields.values_of([tag], fields.GENRE):
             names.append(tag.value)
-    return [name.strip() for name in names if name.strip()]
+    return list(dict.fromkeys(name.strip() for name in names if name.strip()))
 
 
 def _family(audio: Any) -> str | None:
-    if isinstance(audio, MP3 | WAVE | AIFF):
-        return fields.ID3
-    if isinstance(audio, FLAC | OggVorbis | OggOpus | OggFLAC | OggSpeex):
-        return fields.VORBIS
-    return fields.MP4 if isinstance(audio, MP4) else None
+    """The family of a mutagen object that can be written; None of any other."""
+    for kinds, family in (
+        (_WITH_ID3, fields.ID3),
+        ((FLAC, *_OGG), fields.VORBIS),
+        ((MP4,), fields.MP4),
+        ((MonkeysAudio, WavPack, Musepack), fields.APE),
+        ((ASF,), fields.ASF),
+    ):
+        if isinstance(audio, kinds):
+            return family
+    return None
 
 
 def _tags(audio: Any) -> Iterator[Tag]:
@@ -185,15 +197,31 @@ def _tags(audio: Any) -> Iterator[Tag]:
     elif issubclass(kind, list):  # Vorbis comments, and ASF's attributes
         yield from (Tag(str(name), _text(value)) for name, value in list.__iter__(tags))
     elif issubclass(kind, APEv2):
-        for name, value in tags.items():
-            texts = list(value) if value.kind == 0 else [_digest("binary", bytes(value.value))]
-            yield from (Tag(str(name), text) for text in texts)
+        yield from _ape(tags)
     elif tags is not None:
         for name, values in tags.items():
             for value in values if isinstance(values, list) else [values]:
                 yield Tag(str(name), _text(value))
     for picture in getattr(audio, "pictures", ()):
         yield Tag("METADATA_BLOCK_PICTURE", _digest(picture.mime, picture.data))
+
+
+def _ape(tags: Any) -> Iterator[Tag]:
+    for name, value in tags.items():
+        texts = list(value) if value.kind == 0 else [_digest("binary", bytes(value))]
+        yield from (Tag(str(name), text) for text in texts)
+
+
+def _ape_behind(audio: Any, name: str) -> Iterator[Tag]:
+    """What an APEv2 tag says that stands behind the sound of a file whose own tags are others'."""
+    if not isinstance(audio, MP3 | TrueAudio | AAC):
+        return
+    with Path(name).open("rb") as file:
+        file.seek(-min(_TRAILER, file.seek(0, os.SEEK_END)), os.SEEK_END)
+        if b"APETAGEX" not in file.read():
+            return
+    with suppress(mutagen.MutagenError):
+        yield from _ape(_apev2(name))
 
 
 def _shortened(tag: Tag) -> Tag:

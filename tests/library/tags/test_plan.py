@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 from library_makers import make_song, pretend
+from mutagen.flac import FLAC
 
 from genrescope.errors import LibraryError
 from genrescope.library.catalogue import Catalogue
 from genrescope.library.families import families
 from genrescope.library.scan import scan
-from genrescope.library.tags.fields import GENRE, OWN_CONFIDENCE, OWN_GENRE, OWN_SET
+from genrescope.library.tags.fields import BPM, GENRE, KEY, OWN_CONFIDENCE, OWN_GENRE, OWN_SET
 from genrescope.library.tags.plan import Change, Plan, make_plan, read_plan, to_line
 from genrescope.model.bundle import Bundle
 
@@ -111,6 +112,36 @@ def test_a_genre_that_is_not_sure_enough_by_the_card_is_not_written(
     untold = _plan(catalogue, bundle)
     assert len(_genres(untold)) == 3
     assert untold.precision is None
+
+
+def test_tempo_and_key_fill_what_is_empty_and_likely(
+    catalogue: Catalogue, music: Path, bundle: Bundle
+) -> None:
+    for name in ("likely", "doubtful", "no beat", "speech"):
+        make_song(music / f"{name}.flac")
+    there = FLAC(make_song(music / "there.flac"))
+    there["BPM"], there["KEY"] = ["64"], ["Am"]
+    there.save()
+    scan(catalogue, [music])
+    for name in ("likely", "doubtful", "no beat", "speech", "there"):
+        flags = {"speech": ("no music",), "no beat": ("no beat",)}.get(name, ())
+        pretend(catalogue, bundle, f"{name}.flac", {"jazz": 0.9}, flags=flags)
+    catalogue.db.execute(
+        "UPDATE judgement SET tempo = 127.6, key = 'C♯ minor', tempo_confidence = p, "
+        "key_confidence = p FROM (SELECT audio AS of, iif(name = ?, 0.4, 0.9) AS p FROM file) "
+        "WHERE audio = of",
+        (b"doubtful.flac",),
+    )
+    found = {
+        (Path(c.path).stem, c.field): c.after
+        for c in _plan(catalogue, bundle, "none").changes
+        if c.field in (BPM, KEY)
+    }
+    assert found == {
+        ("likely", BPM): ("128",),
+        ("likely", KEY): ("C#m",),
+        ("no beat", KEY): ("C#m",),
+    }
 
 
 def test_links_are_passed_over(catalogue: Catalogue, music: Path, bundle: Bundle) -> None:
