@@ -55,21 +55,6 @@ HEAVY = {
     *("torch", "sklearn", "matplotlib", "librosa", "onnx", "mutagen", "pyarrow"),
     *("ray", "fsspec", "faiss", "cma"),
 }
-TESTED_ELSEWHERE = {
-    # A dataclass, a type, and models without code of their own.
-    "audio/waveform": "audio/test_decode",
-    "progress": "data/test_build",
-    "web/schemas": "web/test_api",
-    # Only a cluster can tell.
-    "fleet/engines/ray": "fleet/test_killed",
-    # Every net is held to one contract.
-    "lab/nets/base": "lab/nets/test_nets",
-    "lab/nets/bigru": "lab/nets/test_nets",
-    "lab/nets/cnn": "lab/nets/test_nets",
-    "lab/nets/cspdarknet": "lab/nets/test_nets",
-    "lab/nets/raw": "lab/nets/test_nets",
-}
-"""Modules without a test file of their own name, and where they are tested."""
 
 
 def _imports(path: Path) -> set[str]:
@@ -141,13 +126,7 @@ def _test_of(module: str) -> Path:
 
 
 def test_each_module_has_a_test_file_of_its_own() -> None:
-    without = {module for module in _modules() if not _test_of(module).exists()}
-    assert without == set(TESTED_ELSEWHERE)
-
-
-@pytest.mark.parametrize("place", sorted(set(TESTED_ELSEWHERE.values())))
-def test_what_is_tested_elsewhere_is_tested_there(place: str) -> None:
-    assert (TESTS / f"{place}.py").exists()
+    assert {module for module in _modules() if not _test_of(module).exists()} == set()
 
 
 ARCHITECTURE = (DOCS / "docs" / "architecture.md").read_text(encoding="utf-8")

@@ -65,9 +65,8 @@ def explain(
     with clips_bar("explaining") as report, closing(decoders.sandbox):
         heard = decoders.recording_in_time(path, max_duration_s=LONGEST_S)
         explanation = classifier.explain_features(
-            heard.clip, genre, waveform=heard.waveform, name=path,
-            progress=lambda n, total: report(n, total, ""),
-        )  # fmt: skip
+            heard.clip, genre, waveform=heard.waveform, name=path, progress=report
+        )
     if out is not None:
         _write(explanation, out)
     echo(json.dumps(explanation.to_dict()) if as_json else _in_words(path, explanation))

@@ -245,15 +245,17 @@ def duplicates(versions: bool, catalogue_path: Path | None, bundle_path: Path | 
 
     Nothing is deleted, here or by any other verb.
     """
+    from genrescope.cli.progress import clips_bar
     from genrescope.library.duplicates import find_duplicates
     from genrescope.library.vectors import load_vectors
 
     with opened(catalogue_path, bundle_path) as collection:
         labels = collection.families.labels
         vectors = load_vectors(collection.catalogue, collection.number, labels)
-        groups = find_duplicates(
-            collection.catalogue, collection.number, vectors, versions=versions
-        )
+        with clips_bar("comparing") as report:
+            groups = find_duplicates(
+                collection.catalogue, collection.number, vectors, versions=versions, progress=report
+            )
     for group in groups:
         echo(group.kind, bold=True)
         for song in group.songs:

@@ -7,7 +7,7 @@ ever deleted.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -19,6 +19,7 @@ from genrescope.library.catalogue import Catalogue
 from genrescope.library.fingerprint import SAME, Fingerprints, difference
 from genrescope.library.songs import Song, by_ids, songs
 from genrescope.library.vectors import Vectors, work_key
+from genrescope.progress import Progress, no_progress
 
 LENGTHS_S = 2.0
 """Lengths of the same sound differ by no more."""
@@ -49,7 +50,7 @@ def find_duplicates(
     vectors: Vectors,
     *,
     versions: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = no_progress,
 ) -> list[Group]:
     """Groups of songs that are the same: copies first, then the same sound, then versions.
 
@@ -57,7 +58,7 @@ def find_duplicates(
         bundle: whose judgements propose what is compared, by its number in the catalogue.
         vectors: of the same bundle.
         versions: suggest songs of one artist and title as well.
-        progress: called with how many pairs were compared, and of how many.
+        progress: called with the pairs that were compared, the pairs in all, and the last path.
     """
     copies = _copies(catalogue, bundle)
     same = _same_sound(catalogue, bundle, vectors, progress)
@@ -106,7 +107,7 @@ def _same_sound(
     catalogue: Catalogue,
     bundle: int,
     vectors: Vectors,
-    progress: Callable[[int, int], None] | None,
+    progress: Progress,
 ) -> list[tuple[Song, ...]]:
     pairs = candidates(vectors)
     places = sorted({place for pair in pairs for place in pair})
@@ -121,8 +122,7 @@ def _same_sound(
                     prints[place] = _print(catalogue, song_of[place], fingerprints)
             if difference(prints[first], prints[second]) < SAME:
                 same.append((first, second))
-            if progress is not None:
-                progress(done, len(pairs))
+            progress(done, len(pairs), song_of[second].path)
     return [
         tuple(sorted((song_of[place] for place in group), key=lambda song: song.path))
         for group in _joined(same)

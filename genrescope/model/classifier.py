@@ -29,9 +29,10 @@ from genrescope.model.prediction import (
 )
 from genrescope.model.prediction_sets import prediction_set
 from genrescope.model.tempo import Tempo
+from genrescope.progress import Progress, no_progress
 
 if TYPE_CHECKING:
-    from genrescope.model.explain import Explanation, Progress
+    from genrescope.model.explain import Explanation
 
 TOO_LITTLE_S = 0.5
 """No genre is told by less, whatever the net makes of it."""
@@ -179,7 +180,7 @@ class Classifier:
         *,
         name: str | None = None,
         max_duration_s: float | None = None,
-        progress: Progress | None = None,
+        progress: Progress = no_progress,
     ) -> Explanation:
         """Say which parts of a recording speak for a genre, and how faithful that is.
 
@@ -191,7 +192,7 @@ class Classifier:
             genre: what to explain; the genre named by default.
             name: what to call it in errors, where it is not a path.
             max_duration_s: refuse longer recordings, without decoding them whole.
-            progress: called with the steps that are done, and the steps in all.
+            progress: called with the steps done, the steps in all, and the name.
 
         Raises:
             AudioError: it cannot be decoded, holds no sound, or is silent.
@@ -212,7 +213,7 @@ class Classifier:
         *,
         waveform: Waveform | None = None,
         name: str | None = None,
-        progress: Progress | None = None,
+        progress: Progress = no_progress,
     ) -> Explanation:
         """As `explain`, from what `features` made of a recording.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,6 +19,7 @@ from genrescope.model.clip import Clip
 from genrescope.model.inference import Net, prepare
 from genrescope.model.occlusion import N_RANDOM, N_TIMES, Fidelity, Occluder
 from genrescope.model.prediction import SILENT, Prediction
+from genrescope.progress import Progress, no_progress
 
 DECIDED, INDIFFERENT, AGAINST = "what decided", "what did not matter", "what spoke against"
 """Names of the three sounds."""
@@ -34,8 +34,6 @@ From 0.8 on what speaks against drowns single cells that decide, and their sound
 """
 
 Array = NDArray[Any]
-Progress = Callable[[int, int], None]
-"""Called with the steps that are done, and the steps in all."""
 
 REGIONS_HZ = (
     (200.0, "bass"),
@@ -169,7 +167,7 @@ def explain(
     genre: str | None = None,
     name: str = "recording",
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> Explanation:
     """Explain a prediction; see `Classifier.explain`, which gathers what this takes.
 
@@ -181,7 +179,7 @@ def explain(
         genre: what to explain; the genre named by default.
         name: of the recording, in errors.
         seed: of the random orders.
-        progress: called after each batch of cells.
+        progress: called with the steps done, the steps in all, and ``name``.
 
     Raises:
         AudioError: the recording is silent.
@@ -197,8 +195,7 @@ def explain(
     n_steps = N_TIMES + 2 * (1 + N_RANDOM)
 
     def report(done: int) -> None:
-        if progress is not None:
-            progress(done, n_steps)
+        progress(done, n_steps, name)
 
     cells = hidden.weights(report)
     fidelity = hidden.fidelity(cells, np.random.default_rng(seed), lambda n: report(N_TIMES + n))

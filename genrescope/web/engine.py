@@ -27,10 +27,11 @@ from genrescope.mastering.polish import to_wav
 from genrescope.model.bundle import bundle_folder, shipped_bundles
 from genrescope.model.classifier import Classifier
 from genrescope.model.clip import Clip
-from genrescope.model.explain import PARTS, Explanation, Progress
+from genrescope.model.explain import PARTS, Explanation
 from genrescope.model.isolation import IsolatedFeatures
 from genrescope.model.prediction import SILENT
 from genrescope.model.similar import Catalogue
+from genrescope.progress import Progress, no_progress
 from genrescope.sandbox import JobTimeoutError, Sandbox
 from genrescope.web.encoding import FORMS
 from genrescope.web.limits import Limits
@@ -206,12 +207,12 @@ class Engine:
         form: str,
         *,
         deadline: float = math.inf,
-        progress: Progress | None = None,
+        progress: Progress = no_progress,
     ) -> tuple[bytes, list[tuple[bytes, str]]]:
         """What ``explain`` says, and what ``explained_sound`` makes of each of `PARTS`.
 
         Args:
-            progress: called with the steps that are done, and the steps in all.
+            progress: called with the steps done, the steps in all, and the name.
 
         Raises like ``explain``, and what ``progress`` does.
         """
@@ -286,14 +287,13 @@ class Engine:
         }
 
 
-def _until(deadline: float, progress: Progress | None = None) -> Progress:
+def _until(deadline: float, progress: Progress = no_progress) -> Progress:
     """What reports the steps of an explanation, and ends it once it is past its deadline."""
 
-    def report(done: int, total: int) -> None:
+    def report(done: float, total: float | None, what: str) -> None:
         if time.monotonic() > deadline:
             raise JobTimeoutError("the explanation took too long")
-        if progress is not None:
-            progress(done, total)
+        progress(done, total, what)
 
     return report
 

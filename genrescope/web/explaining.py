@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from genrescope.errors import AudioError, GenrescopeError
-from genrescope.model.explain import Progress
+from genrescope.progress import Progress
 from genrescope.web import problems
 from genrescope.web.downloads import send_in_pieces
 from genrescope.web.engine import Engine
@@ -63,10 +63,10 @@ class Explaining(Response):
         steps: asyncio.Queue[float] = asyncio.Queue()
         given_up = False
 
-        def report(done: int, total: int) -> None:
+        def report(done: float, total: float | None, what: str) -> None:
             if given_up:
                 raise _GivenUpError("nobody waits for this explanation any more.")
-            loop.call_soon_threadsafe(steps.put_nowait, done / total)
+            loop.call_soon_threadsafe(steps.put_nowait, done / (total or 1))
 
         async def tell() -> None:
             while True:

@@ -95,7 +95,7 @@ def test_silence_has_nothing_to_explain(tiny: Classifier) -> None:
 
 
 def test_it_is_json_with_every_figure(tiny: Classifier) -> None:
-    steps: list[tuple[int, int]] = []
+    steps: list[tuple[float, float | None, str]] = []
     explanation = tiny.explain(tone("jazz"), progress=lambda *done: steps.append(done))
     assert steps[-1][0] == steps[-1][1]
     written = json.loads(json.dumps(explanation.to_dict()))
