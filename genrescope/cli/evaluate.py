@@ -10,6 +10,7 @@ import click
 
 from genrescope.cli.options import (
     PATH,
+    Number,
     bundle_option,
     json_option,
     several_data_option,
@@ -69,7 +70,13 @@ _NEEDS_MUSIC = "--degrade needs a bundle, and music that can be disturbed; so do
     type=click.IntRange(min=0),
     default=0,
     metavar="N",
-    help="Seed of all else that is random: intervals and disturbances.",
+    help="Seed of all else that is random: intervals, excerpts and disturbances.",
+)
+@click.option(
+    "--excerpt",
+    type=Number(0.1, 600),
+    metavar="SECONDS",
+    help="Hear no more than this of each recording, at a place that --seed draws.",
 )
 @click.option(
     "--degrade",
@@ -103,6 +110,7 @@ def evaluate(
     fold: int | None,
     split_seed: int | None,
     seed: int,
+    excerpt: float | None,
     degraded: bool,
     explained: bool,
     table: Path | None,
@@ -123,6 +131,8 @@ def evaluate(
         raise click.BadParameter("--window is of runs; a bundle has its own")
     if degraded and explained:
         raise click.BadParameter("choose one of --degrade and --explain")
+    if excerpt is not None and (degraded or explained):
+        raise click.BadParameter("--degrade and --explain take whole recordings, no --excerpt")
     if table is not None and not explained:
         raise click.BadParameter("--table is of --explain")
     from genrescope.lab.run_folder import check_is_run
@@ -138,12 +148,13 @@ def evaluate(
         evaluate_robustness,
         evaluate_runs,
     )
+    from genrescope.lab.evaluation.models import Excerpts
     from genrescope.lab.evaluation.music import open_music
     from genrescope.lab.evaluation.report import ExplanationReport
     from genrescope.lab.training.run import Run
     from genrescope.model.bundle import Bundle
 
-    music = open_music(data)
+    music = open_music(data, excerpts=None if excerpt is None else Excerpts(excerpt, seed))
     if (degraded or explained) and music.store is not None:
         raise click.BadParameter(_NEEDS_MUSIC)
     with clips_bar("judging") as progress:

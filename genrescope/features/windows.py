@@ -67,19 +67,24 @@ def grid(length: int, *, window_length: int, hop_length: int) -> NDArray[np.int6
     return starts if starts[-1] == last else np.append(starts, last)
 
 
-def spread(length: int, *, window_length: int, hop_length: int) -> tuple[NDArray[np.int64], int]:
+def spread(
+    length: int, *, window_length: int, hop_length: int, shortest: int | None = None
+) -> tuple[NDArray[np.int64], int]:
     """Windows that fill a clip: as many as fit into it, stretched alike until they do.
 
     No part of a clip is then missed, or counts twice because a last window had to be moved.
 
     Args:
         length: of the clip.
-        window_length: of a window before it is stretched; a shorter clip has one of this length.
+        window_length: of a window before it is stretched.
         hop_length: from one start to the next, before; at most ``window_length``.
+        shortest: a clip shorter than ``window_length`` has one window of its own length, but of no
+            less than this; ``window_length`` if None.
 
     Returns:
         Starts, int64 (n_windows,), from 0 on; and the length of every window, less than twice
-        ``window_length``. The last window ends where the clip does.
+        ``window_length``. The last window ends where the clip does, or past the end of a clip
+        shorter than ``shortest``.
 
     Raises:
         ValueError: a length is not positive, or the hop leaves gaps.
@@ -90,7 +95,8 @@ def spread(length: int, *, window_length: int, hop_length: int) -> tuple[NDArray
             f"window {window_length}, hop {hop_length}"
         )
     if length <= window_length:
-        return np.zeros(1, np.int64), window_length
+        least = window_length if shortest is None else min(shortest, window_length)
+        return np.zeros(1, np.int64), max(length, least)
     n_windows = (length - window_length) // hop_length + 1
     filled = window_length + (n_windows - 1) * hop_length
     stretched = -(-window_length * length // filled)

@@ -100,7 +100,9 @@ class Bundle:
     def windowing(self) -> Windowing:
         """How clips are cut into windows."""
         rate = self.features.frame_rate
-        return Windowing(round(self.window_s * rate), round(self.hop_s * rate))
+        return Windowing.of_length(
+            round(self.window_s * rate), round(self.hop_s * rate), config=self.features
+        )
 
     def read(self, name: str) -> bytes:
         """Bytes of one of ``files``, checked against their hash (BundleError)."""

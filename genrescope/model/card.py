@@ -188,8 +188,8 @@ def _answers(bundle: Bundle) -> str:
         "",
         f"- Logits are divided by a temperature of {bundle.temperature:g} before the softmax.",
         "- Silences before, after and between the music are left out.",
-        "- A silent recording gets no label (flag `silent`), one shorter than a window is "
-        "repeated to fill it (`short`), a broken one is used as far as it decodes (`truncated`).",
+        "- A silent recording gets no label (flag `silent`), one shorter than a window is told "
+        "from what there is (`short`), a broken one is used as far as it decodes (`truncated`).",
     ]
     if "uncertain" in bundle.thresholds:
         lines.append(

@@ -15,7 +15,14 @@ from genrescope.audio.waveform import Waveform
 from genrescope.model.bundle import Bundle
 from genrescope.model.clip import Clip, as_waveform, extract_features
 from genrescope.model.heads import Heads
-from genrescope.model.inference import NetOutput, PreparedClip, infer, prepare, softmax
+from genrescope.model.inference import (
+    SHORTEST_WINDOW_S,
+    NetOutput,
+    PreparedClip,
+    infer,
+    prepare,
+    softmax,
+)
 from genrescope.model.key import Key
 from genrescope.model.net import BundleNet
 from genrescope.model.prediction import (
@@ -141,8 +148,11 @@ class Classifier:
         clip_probs = probs.mean(axis=0)
         starts, length = bundle.windowing.places(len(frames))
         windows = np.stack([starts, starts + length], axis=1).astype(np.float64)
-        steps = _parts(windows, output.steps.shape[1])
-        step_probs = softmax(output.steps, bundle.temperature).reshape(-1, len(bundle.labels))
+        step_logits = output.steps
+        if length < step_logits.shape[1] * round(SHORTEST_WINDOW_S * bundle.features.frame_rate):
+            step_logits = output.logits[:, np.newaxis]  # parts of so short a window are guesses
+        steps = _parts(windows, step_logits.shape[1])
+        step_probs = softmax(step_logits, bundle.temperature).reshape(-1, len(bundle.labels))
         end_s = min(clip.duration_s, (frames[-1] + 1) / bundle.features.frame_rate)
         step_times = self._times(steps, frames, end_s)
         in_order = _in_order(step_times, end_s)

@@ -24,6 +24,10 @@ from genrescope.features.windows import grid, place, spread, take
 
 Array = NDArray[Any]
 
+SHORTEST_WINDOW_S = 2.0
+"""Length of the shortest window that a net is given, s; what is shorter still is repeated. Nets
+that learn from 3 s tell as much by 2 s as by 2 s repeated to a longer window (docs/log.md)."""
+
 BATCH_FRAMES = 320
 """Frames that a net is given at a time: little new memory to page in, and none that grows."""
 
@@ -68,16 +72,37 @@ class Windowing:
         stretched: whether windows are stretched until they fill the clip, as all that ships has
             them (`features.windows.spread`). Else all have ``window_length``, and the last one
             ends where the clip does (`features.windows.grid`), as in the talk's experiments.
+        shortest: frames of the window of a shorter clip, see `features.windows.spread`.
     """
 
     window_length: int
     hop_length: int
     stretched: bool = True
+    shortest: int | None = None
+
+    @classmethod
+    def of_length(
+        cls, window_length: int, hop_length: int | None = None, *, config: FeatureConfig
+    ) -> Windowing:
+        """How all that ships cuts clips.
+
+        Args:
+            window_length: frames of a window.
+            hop_length: from one to the next; side by side if None.
+            config: the front end, which tells how many frames the shortest window has.
+        """
+        shortest = round(SHORTEST_WINDOW_S * config.frame_rate)
+        return cls(window_length, hop_length or window_length, shortest=shortest)
 
     def places(self, n_frames: int) -> tuple[NDArray[np.int64], int]:
         """Starts of the windows of a clip, int64 (n_windows,), and the length of each, frames."""
         if self.stretched:
-            return spread(n_frames, window_length=self.window_length, hop_length=self.hop_length)
+            return spread(
+                n_frames,
+                window_length=self.window_length,
+                hop_length=self.hop_length,
+                shortest=self.shortest,
+            )
         starts = grid(n_frames, window_length=self.window_length, hop_length=self.hop_length)
         return starts, self.window_length
 

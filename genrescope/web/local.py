@@ -50,6 +50,7 @@ def settings() -> dict[str, Any]:
         "inaudible_hz": outliers.INAUDIBLE_HZ,
         "silent_db": silence.SILENT_DB,
         "shortest_s": silence.SHORTEST_S,
+        "shortest_window_s": inference.SHORTEST_WINDOW_S,
         "batch_frames": inference.BATCH_FRAMES,
         "too_little_s": classifier.TOO_LITTLE_S,
         "apart_s": prediction.APART_S,

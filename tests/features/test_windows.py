@@ -114,6 +114,11 @@ def test_spread_windows_fill_the_clip_evenly(
     assert window_length <= stretched < 2 * window_length
     if length <= window_length:
         assert (starts.tolist(), stretched) == ([0], window_length)
+        shortest = window_length // 3
+        _, own = spread(
+            length, window_length=window_length, hop_length=hop_length, shortest=shortest
+        )
+        assert own == max(length, shortest)
         return
     assert len(starts) == (length - window_length) // hop_length + 1
     assert starts[-1] + stretched == length

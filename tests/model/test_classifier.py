@@ -92,8 +92,8 @@ def test_steps_leave_the_answer_as_it_is(in_steps: Classifier, tmp_path: Path) -
     np.testing.assert_array_equal(plain.step_times, plain.times)
 
 
-@pytest.mark.parametrize(("seconds", "n_steps"), [(0.8, 1), (3.5, 2), (8.9, 3)])
-def test_no_step_lies_past_the_end_of_a_short_clip(
+@pytest.mark.parametrize(("seconds", "n_steps"), [(0.8, 1), (3.5, 1), (8.9, 3)])
+def test_no_step_lies_past_the_end_or_is_too_short_to_tell_of(
     in_steps: Classifier, seconds: float, n_steps: int
 ) -> None:
     prediction = in_steps.classify(tone("jazz", seconds=seconds))

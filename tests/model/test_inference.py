@@ -93,6 +93,16 @@ def test_windows_that_are_not_stretched_keep_their_length() -> None:
     assert (starts.tolist(), length) == ([0, 50], 50)
 
 
+def test_a_short_clip_is_heard_as_it_is_and_a_shorter_one_repeated() -> None:
+    windowing = Windowing.of_length(129, config=STORE_CONFIG)
+    lengths = [windowing.places(n)[1] for n in (5, 26, 60, 129)]
+    assert lengths == [26, 26, 60, 129]
+    (output,) = infer([RNG.normal(size=(3, 60)).astype(np.float32)], bands, windowing)
+    assert output.embedding is not None
+    assert output.embedding.tolist() == [[60]]
+    assert Windowing.of_length(13, config=STORE_CONFIG).places(5)[1] == 13
+
+
 def test_silences_are_left_out_before_a_clip_is_standardised() -> None:
     features = RNG.normal(-30, 5, (128, 100)).astype(np.float32)
     features[:, 40:60] = -120

@@ -69,7 +69,7 @@ def evaluate_bundle(
     """Measure a bundle on labelled music.
 
     Recordings go through the whole path that ``classify`` takes, from the file on; a feature store,
-    and windows of recordings, from the features on.
+    and windows and excerpts of recordings, from the features on.
 
     Args:
         bundle: what ships, or a folder like it.
@@ -234,7 +234,7 @@ def _trial_of_bundle(
         raise ValueError(f"{split.protocol} has folds 0 to {len(split.folds) - 1}")
     model = from_bundle(bundle)
     part, members = _members(split, selection.fold, selection.part)
-    whole_path = music.store is None and not split.starts
+    whole_path = music.store is None and not split.starts and music.excerpts is None
     predict = (
         predict_recordings(bundle, listener.features)
         if whole_path
@@ -247,9 +247,14 @@ def _trial_of_bundle(
 
 def _report(trials: Sequence[Trial], music: Music, seed: int, progress: Progress | None) -> Report:
     items = [item for trial in trials for item in trial.items]
+    if music.excerpts is not None and trials[0].split.starts:
+        raise GenrescopeError(
+            f"{trials[0].split.protocol}: tells of windows, which have no excerpts; name a split "
+            "of whole recordings."
+        )
     found = score_items(items, trials[0].labels, seed=seed, progress=progress)
     found = replace(found, failed={**music.failed, **found.failed})
-    return Report(found, tuple(trials), BETWEEN.join(music.paths))
+    return Report(found, tuple(trials), BETWEEN.join(music.paths), music.excerpts)
 
 
 def _trial(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.audio.confined import ConfinedDecoder
@@ -134,12 +136,11 @@ def from_runs(runs: Sequence[Run], *, last: bool = False, window_s: float | None
         window_s: of the windows; as in training by default.
     """
     first = runs[0]
-    length = first.window_frames(window_s)
     return Model(
         " + ".join(run.path.name for run in runs),
         first.labels,
         first.features,
-        Windowing(length, length),
+        Windowing.of_length(first.window_frames(window_s), config=first.features),
         1.0,
         torch_net(together([run.net(last=last) for run in runs])),
         tuple(dict.fromkeys(track_of(member) for run in runs for member in run.fold.train)),
@@ -166,6 +167,31 @@ def audio_features(config: FeatureConfig, decoder: ConfinedDecoder) -> Features:
         return compute_features([samples], config)
 
     return features
+
+
+@dataclass(frozen=True)
+class Excerpts:
+    """Short parts of recordings, one of each, as somebody hears who has no more of them.
+
+    Attributes:
+        seconds: of each; a shorter recording stays whole.
+        seed: of their places.
+    """
+
+    seconds: float
+    seed: int = 0
+
+    def cut(self, features: Features, config: FeatureConfig) -> Features:
+        """The features of the parts alone, from those of whole tracks."""
+        n_frames = max(1, round(self.seconds * config.frame_rate))
+
+        def part(track: Track) -> Array:
+            whole = features(track)
+            rng = np.random.default_rng([self.seed, zlib.crc32(track.track_id.encode())])
+            start = rng.integers(max(0, whole.shape[1] - n_frames) + 1)
+            return whole[:, start : start + n_frames]
+
+        return part
 
 
 def predict_features(model: Model, features: Features) -> Predictor:

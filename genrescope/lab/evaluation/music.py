@@ -16,6 +16,7 @@ from genrescope.data.store import FeatureStore, is_store
 from genrescope.data.track import Dataset
 from genrescope.errors import DatasetError
 from genrescope.lab.evaluation.models import (
+    Excerpts,
     Model,
     Predictor,
     audio_features,
@@ -33,19 +34,24 @@ class Music:
         paths: where it lies.
         dataset: its tracks.
         store: their features; None for recordings.
+        excerpts: what is heard of each track; None for all of it.
         failed: files that no split has, since they do not decode -> why.
     """
 
     paths: tuple[str, ...]
     dataset: Dataset
     store: FeatureStore | None
+    excerpts: Excerpts | None = None
     failed: dict[str, str] = field(default_factory=dict)
 
     def predictor(self, model: Model, decoder: ConfinedDecoder) -> Predictor:
         """The model's answers for what is here; recordings are decoded by ``decoder``."""
+        features = audio_features(model.config, decoder)
         if self.store is not None:
-            return predict_features(model, store_features(self.store, model.config))
-        return predict_features(model, audio_features(model.config, decoder))
+            features = store_features(self.store, model.config)
+        if self.excerpts is not None:
+            features = self.excerpts.cut(features, model.config)
+        return predict_features(model, features)
 
     def split(
         self,
@@ -82,8 +88,12 @@ class Music:
         return replace(split, absent=tuple(t for t in split.absent if t not in set(ids)))
 
 
-def open_music(paths: Sequence[Path]) -> Music:
+def open_music(paths: Sequence[Path], *, excerpts: Excerpts | None = None) -> Music:
     """Open feature stores, which are measured together, or one folder of recordings.
+
+    Args:
+        paths: the stores, or the folder.
+        excerpts: what is to be heard of each track; None for all of it.
 
     Raises:
         DatasetError: there is none, it is damaged, or there are several and some are no stores.
@@ -91,11 +101,11 @@ def open_music(paths: Sequence[Path]) -> Music:
     names = tuple(map(str, paths))
     if all(map(is_store, paths)):
         store = join([FeatureStore.load(path) for path in paths])
-        return Music(names, store.dataset, store)
+        return Music(names, store.dataset, store, excerpts)
     if len(paths) > 1:
         folder = next(path for path in paths if not is_store(path))
         raise DatasetError(
             f"{folder}: is no feature store, and only stores are measured together. Build one "
             "with `genrescope dataset build`, or name this folder alone."
         )
-    return Music(names, read_any(paths[0]), None)
+    return Music(names, read_any(paths[0]), None, excerpts)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import genrescope
 from genrescope.data.splits import Split, protocol_title
 from genrescope.lab.evaluation.explanations import Faithfulness
+from genrescope.lab.evaluation.models import Excerpts
 from genrescope.lab.evaluation.overlap import Overlap
 from genrescope.lab.evaluation.scoring import Evaluation, Item
 from genrescope.lab.provenance import today
@@ -46,11 +47,13 @@ class Report:
         evaluation: the figures, of all trials together.
         trials: one for a bundle; one for each fold of runs.
         data: where the music lies.
+        excerpts: what was heard of each track; None for all of it.
     """
 
     evaluation: Evaluation
     trials: tuple[Trial, ...]
     data: str
+    excerpts: Excerpts | None = None
 
     @property
     def failed(self) -> Mapping[str, str]:
@@ -59,8 +62,9 @@ class Report:
 
     @property
     def title(self) -> str:
-        """Protocol, folds and part in words."""
-        return _title(self.trials)
+        """Protocol, folds and part in words, and what was heard of each track."""
+        title = _title(self.trials)
+        return f"{title}, excerpts of {self.excerpts.seconds:g} s" if self.excerpts else title
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON: which model on which tracks, when, and the figures."""
@@ -71,7 +75,7 @@ class Report:
         }
         return (
             _describe(self.trials)
-            | {"data": self.data}
+            | {"data": self.data, "excerpts": asdict(self.excerpts) if self.excerpts else None}
             | self.evaluation.to_dict()
             | {"seen": merged if len(overlaps) == len(self.trials) else None}
         )

@@ -88,8 +88,7 @@ def clips_of(
 
 def windowing_of(run: Run, window_s: float | None = None) -> Windowing:
     """How a bundle of a run cuts clips: side by side, by windows of ``window_s`` or its own."""
-    length = run.window_frames(window_s)
-    return Windowing(length, length)
+    return Windowing.of_length(run.window_frames(window_s), config=run.features)
 
 
 def held_out(run: Run, parts: Sequence[str] = ("test", "valid")) -> tuple[str, tuple[str, ...]]:

@@ -12,6 +12,7 @@ from genrescope.data.splits import make_split
 from genrescope.errors import GenrescopeError
 from genrescope.features.config import FeatureConfig
 from genrescope.lab.evaluation.models import (
+    Excerpts,
     from_bundle,
     from_runs,
     predict_features,
@@ -69,3 +70,21 @@ def test_runs_of_one_fold_answer_together(tmp_path: Path) -> None:
     assert both.net(windows).logits == pytest.approx((logits[0] + logits[1]) / 2, abs=1e-5)
     assert not np.allclose(*logits)
     assert both.name == "0 + 1"
+
+
+def test_an_excerpt_is_a_part_of_its_track_at_a_place_of_its_own() -> None:
+    store = bands_store()
+    of_track = store_features(store, store.config)
+    seconds = 1.0
+    n_frames = round(seconds * store.config.frame_rate)
+    cut = Excerpts(seconds).cut(of_track, store.config)
+    starts = set()
+    for track in store.facts:
+        whole, part = of_track(track), cut(track)
+        assert part.shape == (len(whole), n_frames)
+        np.testing.assert_array_equal(part, cut(track))
+        places = range(whole.shape[1] - n_frames + 1)
+        starts |= {at for at in places if np.array_equal(whole[:, at : at + n_frames], part)}
+    assert len(starts) > 3
+    everything = Excerpts(1e4).cut(of_track, store.config)
+    np.testing.assert_array_equal(everything(store.facts[0]), of_track(store.facts[0]))

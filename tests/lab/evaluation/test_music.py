@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from lab_makers import bands_store, music_of
 
 from genrescope.errors import GenrescopeError
 from genrescope.lab.evaluation.evaluate import Selection, evaluate_bundle
+from genrescope.lab.evaluation.models import Excerpts
 from genrescope.lab.evaluation.music import open_music
 from genrescope.model.bundle import Bundle
 
@@ -35,3 +37,16 @@ def test_music_without_a_protocol_is_judged_whole() -> None:
     assert split.protocol == "all"
     members: Sequence[str] = split.folds[0].test
     assert set(members) == set(store.tracks)
+
+
+def test_a_bundle_is_judged_by_excerpts_of_recordings(recordings: Path, bundle: Bundle) -> None:
+    report = evaluate_bundle(bundle, open_music([recordings], excerpts=Excerpts(1.0)))
+    assert report.evaluation.track.n == 18
+    assert report.title.endswith("excerpts of 1 s")
+    assert report.to_dict()["excerpts"] == {"seconds": 1.0, "seed": 0}
+
+
+def test_windows_have_no_excerpts(bundle: Bundle) -> None:
+    music = replace(music_of(bands_store()), excerpts=Excerpts(1.0))
+    with pytest.raises(GenrescopeError, match="tells of windows, which have no excerpts"):
+        evaluate_bundle(bundle, music, Selection("windows"))

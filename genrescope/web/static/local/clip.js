@@ -54,13 +54,23 @@ export function standardise({ data, nBins, nFrames }) {
   return { data: scaled, nBins, nFrames };
 }
 
-/** Where windows begin that are stretched until they fill a clip: { starts, length }. */
-export function spread(nFrames, { windowLength, hopLength }) {
-  if (nFrames <= windowLength) return { starts: [0], length: windowLength };
+/**
+ * Where windows begin that are stretched until they fill a clip: { starts, length }. A shorter clip
+ * has one of its own length, but of no less than `shortest` frames.
+ */
+export function spread(nFrames, { windowLength, hopLength, shortest = windowLength }) {
+  if (nFrames <= windowLength) {
+    return { starts: [0], length: Math.max(nFrames, Math.min(shortest, windowLength)) };
+  }
   const n = Math.floor((nFrames - windowLength) / hopLength) + 1;
   const filled = windowLength + (n - 1) * hopLength;
   const length = Math.ceil((windowLength * nFrames) / filled);
   return { starts: Array.from(linspace(0, nFrames - length, n), rint), length };
+}
+
+/** Where the windows begin that a bundle's net is given: as `spread`. */
+export function windowsOf(nFrames, bundle, { shortest_window_s: shortestS }) {
+  return spread(nFrames, { ...bundle, shortest: rint(shortestS * bundle.frameRate) });
 }
 
 /** Where windows begin that follow each other; the last is moved to end where the clip does. */

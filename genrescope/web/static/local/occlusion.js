@@ -1,7 +1,7 @@
 // Why a genre is named: what each part of the spectrogram is worth to the net, as
 // `genrescope.model.occlusion` finds it, by hiding parts and by showing them alone.
 
-import { prepare, spread, standardise, take } from "./clip.js";
+import { prepare, standardise, take, windowsOf } from "./clip.js";
 import { maskOf } from "./masking.js";
 import { melEdges } from "./mel.js";
 import { argsortDown, linspace, maximum, mean, rint, rounded, sum } from "./numbers.js";
@@ -38,7 +38,7 @@ class Occluder {
   constructor(prepared, label, bundle, net, settings) {
     const x = standardise(prepared.features);
     const { nBins, nFrames } = x;
-    const { starts, length } = spread(nFrames, bundle);
+    const { starts, length } = windowsOf(nFrames, bundle, settings);
     const { occlusion_bands: nBands, occlusion_times: nTimes } = settings;
     Object.assign(this, { bundle, net, label, settings, nBins, length, nBands, nTimes });
     this.n = starts.length;

@@ -1,7 +1,7 @@
 // From a clip's log-mel to the answer: what `genrescope.model` says, in the form of the HTTP API.
 
-import { prepare, spread, standardise, take } from "./clip.js";
-import { argmax, argsortDown, maximum, mean, rounded } from "./numbers.js";
+import { prepare, standardise, take, windowsOf } from "./clip.js";
+import { argmax, argsortDown, maximum, mean, rint, rounded } from "./numbers.js";
 import { noMusicScore } from "./texture.js";
 
 /** Probabilities of each row of `n` logits, divided by a temperature: an array of arrays. */
@@ -44,12 +44,16 @@ export async function predict({ logMel, duration, peak }, bundle, net, settings,
   const n = labels.length;
   const prepared = prepare(logMel, bundle, settings);
   const { frames } = prepared;
-  const places = spread(frames.length, bundle);
+  const places = windowsOf(frames.length, bundle, settings);
   const output = await infer(standardise(prepared.features), net, places, settings);
   const silent = peak < settings.silence_peak;
   if (silent) for (const name of Object.keys(output)) output[name].fill(0);
-  const probs = meanOf(softmax(output.logits, n, temperature));
-  const stepProbs = softmax(output.steps, n, temperature);
+  const probsOfWindows = softmax(output.logits, n, temperature);
+  const probs = meanOf(probsOfWindows);
+  // Parts of so short a window are guesses.
+  const shortest = rint(settings.shortest_window_s * frameRate);
+  const toldApart = places.length >= shortest * (output.steps.length / output.logits.length);
+  const stepProbs = toldApart ? softmax(output.steps, n, temperature) : probsOfWindows;
 
   const flags = [];
   if (duration < bundle.window_s) flags.push("short");
