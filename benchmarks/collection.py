@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks import collection_quality as quality
+from benchmarks import collection_similar as similar
 from benchmarks.collection_scale import Figure, scanning, searching
 from benchmarks.labelled import add_data_option
 from genrescope.system import n_cores
@@ -53,7 +54,8 @@ def main(arguments: list[str] | None = None) -> None:
         for figures in (
             quality.tags(judged, bundle),
             quality.oddities(quality.together(judged)),
-            quality.neighbours(judged),
+            similar.neighbours(judged),
+            similar.weights_by_folds(judged) if len(judged) > 1 else (),
             quality.own_genres(judged),
         ):
             _print(figures)

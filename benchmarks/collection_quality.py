@@ -14,15 +14,13 @@ from numpy.typing import NDArray
 from benchmarks.collection_scale import Figure
 from benchmarks.labelled import certain_clips, read_facts
 from genrescope.library.fingerprint import SAME, SR, difference, of_samples
-from genrescope.library.learn.head import fit, unit
+from genrescope.library.learn.head import fit
 from genrescope.library.tags.plan import SURE_PRECISION, sure_precisions
-from genrescope.library.vectors import crowd_of
 from genrescope.model import Bundle, Classifier, Clip
 from genrescope.model.prediction import UNLIKELY
 
 N_ROUNDS = 50  # of planted labels
 PLANTED = 0.05
-N_NEAREST = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,41 +154,6 @@ def oddities(judged: Judged, *, seed: int = 0) -> Iterator[Figure]:
     yield Figure("odd: AUC of planted wrong labels", f"{area:.3f}", ">= .90", area >= 0.9)
     yield Figure("odd: false alarms", f"{alarm:.3f}", "<= .12", alarm <= 0.12)
     yield Figure("odd: planted labels found", f"{np.mean(found):.3f}")
-
-
-def neighbours(judged: Sequence[Judged]) -> Iterator[Figure]:
-    """Whether the ten nearest songs are of the same genre, and whether some are near to all.
-
-    The first is asked of songs of whose genre there are ten others to be found.
-
-    Of several bundles each has a space of its own: the mean over them.
-    """
-    for name, goal in (("without", 0.0), ("with", 0.6)):
-        both = [_neighbours(part, across_artists=bool(goal)) for part in judged]
-        share, skew = (float(mean) for mean in np.mean(both, axis=0))
-        bound = (">= .60", share >= 0.6) if goal else ("", None)
-        yield Figure(
-            f"similar: genre precision at 10, {name} an artist filter", f"{share:.3f}", *bound
-        )
-        yield Figure(f"similar: skew of hubness, {name} it", f"{skew:.2f}", "<= 1.5", skew <= 1.5)
-
-
-def _neighbours(judged: Judged, *, across_artists: bool) -> tuple[float, float]:
-    """Share of the ten nearest that are of the same genre, and skew of how often one is near."""
-    vector = np.hstack([unit(judged.embedding), np.sqrt(judged.probs)]) / np.sqrt(2)
-    vector = vector.astype(np.float32)
-    score = 2 * vector @ vector.T - crowd_of(vector)[None, :]
-    np.fill_diagonal(score, -np.inf)
-    if across_artists:
-        score[judged.artists[:, None] == judged.artists[None, :]] = -np.inf
-    top = np.argsort(-score, axis=1)[:, :N_NEAREST]
-    counts = np.bincount(top.ravel(), minlength=len(top))
-    alike = judged.labels[:, None] == judged.labels[None, :]
-    possible = (alike & np.isfinite(score)).sum(axis=1) >= N_NEAREST
-    return (
-        float((judged.labels[top] == judged.labels[:, None])[possible].mean()),
-        float(((counts - counts.mean()) ** 3).mean() / counts.std() ** 3),
-    )
 
 
 def own_genres(judged: Sequence[Judged], *, seeds: int = 5) -> Iterator[Figure]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from genrescope.errors import AudioError
 from genrescope.library.catalogue import Catalogue
 from genrescope.library.fingerprint import SAME, Fingerprints, difference
+from genrescope.library.fpcalc import available_fingerprints
 from genrescope.library.songs import Song, by_ids, songs
 from genrescope.library.vectors import Vectors, work_key
 from genrescope.progress import Progress, no_progress
@@ -115,12 +116,13 @@ def _same_sound(
     song_of = dict(zip(places, by_ids(catalogue, bundle, ids), strict=True))
     prints: dict[int, NDArray[np.uint32]] = {}
     same: list[tuple[int, int]] = []
-    with closing(Fingerprints()) as fingerprints:
+    with closing(available_fingerprints()) as fingerprints:
         for done, (first, second) in enumerate(sorted(pairs), 1):
             for place in (first, second):
                 if place not in prints:
                     prints[place] = _print(catalogue, song_of[place], fingerprints)
-            if difference(prints[first], prints[second]) < SAME:
+            apart = difference(prints[first], prints[second], hop_s=fingerprints.hop_s)
+            if apart < SAME:
                 same.append((first, second))
             progress(done, len(pairs), song_of[second].path)
     return [
@@ -132,7 +134,8 @@ def _same_sound(
 def _print(catalogue: Catalogue, song: Song, fingerprints: Fingerprints) -> NDArray[np.uint32]:
     """A song's fingerprint, from the catalogue where it was asked for before."""
     row = catalogue.db.execute(
-        "SELECT bits FROM fingerprint WHERE audio = ?", (song.audio,)
+        "SELECT bits FROM fingerprint WHERE audio = ? AND kind = ?",
+        (song.audio, fingerprints.kind),
     ).fetchone()
     if row is not None:
         return np.frombuffer(row[0], "<u4").astype(np.uint32)
@@ -142,8 +145,8 @@ def _print(catalogue: Catalogue, song: Song, fingerprints: Fingerprints) -> NDAr
         return np.zeros(0, np.uint32)
     with catalogue.transaction() as db:
         db.execute(
-            "INSERT OR IGNORE INTO fingerprint (audio, bits) VALUES (?, ?)",
-            (song.audio, bits.astype("<u4").tobytes()),
+            "INSERT OR IGNORE INTO fingerprint (audio, kind, bits) VALUES (?, ?, ?)",
+            (song.audio, fingerprints.kind, bits.astype("<u4").tobytes()),
         )
     return bits
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,16 +31,25 @@ _LOW_HZ, _HIGH_HZ = 300.0, 2_000.0
 _LENGTH_S = 60.0
 _SHIFT_S = 3.0
 _SHORTEST_S = 3.0  # of what two recordings have in common
-_MOST_BYTES = 4 * round(_LENGTH_S / HOP_S)
+_MOST = round(_LENGTH_S / HOP_S)
 _WINDOW = np.hanning(_FRAME + 1)[:-1].astype(np.float32)
 
 
 class Fingerprints:
-    """Fingerprints of recordings, decoded in a process that a bad one may end."""
+    """Fingerprints of recordings, decoded in a process that a bad one may end.
+
+    Attributes:
+        kind: what makes them; those of different kinds cannot be compared.
+        hop_s: seconds from one number of a fingerprint to the next.
+    """
+
+    kind = "own"
+    hop_s = HOP_S
+    _handler = "genrescope.library.fingerprint:handler"
 
     def __init__(self) -> None:
         self._sandbox = Sandbox(
-            "genrescope.library.fingerprint:handler",
+            self._handler,
             {},
             processes=1,
             memory_bytes=FOLDER_LIMITS.memory_bytes,
@@ -56,6 +65,10 @@ class Fingerprints:
             AudioError: it cannot be decoded, or not in time, or ended the process that tried.
             GenrescopeError: no process can be started.
         """
+        return self._numbers(path, "<u4", most=_MOST).astype(np.uint32)
+
+    def _numbers(self, path: str | os.PathLike[str], kind: str, *, most: int) -> NDArray[Any]:
+        """What the process answers to a recording: up to ``most`` numbers of a kind."""
         name, deadline = name_of(path), time.monotonic() + FOLDER_LIMITS.seconds
         try:
             reply = ask(self._sandbox, path, {}, deadline=deadline)
@@ -64,9 +77,10 @@ class Fingerprints:
         except RuntimeError as error:  # what a decoder raised that no decoder should
             raise AudioError(name, f"it could not be decoded ({error})", CONVERT) from error
         (raw,) = reply.arrays if len(reply.arrays) == 1 else (np.zeros(0),)
-        if raw.dtype != np.uint8 or raw.ndim != 1 or len(raw) % 4 or len(raw) > _MOST_BYTES:
+        size = np.dtype(kind).itemsize
+        if raw.dtype != np.uint8 or raw.ndim != 1 or len(raw) % size or len(raw) > size * most:
             raise AudioError(name, "it made the decoder answer nonsense", CONVERT)
-        return raw.view("<u4").astype(np.uint32)
+        return raw.view(kind)
 
     def close(self) -> None:
         """End the process."""
@@ -98,12 +112,17 @@ def of_samples(samples: NDArray[np.float32]) -> NDArray[np.uint32]:
     return np.ascontiguousarray(bits).view(">u4").ravel().astype(np.uint32)
 
 
-def difference(fingerprint: NDArray[np.uint32], other: NDArray[np.uint32]) -> float:
+def difference(
+    fingerprint: NDArray[np.uint32], other: NDArray[np.uint32], *, hop_s: float = HOP_S
+) -> float:
     """Share of different bits where two fingerprints fit best, up to three seconds shifted.
 
     1 where they have less than three seconds in common.
+
+    Args:
+        hop_s: seconds from one number of both to the next.
     """
-    most, least = round(_SHIFT_S / HOP_S), round(_SHORTEST_S / HOP_S)
+    most, least = round(_SHIFT_S / hop_s), round(_SHORTEST_S / hop_s)
     best = 1.0
     for shift in range(-most, most + 1):
         first, second = fingerprint[max(0, shift) :], other[max(0, -shift) :]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,9 @@ KINDS = (LIKE, PATH, ARC, AROUND)
 """Songs like some songs; a way from one song to another; there and back; the heart of a genre."""
 
 _NOISE = 0.05  # of nearness: enough for another seed to give another list
-_TEMPO, _YEAR = 0.15, 0.1  # cost of a tempo half an octave off, and of thirty years
+_TEMPO, _KEY, _YEAR = 0.15, 0.1, 0.1
+"""Cost of a tempo half an octave off, of a key across the wheel of fifths, and of thirty years."""
+_TARGETS, _AHEAD = 50, 500  # of a way: targets compared at once; songs that tempo and key choose of
 _ROUNDS = 4  # of improving an order
 
 
@@ -178,6 +180,8 @@ def _near(
             raise LibraryError(LIKE, "it needs a song to begin with")
         centre = vectors.vector[ends].mean(axis=0)
         scores = score(vectors, centre / max(float(np.linalg.norm(centre)), 1e-9)) + noise
+        for end in ends:
+            scores -= _apart(vectors, end, slice(None)) / np.float32(len(ends))
     chosen = choose(
         vectors,
         scores,
@@ -208,15 +212,15 @@ def _way(
     counts: dict[int, int] = {}
     way: list[int] = []
     peak = int(along.argmax())
-    for step, share in enumerate(along):
+    for step, nearness in enumerate(_nearness(vectors, first, last, along)):
         if step in (0, peak):
             way.append(ends[0] if step == 0 else ends[1])
             continue
-        target = (1 - share) * first + share * last
-        target /= max(float(np.linalg.norm(target)), 1e-9)
-        near = score(vectors, target.astype(np.float32)) + free
-        best = int(near.argmax()) if len(near) else 0
-        if not len(near) or near[best] == -np.inf:
+        near = nearness + free
+        ahead = np.argpartition(-near, min(_AHEAD, len(near)) - 1)[:_AHEAD]
+        cost = _apart(vectors, way[-1], ahead.tolist())
+        best = int(ahead[(near[ahead] - cost).argmax()])
+        if near[best] == -np.inf:
             continue
         way.append(best)
         free[vectors.work == vectors.work[best]] = -np.inf
@@ -225,6 +229,21 @@ def _way(
         if counts[artist] >= recipe.per_artist:
             free[vectors.performer == artist] = -np.inf
     return _with_locked(vectors, way, [place for place in locked if place not in ends])
+
+
+def _nearness(
+    vectors: Vectors,
+    first: NDArray[np.float64],
+    last: NDArray[np.float64],
+    along: NDArray[np.float64],
+) -> Iterator[NDArray[np.float32]]:
+    """For each share of the way from a direction to another the `score` of all songs."""
+    targets = (1 - along[:, None]) * first + along[:, None] * last
+    targets /= np.maximum(np.linalg.norm(targets, axis=1, keepdims=True), 1e-9)
+    for start in range(0, len(targets), _TARGETS):
+        block = targets[start : start + _TARGETS].astype(np.float32) @ vectors.vector.T
+        for row in block:
+            yield 2.0 * row - vectors.crowd
 
 
 def _there_and_back(n: int) -> NDArray[np.float64]:
@@ -277,19 +296,30 @@ def _improve(order: list[int], cost: NDArray[np.float64]) -> bool:
 
 
 def transition_costs(vectors: Vectors, places: Sequence[int]) -> NDArray[np.float64]:
-    """What it costs to go from one song to another, (n, n): sound, tempo, year.
-
-    A tempo counts as its double and its half; what is unknown costs nothing.
-    """
+    """What it costs to go from one song to another, (n, n): sound, tempo, key, year."""
     rows = vectors.vector[list(places)].astype(np.float64)
     cost: NDArray[np.float64] = 1.0 - rows @ rows.T
-    bpm = vectors.bpm[list(places)].astype(np.float64)
-    known = (bpm > 0)[:, None] & (bpm > 0)[None, :]
-    octaves = np.log2(np.where(bpm > 0, bpm, 1.0))
-    apart = np.abs(octaves[:, None] - octaves[None, :]) % 1.0
-    cost += np.where(known, _TEMPO * 2 * np.minimum(apart, 1 - apart), 0.0)
-    year = vectors.year[list(places)].astype(np.float64)
-    known = (year > 0)[:, None] & (year > 0)[None, :]
-    years = np.abs(year[:, None] - year[None, :])
-    cost += np.where(known, _YEAR * np.minimum(years / 30, 1.0), 0.0)
+    cost += np.array([_apart(vectors, place, places) for place in places])
+    return cost
+
+
+def _apart(vectors: Vectors, place: int, others: Sequence[int] | slice) -> NDArray[np.float32]:
+    """How far songs are from one in tempo, key and year, (n,).
+
+    A tempo counts as its double and its half, a key as its relative one; what is unknown costs
+    nothing.
+    """
+    cost = np.zeros(len(vectors.bpm[others]), np.float32)
+    if bpm := float(vectors.bpm[place]):
+        tempi = vectors.bpm[others]
+        octaves = np.abs(np.log2(np.where(tempi > 0, tempi, bpm) / np.float32(bpm))) % 1
+        cost += np.float32(2 * _TEMPO) * np.minimum(octaves, 1 - octaves)
+    if hour := int(vectors.hour[place]):
+        places = vectors.hour[others]
+        hours = np.abs(np.where(places > 0, places, hour) - hour)
+        cost += np.float32(_KEY / 6) * np.minimum(hours, 12 - hours)
+    if year := int(vectors.year[place]):
+        dates = vectors.year[others]
+        years = np.abs(np.where(dates > 0, dates, year) - year)
+        cost += np.float32(_YEAR / 30) * np.minimum(years, 30)
     return cost

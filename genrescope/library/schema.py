@@ -108,6 +108,17 @@ ALTER TABLE judgement ADD COLUMN key TEXT;    -- such as A minor
 ALTER TABLE judgement ADD COLUMN tempo_confidence REAL;
 ALTER TABLE judgement ADD COLUMN key_confidence REAL;
 """,
+    """
+CREATE TABLE print (
+    audio BLOB,
+    kind TEXT,                    -- what made it: own, fpcalc
+    bits BLOB NOT NULL,           -- uint32, little-endian
+    PRIMARY KEY (audio, kind)
+) STRICT, WITHOUT ROWID;
+INSERT INTO print SELECT audio, 'own', bits FROM fingerprint;
+DROP TABLE fingerprint;
+ALTER TABLE print RENAME TO fingerprint;
+""",
 )
 """SQL that leads from each version (``PRAGMA user_version``) to the next; never changed again."""
 

@@ -24,7 +24,7 @@ class Similar:
     """A song that sounds like another.
 
     Attributes:
-        nearness: 1 for the same sound, see `Vectors.vector`.
+        nearness: 1 for the same sound, see `genrescope.library.vectors.joined`.
         reasons: what both have in common, for people.
     """
 
@@ -134,8 +134,11 @@ def _reasons(song: Song, other: Song) -> tuple[str, ...]:
         reasons.append(f"{song.sound}, too")
     elif shared := [genre for genre in song.genres if genre in other.genres]:
         reasons.append(f"perhaps {shared[0]}, too")
-    if song.bpm and other.bpm and abs(np.log2(song.bpm / other.bpm)) < 0.08:
-        reasons.append(f"{other.bpm:.0f} beats a minute")
+    bpm, others = song.bpm or song.tempo, other.bpm or other.tempo
+    if bpm and others and abs(np.log2(bpm / others)) < 0.08:
+        reasons.append(f"{others:.0f} beats a minute")
+    if song.key and song.key == other.key:
+        reasons.append(f"in {other.key}")
     if song.year and other.year and abs(song.year - other.year) <= 5:
         reasons.append(f"of {other.year}")
     if song.artist and song.performer == other.performer:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from genrescope.files import atomic_write
 from genrescope.library.catalogue import Catalogue
 from genrescope.library.families import folded
+from genrescope.model.key import KEYS, hour
 
 _NEIGHBOURS = 10
 _REFERENCES = 1_000  # of whose nearest the crowdedness of a place is told
@@ -30,14 +31,15 @@ _KINDS = {
         ("work", np.int64),
         ("year", np.int16),
         ("bpm", np.float32),
+        ("hour", np.int8),
         ("label", np.int16),
         ("confidence", np.float32),
         ("duration_s", np.float32),
     )
 }
 _SELECT = """
-SELECT min(file.id), embedding, probabilities, artist, album_artist, title, year, bpm,
-    judgement.genre, confidence, file.duration_s
+SELECT min(file.id), embedding, probabilities, artist, album_artist, title, year,
+    coalesce(bpm, tempo), key, judgement.genre, confidence, file.duration_s
 FROM file JOIN judgement ON judgement.audio = file.audio AND judgement.bundle = ?
 WHERE kind = 'track' AND scale > 0 AND flags NOT LIKE '%"no music"%' AND flags NOT LIKE '%"silent"%'
     AND file.links > 0
@@ -51,10 +53,7 @@ class Vectors:
 
     Attributes:
         id: int64 (n,), numbers of files in the catalogue.
-        vector: float32 (n, d + n_classes), of length 1: the embedding and the square roots of the
-            genres' probabilities, both of the same weight. The product of two is the mean of the
-            embeddings' cosine and of the probabilities' Bhattacharyya coefficient: genres of
-            neighbours agree more often than by the embedding alone.
+        vector: float32 (n, d + n_classes), of length 1, see `joined`.
         crowd: float32 (n,), mean cosine to the nearest of a sample of songs: high for hubs, which
             are near to everything (Conneau et al. 2018, "Word Translation Without Parallel Data":
             cross-domain similarity local scaling).
@@ -62,7 +61,8 @@ class Vectors:
         work: int64 (n,), the same for the same title by the same artist, whatever stands in
             brackets; no other's where there is no title.
         year: int16 (n,), 0 where unknown.
-        bpm: float32 (n,), 0 where unknown.
+        bpm: float32 (n,), by the tag, or else by the sound; 0 where unknown.
+        hour: int8 (n,), of the key on the wheel by which DJs mix, 1 to 12; 0 where unknown.
         label: int16 (n,), index of the most probable genre.
         confidence: float32 (n,), its probability.
         duration_s: float32 (n,), 0 where unknown.
@@ -75,6 +75,7 @@ class Vectors:
     work: NDArray[np.int64]
     year: NDArray[np.int16]
     bpm: NDArray[np.float32]
+    hour: NDArray[np.int8]
     label: NDArray[np.int16]
     confidence: NDArray[np.float32]
     duration_s: NDArray[np.float32]
@@ -107,6 +108,24 @@ def load_vectors(catalogue: Catalogue, bundle: int, labels: tuple[str, ...]) -> 
     with suppress(OSError), atomic_write(path) as part, part.open("wb") as file:
         np.savez(file, revision=np.array(revision, np.int64), **arrays)
     return vectors
+
+
+def joined(
+    embedding: NDArray[np.floating] | NDArray[np.int8], probabilities: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """What songs are compared by: float32 (n, d + n_classes), of length 1.
+
+    The product of two is the mean of the cosine of their embeddings and that of their genres'
+    probabilities: genres of neighbours agree more often than by the embedding alone, or by the
+    embedding and the probabilities' square roots (docs/results/collection.md).
+
+    Args:
+        embedding: (n, d), of any length and scale.
+        probabilities: (n, n_classes).
+    """
+    both = np.hstack([_unit(embedding), _unit(probabilities)])
+    both *= np.float32(1 / np.sqrt(2))
+    return both
 
 
 def work_key(performer: str, title: str | None) -> str | None:
@@ -144,18 +163,19 @@ def _read(path: Path, revision: tuple[int, int]) -> Vectors:
     return Vectors(**{**columns, "vector": _unit(columns["vector"])})
 
 
-def _unit(quantised: NDArray[np.int8]) -> NDArray[np.float32]:
-    rows = quantised.astype(np.float32)
+def _unit(values: NDArray[Any]) -> NDArray[np.float32]:
+    rows = values.astype(np.float32)
     rows /= np.maximum(np.sqrt(np.einsum("ij,ij->i", rows, rows)), 1e-9)[:, None]
     return rows
 
 
 def _columns(catalogue: Catalogue, bundle: int, labels: tuple[str, ...]) -> dict[str, Any]:
     number_of = {label: i for i, label in enumerate(labels)}
+    hours = {name: hour(i) for i, name in enumerate(KEYS)}
     columns = {name: array("q" if kind.kind == "i" else "d") for name, kind in _KINDS.items()}
     raw, probabilities = bytearray(), bytearray()
     for row in catalogue.db.execute(_SELECT, (bundle,)):
-        song, embedding, probs, artist, album_artist, title, year, bpm, genre, *rest = row
+        song, embedding, probs, artist, album_artist, title, year, bpm, key, genre, *rest = row
         raw += embedding
         probabilities += probs
         performer = folded(artist or album_artist or "") or f"?{song}"
@@ -165,6 +185,7 @@ def _columns(catalogue: Catalogue, bundle: int, labels: tuple[str, ...]) -> dict
             _number(work_key(performer, title) or f"?{song}"),
             year if year and 0 < year < 10_000 else 0,
             bpm or 0.0,
+            hours.get(key, 0),
             number_of[genre],
             rest[0],
             rest[1] or 0.0,
@@ -175,10 +196,11 @@ def _columns(catalogue: Catalogue, bundle: int, labels: tuple[str, ...]) -> dict
     arrays: dict[str, Any] = {
         name: np.array(column, _KINDS[name]) for name, column in columns.items()
     }
-    embeddings = _unit(np.frombuffer(raw, np.int8).reshape(n, -1 if n else 0))
-    roots = np.sqrt(np.frombuffer(probabilities, "<f4").reshape(n, len(labels)))
-    vector = np.hstack([embeddings, roots])
-    vector *= np.float32(127 / np.sqrt(2))
+    vector = joined(
+        np.frombuffer(raw, np.int8).reshape(n, -1 if n else 0),
+        np.frombuffer(probabilities, "<f4").reshape(n, len(labels)),
+    )
+    vector *= np.float32(127)
     arrays["vector"] = np.rint(vector, out=vector).astype(np.int8)
     return arrays
 

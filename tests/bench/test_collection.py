@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ from bundle_maker import LABELS
 from library_makers import tune
 
 from benchmarks.collection import main
-from benchmarks.collection_quality import Judged, neighbours, oddities, tags, together
+from benchmarks.collection_quality import Judged, oddities, tags, together
+from benchmarks.collection_similar import SHIPPED, neighbours, weighted, weights_by_folds
+from genrescope.library.vectors import joined
 from genrescope.model.bundle import Bundle
 
 
@@ -86,6 +89,18 @@ def test_a_model_that_knows_everything_has_full_marks(tiny_bundle: Path) -> None
     assert figures["odd: false alarms"].value == "0.000"
     assert figures["odd: planted labels found"].value == "1.000"
     assert figures["similar: genre precision at 10, with an artist filter"].value == "1.000"
+
+
+def test_songs_are_compared_as_is_measured_and_by_what_other_folds_choose() -> None:
+    labels = np.arange(200) % 10
+    judged = _judged(np.random.default_rng(0).dirichlet(np.full(10, 0.2), 200), labels)
+    np.testing.assert_allclose(
+        weighted(judged, SHIPPED), joined(judged.embedding, judged.probs), atol=1e-6
+    )
+    knowing = replace(judged, embedding=np.eye(10, dtype=np.float32)[labels])
+    figures = {figure.what: figure.value for figure in weights_by_folds([knowing, knowing])}
+    assert figures["similar: the same by weights that the other folds chose"].startswith("1.000")
+    assert figures["similar: weights that all folds choose"].startswith("1.0 embedding")
 
 
 def test_a_model_that_guesses_does_not_meet_the_goals(tiny_bundle: Path) -> None:

@@ -116,6 +116,26 @@ def test_what_is_not_there_is_named(collection: Collection) -> None:
         collection.make("shuffle", [1])
 
 
+def test_of_what_sounds_alike_tempo_and_key_are_near_too(collection: Collection) -> None:
+    even = np.arange(len(collection.paths)) % 2 == 0
+    vectors = replace(
+        collection.vectors,
+        bpm=np.where(even, 120, 85).astype(np.float32),
+        hour=np.where(even, 8, 2).astype(np.int8),
+    )
+    told = replace(collection, vectors=vectors)
+    assert sum(i % 2 == 0 for i in told.make("like", [30], n=10)) >= 9
+    assert sum(i % 2 == 0 for i in told.make("path", [2, 56], n=12)) >= 11
+
+
+def test_keys_a_fifth_apart_are_nearer_than_others(collection: Collection) -> None:
+    hour = np.zeros(len(collection.paths), np.int8)
+    hour[:4] = 12, 1, 6, 0
+    costs = transition_costs(replace(collection.vectors, hour=hour), [0, 1, 2, 3])
+    extra = costs - transition_costs(collection.vectors, [0, 1, 2, 3])
+    assert extra[0].tolist() == pytest.approx([0, 0.1 / 6, 0.1, 0], abs=1e-6)
+
+
 def test_half_a_tempo_is_the_same_tempo(collection: Collection) -> None:
     bpm = np.zeros(len(collection.paths), np.float32)
     bpm[:4] = 60, 120, 85, 0

@@ -9,7 +9,7 @@ from library_makers import make_song, pretend
 from genrescope.library import vectors as module
 from genrescope.library.catalogue import Catalogue
 from genrescope.library.scan import scan
-from genrescope.library.vectors import crowd_of, load_vectors, work_key
+from genrescope.library.vectors import crowd_of, joined, load_vectors, work_key
 from genrescope.model.bundle import Bundle
 
 
@@ -66,8 +66,37 @@ def test_music_is_there_once_and_what_is_none_is_not(
     assert len(loaded) == 1
     assert bundle.labels[loaded.label[0]] == "jazz"
     assert np.linalg.norm(loaded.vector[0]) == pytest.approx(1)
-    roots = loaded.vector[0, 16:] * np.sqrt(2)
-    assert roots[bundle.labels.index("jazz")] ** 2 == pytest.approx(0.75, abs=0.02)
+    shares = loaded.vector[0, 16:] * np.sqrt(2)
+    assert shares[bundle.labels.index("jazz")] == pytest.approx(
+        0.75 / np.hypot(0.75, 0.25), abs=0.02
+    )
+
+
+def test_tempo_and_key_are_those_of_the_sound_where_a_tag_tells_none(
+    catalogue: Catalogue, music: Path, tiny_bundle: Path
+) -> None:
+    bundle = Bundle.load(tiny_bundle)
+    for name in ("a", "b", "c"):
+        make_song(music / f"{name}.flac")
+    scan(catalogue, [music])
+    for name in ("a", "b", "c"):
+        pretend(catalogue, bundle, f"{name}.flac", {"jazz": 1.0})
+    catalogue.db.execute("UPDATE file SET bpm = 90 WHERE name = CAST('a.flac' AS BLOB)")
+    catalogue.db.execute(
+        "UPDATE judgement SET tempo = 128, key = 'A minor' FROM file "
+        "WHERE file.audio = judgement.audio AND name <> CAST('c.flac' AS BLOB)"
+    )
+    loaded = load_vectors(catalogue, catalogue.bundle_id(bundle), bundle.labels)
+    assert loaded.bpm.tolist() == [90, 128, 0]
+    assert loaded.hour.tolist() == [8, 8, 0]
+
+
+def test_the_product_is_the_mean_of_two_cosines() -> None:
+    rng = np.random.default_rng(0)
+    embedding, probs = rng.normal(size=(2, 16)), rng.dirichlet(np.ones(10), 2)
+    first, second = joined(embedding, probs)
+    cosines = [a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in (embedding, probs)]
+    assert first @ second == pytest.approx(np.mean(cosines), abs=1e-6)
 
 
 def test_the_arrays_are_made_again_only_after_a_change(
