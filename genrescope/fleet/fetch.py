@@ -17,7 +17,7 @@ from genrescope.audio.excerpt import cut_excerpt
 from genrescope.audio.source import Input, open_path
 from genrescope.errors import AudioError
 from genrescope.fleet.plan import Song
-from genrescope.fleet.store import open_store
+from genrescope.fleet.store import open_store, store_errors
 
 MOST_BYTES = 2**30
 """The largest song that is read into memory; files on a disk may have any size."""
@@ -135,7 +135,7 @@ def _failure(song: Song, error: OSError) -> FetchError:
         return FetchError(MISSING, song.id, "there is no such file", "Check the URI.")
     if isinstance(error, PermissionError):
         return FetchError(DENIED, song.id, "it may not be read", "Check its permissions.")
-    reason = f"it cannot be reached ({type(error).__name__})"
+    reason = f"it cannot be reached ({type(error.__cause__ or error).__name__})"
     return FetchError(UNREACHABLE, song.id, reason, "Try it again later.")
 
 
@@ -201,16 +201,19 @@ class _StoredRanges:
 
     def read(self, start: int, end: int) -> tuple[bytes, int]:
         """The bytes from ``start`` to ``end``, or less at the end, and how many there are."""
-        if self._size is None:
-            self._size = int(self._system.info(self._path).get("size") or 0)
-        end = min(end, self._size)
-        return self._system.cat_file(self._path, start=start, end=end), self._size
+        with store_errors():
+            if self._size is None:
+                self._size = int(self._system.info(self._path).get("size") or 0)
+            end = min(end, self._size)
+            return self._system.cat_file(self._path, start=start, end=end), self._size
 
     def read_all(self) -> bytes:
-        size = self._song.size or self._system.info(self._path).get("size") or 0
+        with store_errors():
+            size = self._song.size or self._system.info(self._path).get("size") or 0
         if size > MOST_BYTES:
             raise _too_large(self._song)
-        data: bytes = self._system.cat_file(self._path)
+        with store_errors():
+            data: bytes = self._system.cat_file(self._path)
         return data
 
 

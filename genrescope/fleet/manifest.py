@@ -17,7 +17,7 @@ from genrescope.audio.decode import AUDIO_SUFFIXES
 from genrescope.audio.formats import audio_files
 from genrescope.errors import FleetError
 from genrescope.files import printable
-from genrescope.fleet.store import open_store
+from genrescope.fleet.store import open_store, store_errors
 
 SCHEMA = pa.schema(
     [
@@ -80,21 +80,28 @@ def _in_folder(top: Path) -> Iterator[tuple[str, str, int | None, str | None]]:
 
 def _in_store(url: str) -> Iterator[tuple[str, str, int | None, str | None]]:
     system, root = open_store(url)
-    if not system.isdir(root):
-        raise FleetError(url, "there is no such prefix", "Check the URL.")
-    for folder, folders, files in system.walk(root, detail=True):
-        for name in sorted(folders):  # in the order of names, whatever the store's
-            folders[name] = folders.pop(name)
-        for name, info in sorted(files.items()):
-            if PurePosixPath(name).suffix.lower() in AUDIO_SUFFIXES:
-                path = f"{folder}/{name}"
-                etag = info.get("ETag") or info.get("etag")
-                yield (
-                    path.removeprefix(root).lstrip("/"),
-                    system.unstrip_protocol(path),
-                    info.get("size"),
-                    etag and str(etag).strip('"'),
-                )
+    try:
+        with store_errors():
+            if not system.isdir(root):
+                raise FileNotFoundError
+            # A plan that left songs out would be taken for a whole one.
+            for folder, folders, files in system.walk(root, detail=True, on_error="raise"):
+                for name in sorted(folders):  # in the order of names, whatever the store's
+                    folders[name] = folders.pop(name)
+                for name, info in sorted(files.items()):
+                    if PurePosixPath(name).suffix.lower() in AUDIO_SUFFIXES:
+                        path = f"{folder}/{name}"
+                        etag = info.get("ETag") or info.get("etag")
+                        yield (
+                            path.removeprefix(root).lstrip("/"),
+                            system.unstrip_protocol(path),
+                            info.get("size"),
+                            etag and str(etag).strip('"'),
+                        )
+    except FileNotFoundError as error:
+        raise FleetError(url, "there is no such prefix", "Check the URL.") from error
+    except OSError as error:
+        raise FleetError(url, f"it cannot be listed ({error})") from error
 
 
 def _table(source: str, suffix: str) -> Iterator[pa.RecordBatch]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -122,9 +122,12 @@ class ObjectFolder:
         system, root = open_store(self.url)
         system.invalidate_cache()  # other machines write there
         try:
-            found = system.ls(root, detail=True)
+            with store_errors():
+                found = system.ls(root, detail=True)
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise FleetError(self.url, f"it cannot be listed ({error})") from error
         for item in found:
             if item["type"] == "file":
                 yield Entry(str(item["name"]).rsplit("/", 1)[-1], _modified(item))
@@ -132,7 +135,8 @@ class ObjectFolder:
     def open(self, name: str) -> BinaryIO:
         system, root = open_store(self.url)
         try:
-            return io.BytesIO(system.cat_file(f"{root}/{name}"))
+            with store_errors():
+                return io.BytesIO(system.cat_file(f"{root}/{name}"))
         except OSError as error:
             raise FleetError(f"{self.url}/{name}", f"it cannot be read ({error})") from error
 
@@ -140,17 +144,38 @@ class ObjectFolder:
         self._put(name, data, "overwrite")
 
     def create(self, name: str, data: bytes) -> None:
+        # What tells two writers apart is the store, by a condition (S3: If-None-Match).
         with suppress(FileExistsError):
             self._put(name, data, "create")
 
     def _put(self, name: str, data: bytes, mode: str) -> None:
         system, root = open_store(self.url)
+        path = f"{root}/{name}"
         try:
-            system.pipe_file(f"{root}/{name}", data, mode=mode)
+            with store_errors():
+                system.pipe_file(path, data, mode=mode)
         except FileExistsError:
             raise
         except OSError as error:
+            if mode == "create" and self._has(name):
+                return  # not every store says so in the same words
             raise FleetError(f"{self.url}/{name}", f"it cannot be written ({error})") from error
+
+    def _has(self, name: str) -> bool:
+        with suppress(FleetError):
+            return name in {entry.name for entry in self.entries()}
+        return False
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Whatever the library of a store raises comes as OSError: most have no base in common."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise ConnectionError(f"{type(error).__name__}: {error}") from error
 
 
 def open_store(url: str) -> tuple[Any, str]:

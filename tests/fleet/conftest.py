@@ -1,11 +1,13 @@
-"""A run that is half done, as another machine left it."""
+"""A run that is half done, as another machine left it; an object store of the tests' own."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import s3_server
 from bundle_maker import LABELS
 from fleet_makers import START, NullStep, write_csv
 
@@ -44,3 +46,19 @@ def half_done(tmp_path: Path, tiny_bundle: Path) -> Path:
         when = START + 5.0 * (i + 1)
         os.utime(out / f"part-00000{i}.parquet", (when, when))
     return out
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[s3_server.Store]:
+    """What ``s3://`` URLs mean meanwhile, for this process and those that it starts."""
+    s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed")
+    with s3_server.serving() as store:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", store.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+        s3fs.S3FileSystem.clear_instance_cache()
+        yield store
+        s3fs.S3FileSystem.clear_instance_cache()

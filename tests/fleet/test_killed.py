@@ -16,20 +16,25 @@ pytestmark = [
 
 def test_local_workers_and_drivers(tiny_bundle: Path, tmp_path: Path) -> None:
     found = disturb_fleet(
-        tiny_bundle, tmp_path, engine="local", n_songs=4_000, n_kills=6, shard_size=100
+        tiny_bundle,
+        tmp_path,
+        engine="local",
+        n_songs=4_000,
+        n_kills=6,
+        shard_size=100,
+        pause_s=0.01,
     )
-    assert found.kills["driver"] >= 2
-    assert found.kills["worker"] >= 1
+    assert found.kills == {"driver": 3, "worker": 3}
     assert found.same
-    assert 0 <= found.again <= found.most_again
+    assert found.within_bounds
 
 
 @pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
 def test_a_real_ray_its_workers_and_drivers(tiny_bundle: Path, tmp_path: Path) -> None:
     found = disturb_fleet(
-        tiny_bundle, tmp_path, engine="ray", n_songs=4_000, n_kills=3, shard_size=100
+        tiny_bundle, tmp_path, engine="ray", n_songs=4_000, n_kills=3, shard_size=100, pause_s=0.01
     )
     assert found.kills == {"driver": 1, "worker": 1, "raylet": 1}
     assert found.same
-    assert 0 <= found.again <= found.most_again
+    assert found.within_bounds
     assert found.reported == found.may_report == set()

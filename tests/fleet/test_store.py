@@ -16,11 +16,15 @@ from genrescope.files import PARTIAL
 from genrescope.fleet.store import DiskFolder, Folder, ObjectFolder, open_folder, read
 
 
-@pytest.fixture(params=["disk", "memory"])
+@pytest.fixture(params=["disk", "memory", "s3"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A folder that does not exist yet, of either kind."""
     if request.param == "disk":
         yield str(tmp_path / "new" / "folder")
+        return
+    if request.param == "s3":
+        request.getfixturevalue("s3")
+        yield "s3://bucket/folder"
         return
     url = f"memory://bucket-{uuid.uuid4().hex}/folder"
     yield url

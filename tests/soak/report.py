@@ -13,6 +13,8 @@ from pathlib import Path
 
 from soak.api import Exploration
 from soak.fleet import Disturbance
+from soak.fleet_broken import Breakage
+from soak.fleet_overhead import Comparison
 from soak.folder import Survival
 from soak.fuzz import Findings
 from soak.load import Traffic, percentiles
@@ -96,20 +98,76 @@ def of_folder(survival: Survival) -> Result:
 
 def of_fleet(found: Disturbance) -> Result:
     failures = []
+    if found.kills.total() < found.planned:
+        failures.append(f"fleet: {found.kills.total()} kills fell of {found.planned}")
     if not found.same:
         failures.append("fleet: the parts are not those of an undisturbed run")
-    if not 0 <= found.again <= found.most_again:
+    if not found.within_bounds:
         failures.append(f"fleet: {found.again} songs were done twice, {found.most_again} may be")
     failures += [f"fleet: it was connected to {address}" for address in sorted(found.reported)]
     failures += [f"fleet: it may report its use: {name}" for name in sorted(found.may_report)]
     kills = ", ".join(f"{n} × {who}" for who, n in found.kills.items())
+    again, most = sum(found.again), sum(found.most_again)
     text = (
         f"A run of {found.n_songs} songs on Ray, killed {found.kills.total()} times ({kills}): "
-        f"{found.again} songs were answered for twice, of {found.most_again} that may have been; "
+        f"{again} songs were answered for twice, of {most} that may have been; "
         f"its parts are {'' if found.same else 'not '}those of an undisturbed run, byte by byte."
     )
-    figures = {"songs": found.n_songs, "kills": found.kills.total(), "twice": found.again}
+    figures = {"songs": found.n_songs, "kills": found.kills.total(), "twice": again}
     return Result("Many shards, killed", text, figures, failures)
+
+
+MOST_OVERHEAD = 0.10
+"""So much more than plain processes Ray may take, as a share, of the processor for a song."""
+
+LEAST_ROWS_S = 1_000
+"""Songs a second, with a net that does nothing."""
+
+
+def of_overhead(idle: Comparison, busy: Comparison) -> Result:
+    """Ray beside plain processes: with a net that does nothing, and with one that works."""
+    failures = []
+    if idle.courses["ray"].rate < LEAST_ROWS_S:
+        failures.append(f"fleet: {idle.courses['ray'].rate:.0f} songs a second by Ray")
+    if busy.by_processor > MOST_OVERHEAD:
+        failures.append(f"fleet: Ray takes {busy.by_processor:.1%} more of the processor")
+    rows = [
+        f"| {what} | {engine} | {course.n_songs} | {course.rate:,.0f} | {course.core_ms:.2f} | "
+        f"{course.whole_s:.1f} |"
+        for what, compared in (("nothing", idle), ("a hash", busy))
+        for engine, course in compared.courses.items()
+    ]
+    text = "\n".join(
+        [
+            f"The same songs in {idle.n_shards} and {busy.n_shards} shards, two workers, each "
+            "engine three times in turn; medians. Rate and processor are from the first shard "
+            "that was committed to the last, all processes of the run together; the whole has "
+            "the start as well. For a song that takes work, Ray's rate is "
+            f"{busy.by_clock:+.1%} lower, and it takes {busy.by_processor:+.1%} of the processor.",
+            "",
+            "| a song is | engine | songs | songs a second | ms of a core a song | whole, s |",
+            "|---|---|---|---|---|---|",
+            *rows,
+        ]
+    )
+    figures = {"more processor": busy.by_processor, "lower rate": busy.by_clock}
+    figures["songs a second"] = idle.courses["ray"].rate
+    return Result("Ray beside plain processes", text, figures, failures)
+
+
+def of_breakage(found: Breakage) -> Result:
+    n_bad = found.n_broken + found.n_hanging
+    failures = [f"fleet: {line}" for line in found.wrong]
+    if found.answered != found.n_songs - n_bad:
+        failures.append(f"fleet: {found.answered} songs were answered")
+    errors = ", ".join(f"{n} × {code}" for code, n in sorted(found.errors.items()))
+    text = (
+        f"{found.n_songs} songs on Ray, of which {found.n_broken} are broken and "
+        f"{found.n_hanging} hang: {found.answered} were answered, each of the others is a row "
+        f"that names it ({errors})."
+    )
+    figures = {"songs": found.n_songs, "answered": found.answered}
+    return Result("Broken and hanging songs", text, figures, failures)
 
 
 def of_api(found: Exploration) -> Result:
@@ -201,8 +259,10 @@ def _wrong(rounds: list[Traffic]) -> Counter[str]:
     return Counter(line for r in rounds for line in r.wrong)
 
 
-def write(results: list[Result], folder: Path, *, command: str, bundle: str) -> None:
-    """``soak.md`` and ``soak.csv``."""
+def write(
+    results: list[Result], folder: Path, *, command: str, bundle: str, name: str = "soak"
+) -> None:
+    """``soak.md`` and ``soak.csv``, or files of another name."""
     facts = _facts(command, bundle)
     folder.mkdir(parents=True, exist_ok=True)
     lines = ["# Under load and under fire", "", *(f"- {k}: {v}" for k, v in facts.items())]
@@ -211,8 +271,8 @@ def write(results: list[Result], folder: Path, *, command: str, bundle: str) -> 
         lines += (
             ["", *(f"- **{failure}**" for failure in result.failures)] if result.failures else []
         )
-    (folder / "soak.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    with (folder / "soak.csv").open("w", newline="", encoding="utf-8") as file:
+    (folder / f"{name}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["part", "figure", "value", *facts])
         for result in results:
