@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,37 +36,43 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.excerpt", description=__doc__)
     add_data_option(parser)
     parser.add_argument(
-        "--bundle", help="one that did not learn all of it; what it did is left out"
+        "--bundle",
+        action="append",
+        metavar="FOLDER",
+        help="what judges the tracks that it did not learn; may be repeated, for folds: each "
+        "track is judged by the first of them",
     )
     parser.add_argument("--excerpt", type=float, default=90.0, help="seconds of a song")
     parser.add_argument("--song", type=float, default=240.0, help="seconds that a song has")
     parser.add_argument("--out", type=Path, default=_OUT)
     chosen = parser.parse_args(arguments)
-    classifier = Classifier.load(chosen.bundle)
-    cost = measure(classifier, chosen.data, share=chosen.excerpt / chosen.song)
+    classifiers = [Classifier.load(bundle) for bundle in chosen.bundle or [None]]
+    cost = measure(classifiers, chosen.data, share=chosen.excerpt / chosen.song)
     text = json.dumps(asdict(cost), indent=1) + "\n"
     chosen.out.write_text(text, encoding="utf-8")
     print(text, end="")
 
 
 def measure(
-    classifier: Classifier, data: list[list[Path]], *, share: float, seed: int = 0
+    classifiers: Sequence[Classifier], data: list[list[Path]], *, share: float, seed: int = 0
 ) -> ExcerptCost:
-    """Classify whole clips and places of them; tracks that the bundle learned are left out.
+    """Classify whole clips and places of them, each by the first bundle that did not learn it.
+
+    Tracks that all of them learned are left out.
 
     Raises:
-        ValueError: it learned all of them.
+        ValueError: that is every track.
     """
     whole, places, agree = [], [], []
     for store, table in data:
-        for mel, genre in _clips(store, table, classifier):
+        for classifier, mel, genre in _clips(store, table, classifiers):
             answers = [_classified(classifier, part) for part in (mel, _places(mel, share))]
             right = [answer.genre == genre for answer in answers]
             whole.append(right[0])
             places.append(right[1])
             agree.append(answers[0].genre == answers[1].genre)
     if not whole:
-        raise ValueError("the bundle learned every track; give one that did not")
+        raise ValueError("every track was learned; give a bundle that did not")
     change = paired_bootstrap(np.array(places), np.array(whole), n_boot=_DRAWS, seed=seed)
     return ExcerptCost(
         tracks=len(whole),
@@ -77,19 +83,21 @@ def measure(
         change_low=round(change.low, 4),
         change_high=round(change.high, 4),
         agree=round(float(np.mean(agree)), 4),
-        bundle=classifier.bundle.name,
+        bundle=", ".join(classifier.bundle.name for classifier in classifiers),
         date=datetime.now(UTC).date().isoformat(),
     )
 
 
 def _clips(
-    store: Path, table: Path, classifier: Classifier
-) -> Iterator[tuple[NDArray[np.float32], str]]:
-    """Log-mel and genre of the certain tracks that the bundle did not learn."""
-    learned = set(classifier.bundle.training.get("tracks", ()))
+    store: Path, table: Path, classifiers: Sequence[Classifier]
+) -> Iterator[tuple[Classifier, NDArray[np.float32], str]]:
+    """Log-mel and genre of the certain tracks, with who did not learn them."""
+    learned = [set(c.bundle.training.get("tracks", ())) for c in classifiers]
     for name, fact, mel in certain_clips(store, read_facts(table)):
-        if name not in learned:
-            yield mel, fact["genre"]
+        for classifier, tracks in zip(classifiers, learned, strict=True):
+            if name not in tracks:
+                yield classifier, mel, fact["genre"]
+                break
 
 
 def _places(mel: NDArray[np.float32], share: float) -> NDArray[np.float32]:

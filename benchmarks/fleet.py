@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
 import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import machine
 from benchmarks.harness import ROOT, Session
 from benchmarks.material import recordings
 from genrescope.fleet.cost import Figures
-from genrescope.fleet.plan import SHARD_SIZE, Song, read_plan, write_plan
+from genrescope.fleet.plan import SHARD_SIZE, Song, read_plan, read_shard, write_plan
 from genrescope.fleet.rows import Answer, encode
 from genrescope.fleet.shard import Model, ShardJob
 from genrescope.fleet.step import SongStep
@@ -98,31 +100,31 @@ def _used_s() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in map(resource.getrusage, kinds))
 
 
-class _NoStep:
+class NoStep:
     """Answers at once, with as many numbers as the bundle's net gives."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self._bundle = bundle
+        self._labels, self._width = bundle.labels, catalogue_embeddings(bundle).shape[1]
 
     def __call__(self, song: Song) -> Answer:
-        return _made_up(song.id, self._bundle)
+        return _made_up(song.id, self._labels, self._width)
 
     def close(self) -> None:
         pass
 
 
-def _made_up(name: str, bundle: Bundle) -> Answer:
+def _made_up(name: str, labels: Sequence[str], width: int) -> Answer:
     """An answer that compresses as badly as true ones: its numbers are all different."""
     seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8])
     rng = np.random.default_rng(seed)
-    probabilities = rng.dirichlet(np.ones(len(bundle.labels))).astype(np.float16)
+    probabilities = rng.dirichlet(np.ones(len(labels))).astype(np.float16)
     order = np.argsort(-probabilities)
-    embedding, scale = quantised(rng.normal(size=_width(bundle)).astype(np.float32))
+    embedding, scale = quantised(rng.normal(size=width).astype(np.float32))
     return Answer(
         id=name,
-        genre=bundle.labels[order[0]],
+        genre=labels[order[0]],
         probabilities=probabilities,
-        set=tuple(bundle.labels[i] for i in order[: int(rng.integers(1, 4))]),
+        set=tuple(labels[i] for i in order[: int(rng.integers(1, 4))]),
         confidence=float(probabilities.max()),
         flags=(),
         embedding=embedding,
@@ -131,15 +133,15 @@ def _made_up(name: str, bundle: Bundle) -> Answer:
     )
 
 
-def _width(bundle: Bundle) -> int:
-    import io
-
+def catalogue_embeddings(bundle: Bundle) -> NDArray[np.float32]:
+    """Directions of the tracks that a bundle learned, float32 (n, d)."""
     with np.load(io.BytesIO(bundle.read("catalogue.npz"))) as catalogue:
-        return int(catalogue["embedding"].shape[1])
+        return np.asarray(catalogue["embedding"], np.float32)
 
 
 def _row_bytes(bundle: Bundle) -> float:
-    answers = [_made_up(f"song-{i:08d}.mp3", bundle) for i in range(SHARD_SIZE)]
+    width = catalogue_embeddings(bundle).shape[1]
+    answers = [_made_up(f"song-{i:08d}.mp3", bundle.labels, width) for i in range(SHARD_SIZE)]
     data = encode(answers, bundle="00" * 32, labels=bundle.labels, plan="00" * 32)
     return len(data) / SHARD_SIZE
 
@@ -157,9 +159,11 @@ def _shard(folder: Path, bundle: Bundle, repeats: int) -> tuple[float, float]:
     plan_folder, out = open_folder(folder / "plan"), open_folder(folder / "out")
     plan = read_plan(plan_folder)
     size = sum(path.stat().st_size for path in (folder / "plan").rglob("*") if path.is_file())
-    job = ShardJob(plan_folder, out, plan.sha256, Model.of(bundle), make_step=_NoStep)
+    job = ShardJob(plan_folder, out, plan.sha256, Model.of(bundle), make_step=NoStep)
     job(plan.shards[0])  # which loads the bundle
-    answering_s = _core_s(lambda: [_made_up(f"{i}", bundle) for i in range(SHARD_SIZE)])
+    step = NoStep(bundle)
+    songs = read_shard(plan_folder, plan.shards[1])
+    answering_s = _core_s(lambda: list(map(step, songs)))
     seconds = []
     for _ in range(repeats):
         part = folder / "out" / plan.shards[1].part

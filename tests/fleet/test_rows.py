@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -90,26 +91,28 @@ def test_two_thousand_rows_take_little_room() -> None:
     assert len(data) < 2_000 * 250
 
 
-def test_other_programs_read_it(tmp_path_factory: pytest.TempPathFactory) -> None:
-    path = tmp_path_factory.mktemp("rows") / "part-000000.parquet"
+@pytest.fixture
+def part(tmp_path: Path) -> Path:
+    path = tmp_path / "part-000000.parquet"
     path.write_bytes(_encoded())
-    read = 0
-    try:
-        import duckdb
-    except ModuleNotFoundError:
-        pass
-    else:
-        rows = duckdb.sql(f"select id, probabilities[2], embedding[1] from '{path}'").fetchall()
-        assert rows[0] == ("a", 0.75, 127)
-        read += 1
-    try:
-        import polars
-    except ModuleNotFoundError:
-        pass
-    else:
-        table = polars.read_parquet(path)
-        assert table["probabilities"].to_list() == [[0.25, 0.75], None, None]
-        assert table["embedding"].to_list()[0] == [127, -3]
-        read += 1
-    if not read:
-        pytest.skip("neither duckdb nor polars is installed")
+    return path
+
+
+def test_duckdb_reads_it(part: Path) -> None:
+    duckdb = pytest.importorskip("duckdb", reason="duckdb is not installed")
+    with duckdb.connect() as connection:
+        query = f"select id, probabilities[2], embedding[1], error_code from '{part}'"
+        rows = connection.sql(query).fetchall()
+    assert rows == [
+        ("a", 0.75, 127, None),
+        ("b", None, None, "timeout"),
+        ("c", None, None, "missing"),
+    ]
+
+
+def test_polars_reads_it(part: Path) -> None:
+    polars = pytest.importorskip("polars", reason="polars is not installed")
+    table = polars.read_parquet(part)
+    assert table["probabilities"].to_list() == [[0.25, 0.75], None, None]
+    assert table["embedding"].to_list()[0] == [127, -3]
+    assert table["set"].to_list() == [["rock"], None, None]
