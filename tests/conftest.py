@@ -43,6 +43,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.xdist_group(room))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_decoder_at_a_time() -> Iterator[None]:
+    """What has a process decode for each core has one do so, where a test does not say how many."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("data.build", "data.check", "lab.stores"):
+            patch.setattr(f"genrescope.{module}.n_cores", lambda: 1)
+        yield
+
+
 @pytest.fixture
 def main_thread() -> None:
     """Skips where tests run in another thread, which no timer interrupts."""

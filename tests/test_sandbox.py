@@ -150,6 +150,7 @@ def test_a_reply_that_breaks_off_is_no_reply(sandbox: Sandbox) -> None:
         sandbox.run(broken, {"task": "say", "stay": False})
 
 
+@pytest.mark.slow
 def test_its_errors_are_texts_whatever_it_sends(sandbox: Sandbox) -> None:
     for error in (["AudioError", "a"], ["SystemExit", "x"], {"a": 1}, "text", [], 0):
         pid(sandbox)  # and one that died after its answer costs nobody else theirs

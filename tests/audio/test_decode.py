@@ -66,6 +66,7 @@ def test_a_name_that_is_no_text_and_an_ending_that_lies(tmp_path: Path) -> None:
         assert decode(path).duration == pytest.approx(2.0, abs=0.06)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from([*SEEKING, *SKIPPING]),

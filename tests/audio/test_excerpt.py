@@ -72,6 +72,7 @@ def test_frames_of_mpeg_sound_as_in_the_whole(kind: str) -> None:
         assert int(np.argmax(alike)) == i
 
 
+@pytest.mark.slow
 def test_what_stands_between_frames_of_layer_3_is_silent_and_short() -> None:
     data = recording("mp3", SECONDS)
     excerpt = _cut(data)

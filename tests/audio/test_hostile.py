@@ -90,6 +90,7 @@ def test_a_deadline_holds_where_no_sound_ever_comes() -> None:
         list(stream(data, should_stop=should_stop))
 
 
+@pytest.mark.slow
 def test_a_stream_that_appears_midway_is_passed() -> None:
     flv = muxed(chord(4.0, 44_100), 44_100, "flv", "libmp3lame")
     at = 13

@@ -80,6 +80,7 @@ def test_what_fails_is_named_once_without_driving_the_terminal(music: Path) -> N
     assert "\x1b" not in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["check", "build"])
 @pytest.mark.parametrize("known", [False, True])
 def test_a_folder_that_cannot_be_read_is_a_failure(
@@ -142,6 +143,7 @@ def test_check_as_json_names_what_fails(music: Path) -> None:
     assert len(facts["splits"]["tracks"]["folds"]) == 5
 
 
+@pytest.mark.slow
 def test_check_reads_a_store(gtzan_dir: Path) -> None:
     result = run("check", gtzan_dir / "mel_u8.npz")
     assert result.exit_code == 0
@@ -149,6 +151,7 @@ def test_check_reads_a_store(gtzan_dir: Path) -> None:
     assert "307 absent (not in this file)" in result.stderr
 
 
+@pytest.mark.slow
 def test_build_and_train_have_one_front_end_where_none_is_asked_for(
     music: Path, tmp_path: Path
 ) -> None:
@@ -172,11 +175,13 @@ def test_build_makes_a_store_that_check_reads(music: Path, tmp_path: Path) -> No
     assert "12 tracks" in run("check", out).stdout
 
 
+@pytest.mark.slow
 def test_build_makes_what_the_shipped_model_hears(music: Path, tmp_path: Path) -> None:
     assert run("build", music, "--out", tmp_path / "store", "--workers", 1).exit_code == 0
     assert FeatureStore.load(tmp_path / "store").config == STORE_CONFIG
 
 
+@pytest.mark.slow
 def test_build_of_linear_spectra(music: Path, tmp_path: Path) -> None:
     out = tmp_path / "store"
     result = run("build", music, "--out", out, "--stft", "--n-fft", 256, "--workers", 1)
@@ -203,6 +208,7 @@ def test_missing_folder_is_an_error_in_words(verb: str, tmp_path: Path) -> None:
     assert "no such folder" in result.stderr
 
 
+@pytest.mark.slow
 def test_show_draws_a_picture(music: Path, tmp_path: Path) -> None:
     (music / "polka" / "0.wav").write_bytes(b"no audio")
     result = run("show", music, "--out", tmp_path / "new" / "picture.png")

@@ -10,6 +10,7 @@ import soundfile
 from cli_makers import invoke
 
 
+@pytest.mark.slow
 def test_it_writes_twenty_seconds_of_stereo(tiny_bundle: Path, tmp_path: Path) -> None:
     out = tmp_path / "a.wav"
     options = ("--bundle", tiny_bundle, "--steps", 2, "--seed", 1)
@@ -50,6 +51,7 @@ def test_a_wrong_command_is_told(
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_not_there_is_told(tiny_bundle: Path, tmp_path: Path) -> None:
     out = tmp_path / "none" / "a.wav"
     result = invoke("dream", "jazz", "--out", out, "--bundle", tiny_bundle, "--steps", "1")

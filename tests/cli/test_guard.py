@@ -92,6 +92,7 @@ def test_what_decodes_to_weeks_is_refused(
     assert "it is longer than 0.25 seconds" in result.stderr
 
 
+@pytest.mark.slow
 def test_what_lies_among_the_music_is_not_imported(tiny_bundle: Path, music: Path) -> None:
     (music / "pickle.py").write_text("raise SystemExit('imported from the music')")
     command = [str(Path(sys.executable).with_name("genrescope")), "classify", "--json", "."]

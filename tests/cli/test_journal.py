@@ -113,6 +113,7 @@ def test_answers_of_another_model_stay_until_the_new_ones_are_there(
     assert len(records(out)) == 3
 
 
+@pytest.mark.slow
 def test_endings_in_capitals_are_known(tiny_bundle: Path, tmp_path: Path, music: Path) -> None:
     for name in ("a.JSONL", "a.Csv"):
         assert classify(music, "--out", tmp_path / name, bundle=tiny_bundle).exit_code == 0
@@ -158,6 +159,7 @@ def test_albums_with_the_same_names_have_answers_side_by_side(
     assert [r["path"] for r in records(out)] == [str(tmp_path / a / "01.wav") for a in "ab"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there an open file cannot be replaced")
 def test_two_runs_do_not_write_to_one_file(tiny_bundle: Path, tmp_path: Path, music: Path) -> None:
     out = tmp_path / "answers.jsonl"
@@ -240,6 +242,7 @@ def test_answers_go_into_a_pipe(tiny_bundle: Path, music: Path) -> None:
     assert len(list(csv.DictReader(done.stdout.splitlines(keepends=True)))) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
 def test_a_closed_standard_output_is_no_failure(
     tiny_bundle: Path, tmp_path: Path, music: Path
@@ -259,6 +262,7 @@ def test_a_form_must_be_known(tiny_bundle: Path, tmp_path: Path, music: Path) ->
     assert not (tmp_path / "answers").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full disk")
 def test_a_full_device_is_named(tiny_bundle: Path, music: Path) -> None:
     result = classify(music, "--json", "--out", "/dev/full", bundle=tiny_bundle)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from cli_makers import Shell
 from library_makers import make_song
 
@@ -18,6 +19,7 @@ def test_what_cannot_be_read_is_named_and_the_code_is_1(shell: Shell, songs: Pat
     assert "failed" in shell("list", "failed:true").stdout
 
 
+@pytest.mark.slow
 def test_odd_and_export(shell: Shell, songs: Path, tmp_path: Path) -> None:
     shell("scan", songs, ask=False)
     shell("judge")
@@ -33,6 +35,7 @@ def test_nothing_to_scan_is_said_in_words(shell: Shell) -> None:
     assert "knows no folder of music yet" in shell("scan", ask=False, code=1).stderr
 
 
+@pytest.mark.slow
 def test_learn_says_what_it_learned_and_what_not(
     shell: Shell, songs: Path, tmp_path: Path, tiny_bundle: Path
 ) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from cli_makers import Shell
 from library_makers import make_song
 
 
+@pytest.mark.slow
 def test_similar_and_lists(shell: Shell, songs: Path, tmp_path: Path) -> None:
     for i in range(6):
         make_song(songs / f"more{i}.flac", seed=20 + i, artist=f"Artist {i}")

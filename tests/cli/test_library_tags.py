@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from cli_makers import Shell
 from library_makers import tag
 
@@ -41,6 +42,7 @@ def test_from_scan_to_undo(shell: Shell, songs: Path, tmp_path: Path) -> None:
     assert "0 judged" in shell("judge").stdout
 
 
+@pytest.mark.slow
 def test_a_conflict_is_named_and_the_code_is_1(shell: Shell, songs: Path, tmp_path: Path) -> None:
     shell("scan", songs, ask=False)
     shell("judge")

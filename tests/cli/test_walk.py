@@ -58,6 +58,7 @@ def test_a_pipe_named_like_music_is_not_waited_for(run: Any, tmp_path: Path) -> 
     assert "not a regular file" in pipe["error"]
 
 
+@pytest.mark.slow
 def test_an_unreadable_folder_is_named(
     run: Any, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,7 @@ def test_store_holds_the_features_of_every_clip(
     assert is_store(tmp_path / "store")
 
 
+@pytest.mark.slow
 def test_interrupted_build_goes_on(music: Path, tmp_path: Path) -> None:
     def stop(done: int, total: int, track_id: str) -> None:
         if done == 4:
@@ -94,6 +95,7 @@ NEEDS_PROC = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @NEEDS_PROC
 def test_an_interrupted_build_leaves_no_worker_behind(music: Path, tmp_path: Path) -> None:
     def stop(done: int, total: int, track_id: str) -> None:
@@ -150,6 +152,7 @@ def test_workers_end_with_a_build_that_is_killed(music: Path, tmp_path: Path) ->
     assert not any(map(_runs, workers))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there folders have no locks")
 def test_two_builds_do_not_write_to_one_folder(music: Path, tmp_path: Path) -> None:
     def build_another(done: int, total: int, track_id: str) -> None:
@@ -163,6 +166,7 @@ def test_two_builds_do_not_write_to_one_folder(music: Path, tmp_path: Path) -> N
     build_store(dataset, tmp_path / "store", config=MEL, workers=1)
 
 
+@pytest.mark.slow
 def test_a_store_begun_before_kinds_had_names_is_gone_on_with(music: Path, tmp_path: Path) -> None:
     for config in (MEL, replace(MEL, n_mels=None, kind="stft")):
         out = tmp_path / config.kind
@@ -208,6 +212,7 @@ def test_what_changed_is_computed_again(music: Path, tmp_path: Path) -> None:
     assert store.facts[0].artist == "Amália"
 
 
+@pytest.mark.slow
 def test_a_folder_that_has_moved_is_found_again(music: Path, tmp_path: Path) -> None:
     build_store(folder.read(music), tmp_path / "store", config=MEL, workers=1)
     moved = music.rename(tmp_path / "moved")
@@ -215,6 +220,7 @@ def test_a_folder_that_has_moved_is_found_again(music: Path, tmp_path: Path) -> 
     assert all(track.path is not None and track.path.exists() for track in store.facts)
 
 
+@pytest.mark.slow
 def test_a_copy_under_another_artist_stays_on_the_side_of_the_original(
     music: Path, tmp_path: Path
 ) -> None:
@@ -258,6 +264,7 @@ def test_a_journal_of_something_else_is_left_alone(
     assert path.read_bytes() == content
 
 
+@pytest.mark.slow
 def test_a_line_of_something_else_in_a_journal_is_passed_over(music: Path, tmp_path: Path) -> None:
     whole = build_store(folder.read(music), tmp_path / "store", config=MEL, workers=1)
     with (tmp_path / "store" / "journal.jsonl").open("ab") as file:

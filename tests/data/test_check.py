@@ -30,6 +30,7 @@ def test_faults_are_found(music: Path) -> None:
     assert seen == list(range(1, 9))
 
 
+@pytest.mark.slow
 def test_silence_is_left_out_as_the_store_leaves_it_out(music: Path, tmp_path: Path) -> None:
     sf.write(music / "fado" / "none.wav", np.zeros(40_000), 22_050)
     sf.write(music / "fado" / "faint.wav", np.full(40_000, 1e-4), 22_050)

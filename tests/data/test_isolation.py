@@ -99,6 +99,7 @@ def tracks_of(tmp_path: Path) -> list[Track]:
     return [Track(str(i), "g", path=path) for i, path in enumerate(paths)]
 
 
+@pytest.mark.slow
 def test_clips_come_in_order_with_what_decoding_told(tmp_path: Path) -> None:
     tracks = tracks_of(tmp_path)
     clips = list(decode_clips(tracks, MEL, workers=2))

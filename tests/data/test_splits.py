@@ -306,6 +306,7 @@ def synthetic_music(config: FeatureConfig) -> tuple[list[Track], dict[str, np.nd
     return tracks, clips
 
 
+@pytest.mark.slow
 def test_windows_scores_far_above_artists_where_the_artist_makes_the_timbre() -> None:
     """The reason for the honest protocols: the genre cannot be heard here at all."""
     from sklearn.neighbors import KNeighborsClassifier

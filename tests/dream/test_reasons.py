@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from song_makers import middle
 
 from genrescope.dream.reasons import CHANGES, reasons
@@ -11,6 +12,7 @@ from genrescope.dream.song import Song
 from genrescope.model import Classifier
 
 
+@pytest.mark.slow
 def test_each_change_that_changes_something_is_tried(tiny_bundle: Path) -> None:
     classifier = Classifier.load(tiny_bundle, threads=1)
     song = middle(mode="major", swing=0.0)

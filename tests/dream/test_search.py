@@ -33,6 +33,7 @@ def test_the_probability_never_falls_and_the_seed_decides(classifier: Classifier
     assert first.song != other.song
 
 
+@pytest.mark.slow
 def test_what_it_gives_is_finished_sound(classifier: Classifier) -> None:
     found = dream(classifier, "jazz", seed=0, steps=2)
     assert found.channels.shape == (2, SECONDS * SR)
@@ -41,6 +42,7 @@ def test_what_it_gives_is_finished_sound(classifier: Classifier) -> None:
     assert found.probability == pytest.approx(dict(found.prediction.ranking())["jazz"])
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_best_so_far(classifier: Classifier) -> None:
     seen: list[Dream] = []
 

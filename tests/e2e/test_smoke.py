@@ -10,7 +10,14 @@ from web.serving import Running
 pytestmark = pytest.mark.e2e
 
 
-@pytest.mark.parametrize("name", ["A little minuet", "A dance floor", "A wall of guitars"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "A little minuet",
+        pytest.param("A dance floor", marks=pytest.mark.slow),
+        pytest.param("A wall of guitars", marks=pytest.mark.slow),
+    ],
+)
 def test_a_sample_to_try_at_once(browser: Browser, page_server: Running, name: str) -> None:
     page, watch = opened(browser, page_server)
     page.get_by_role("button", name=name).click()

@@ -165,6 +165,7 @@ def stored(gtzan_dir: Path) -> dict[str, NDArray[np.uint8]]:
         return dict(zip(arrays["track"].tolist(), arrays["mel"], strict=True))
 
 
+@pytest.mark.slow
 def test_stored_columns_come_from_the_audio(
     gtzan_dir: Path, stored: dict[str, NDArray[np.uint8]]
 ) -> None:

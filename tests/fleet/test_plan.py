@@ -110,6 +110,7 @@ def test_a_plan_may_lie_in_an_object_store(tmp_path: Path) -> None:
     assert len(read_shard(folder, made.shards[2])) == 1
 
 
+@pytest.mark.slow
 def test_planning_keeps_nothing_of_what_it_has_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

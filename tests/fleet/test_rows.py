@@ -98,6 +98,7 @@ def part(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_duckdb_reads_it(part: Path) -> None:
     duckdb = pytest.importorskip("duckdb", reason="duckdb is not installed")
     with duckdb.connect() as connection:
@@ -110,6 +111,7 @@ def test_duckdb_reads_it(part: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_polars_reads_it(part: Path) -> None:
     polars = pytest.importorskip("polars", reason="polars is not installed")
     table = polars.read_parquet(part)

@@ -39,6 +39,7 @@ def _null_run(plan: Path, out: Path, bundle: Path) -> Report:
     return run(*folders, Bundle.load(bundle), ALONE, make_step=NullStep)
 
 
+@pytest.mark.slow
 def test_what_is_there_is_not_done_again_and_bytes_are_the_same(
     planned: Path, tmp_path: Path, tiny_bundle: Path
 ) -> None:
@@ -53,6 +54,7 @@ def test_what_is_there_is_not_done_again_and_bytes_are_the_same(
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
+@pytest.mark.slow
 def test_leftovers_go_once_they_are_old(planned: Path, tmp_path: Path, tiny_bundle: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
@@ -79,6 +81,7 @@ def test_a_folder_holds_answers_of_one_plan_and_one_bundle(
         _null_run(tmp_path / "plan2", tmp_path / "out", tiny_bundle)
 
 
+@pytest.mark.slow
 def test_excerpts_and_whole_songs_are_never_mixed(
     planned: Path, tmp_path: Path, tiny_bundle: Path
 ) -> None:
@@ -159,6 +162,7 @@ def test_songs_become_the_rows_that_a_classifier_would_give(
     assert status.errors == {"missing": 1, "unreadable": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs limits on files")
 def test_a_store_of_objects_takes_parts_as_well(
     planned: Path, tmp_path: Path, tiny_bundle: Path

@@ -23,6 +23,7 @@ def test_a_copy_is_known_as_a_repeat(tmp_path: Path, kind: str) -> None:
     assert repeats == {"fado/0.wav": ("tango/copy.wav",), "tango/copy.wav": ("fado/0.wav",)}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="dies by a POSIX signal")
 @pytest.mark.parametrize("kind", ["waveform", "mel"])
 def test_a_file_that_crashes_the_decoder_is_said_and_the_others_are_there(

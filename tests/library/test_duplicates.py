@@ -49,6 +49,7 @@ def test_copies_and_other_encodings_are_found(
     ]
 
 
+@pytest.mark.slow
 def test_embeddings_alone_decide_nothing(catalogue: Catalogue, music: Path, bundle: Bundle) -> None:
     for i in range(4):
         (music / f"{i}.flac").write_bytes(encoded("flac", tune(i), 22_050))
@@ -70,6 +71,7 @@ def test_versions_are_suggested_on_request_only(
     assert _found(catalogue, bundle, versions=True) == [("versions?", {"1.flac", "2.flac"})]
 
 
+@pytest.mark.slow
 def test_a_fingerprint_is_computed_once(
     catalogue: Catalogue, music: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,6 +84,7 @@ def test_a_fingerprint_is_computed_once(
     assert _found(catalogue, bundle) == first != []
 
 
+@pytest.mark.slow
 def test_files_that_moved_meanwhile_are_like_nothing(
     catalogue: Catalogue, music: Path, bundle: Bundle
 ) -> None:

@@ -42,6 +42,7 @@ def test_codecs_levels_and_shifts_leave_it_the_same(seed: int, tmp_path: Path) -
         assert difference(other, original) < SAME, name
 
 
+@pytest.mark.slow
 def test_other_tunes_of_the_same_instrument_are_others(tmp_path: Path) -> None:
     prints = [_print(tmp_path / f"{seed}.flac", "flac", tune(seed)) for seed in range(8)]
     apart = [difference(a, b) for i, a in enumerate(prints) for b in prints[:i]]
@@ -74,6 +75,7 @@ def test_what_is_no_sound_is_refused(fingerprints: Fingerprints, tmp_path: Path)
         fingerprints.of(tmp_path / "a.mp3")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="dies by a POSIX signal")
 def test_a_file_that_crashes_the_decoder_is_refused_and_the_next_is_heard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -85,6 +85,7 @@ def test_moved_and_retagged_files_are_not_judged_anew(
     assert all(song.is_judged for song in songs(catalogue, catalogue.bundle_id(bundle)))
 
 
+@pytest.mark.slow
 def test_a_new_model_adds_rows_and_loses_none(
     catalogue: Catalogue, music: Path, bundle: Bundle, tmp_path: Path
 ) -> None:
@@ -129,6 +130,7 @@ def test_a_file_that_fails_is_a_row_with_its_reason(
     assert "empty" in str(empty.error)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="dies by a POSIX signal")
 def test_a_file_that_crashes_the_decoder_is_a_row_with_its_reason(
     catalogue: Catalogue,

@@ -96,6 +96,7 @@ def test_stereo_is_not_turned_round() -> None:
     assert np.var(left) > 5 * np.var(right)
 
 
+@pytest.mark.slow
 def test_surround_is_folded_to_two_sides() -> None:
     voices = [melody(3, seed=seed) for seed in range(6)]
     left, right = polish(np.stack(voices, axis=1), SR).samples.T
@@ -138,6 +139,7 @@ def test_the_noise_of_a_silent_room_is_not_made_loud() -> None:
     assert np.abs(result.samples).max() < 2e-3
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @example(n_samples=1, n_channels=1, sr=48_000, seed=0)
 @example(n_samples=1, n_channels=2, sr=192_000, seed=0)

@@ -35,14 +35,10 @@ def _onsets(x: NDArray[np.float64], hz: float) -> NDArray[np.float64]:
     return np.array([s + np.argmax(smooth[s : s + 1_500]) for s in starts]) / SR
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "second"),
-    [
-        (120.0, 126.0),
-        pytest.param(120.0, 120.0, marks=pytest.mark.slow),
-        pytest.param(104.0, 97.0, marks=pytest.mark.slow),
-        pytest.param(82.0, 160.0, marks=pytest.mark.slow),
-    ],
+    [(120.0, 126.0), (120.0, 120.0), (104.0, 97.0), (82.0, 160.0)],
 )
 def test_beats_lie_on_each_other_through_each_transition(
     first: float, second: float, classifier: Classifier, tmp_path: Path

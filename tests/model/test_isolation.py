@@ -66,6 +66,7 @@ def test_refusals_are_the_same_too(isolated: IsolatedFeatures, tmp_path: Path) -
         isolated.features(str(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_deadline_frees_the_process(isolated: IsolatedFeatures) -> None:
     isolated.features(sound("WAV"))
     with pytest.raises(JobTimeoutError):

@@ -16,6 +16,7 @@ from genrescope.lab.stores import make_store
 from genrescope.reproduction.material import KINDS, few, few_tracks, open_material, shortened
 
 
+@pytest.mark.slow
 def test_clips_are_shortened_to_their_beginnings(tmp_path: Path) -> None:
     dataset = folder.read(music_folder(tmp_path / "music", 2))
     for kind in ("waveform", "mel"):

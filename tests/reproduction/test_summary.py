@@ -65,6 +65,7 @@ def test_unusable_audio_is_refused(shape: tuple[int, ...], sr: int) -> None:
         summarise_audio(np.zeros(shape, np.float32), sr)
 
 
+@pytest.mark.slow
 def test_mfcc_are_librosas_on_a_standardised_clip() -> None:
     log_mel = np.random.default_rng(0).normal(-40.0, 12.0, (128, 60))
     expected = librosa.feature.mfcc(S=standardise(log_mel), n_mfcc=21)[1:].mean(axis=1)

@@ -18,9 +18,12 @@ import pytest
 import soundfile
 from web.serving import Running
 
-pytestmark = pytest.mark.skipif(
-    find_spec("openapi_python_client") is None, reason="needs openapi-python-client"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        find_spec("openapi_python_client") is None, reason="needs openapi-python-client"
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +68,6 @@ def recording(generated: Any, kind: str, song: bytes) -> Any:
     return file if kind == "body" else getattr(generated("models"), kind)(file=file)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ClassifyFilesBody", "body"])
 def test_classify(generated: Any, asking: Any, song: bytes, kind: str) -> None:
     answer = generated("api.recordings.classify").sync(

@@ -146,6 +146,7 @@ def test_the_worst_recordings_take_little(isolated: IsolatedFeatures, name: str)
     assert after.cpu_s - before.cpu_s < MOST_CPU_S
 
 
+@pytest.mark.slow
 def test_what_needs_too_long_frees_its_process_at_the_deadline(
     isolated: IsolatedFeatures,
 ) -> None:
@@ -156,6 +157,7 @@ def test_what_needs_too_long_frees_its_process_at_the_deadline(
     assert cost(isolated).cpu_s < MOST_CPU_S
 
 
+@pytest.mark.slow
 def test_a_process_that_would_take_more_memory_is_refused_it(tiny_bundle: Path) -> None:
     few = IsolatedFeatures(Bundle.load(tiny_bundle), processes=1, memory_bytes=48 * 2**20)
     try:

@@ -112,6 +112,7 @@ def test_the_page_and_the_api_are_there_and_the_metrics_are_not(proxy: str, song
         assert client.post("/api/v1/classify", files=files, headers=old).status_code == 200
 
 
+@pytest.mark.slow
 def test_uploads_over_the_limit_are_refused_on_the_way(proxy: str) -> None:
     for size in (51 * MB, 70 * MB):  # by the app, with its reason; and by the proxy
         try:

@@ -46,6 +46,7 @@ def test_what_cannot_be_used_is_refused_before_anything_is_said(client: httpx.Cl
     assert explain(client, b"abc", genre="polka").status_code == 422
 
 
+@pytest.mark.slow
 def test_what_takes_too_long_is_given_up(tiny_bundle: Path, song: bytes) -> None:
     app = create_app(bundle=tiny_bundle, limits=Limits(work_s=0.05))
     with serve(app) as running, httpx.Client(base_url=running.url, timeout=30) as client:

@@ -95,6 +95,7 @@ def test_settings_are_json() -> None:
     assert json.loads(json.dumps(settings(), allow_nan=False))["silent_db"] > 0
 
 
+@pytest.mark.slow
 def test_other_rates_are_made_as_soxr_makes_them(node: Node) -> None:
     sounds = [Sound(sweep(sr, 3.01), sr) for sr in (*RATES, 44_099)]
     found = node.run("resample", sounds, bundle=DEFAULT_BUNDLE)
@@ -166,6 +167,7 @@ def test_a_pop_and_rumble_are_left_out(node: Node) -> None:
     assert np.abs(cleaned - log_mel(quiet, CONFIG)).mean() < 0.1
 
 
+@pytest.mark.slow
 def test_it_does_not_matter_in_what_pieces_sound_comes(node: Node) -> None:
     x = song(48_000, 6, seed=3)
     pieces = [128] * 7 + [100_000, 1, 44_100, x.shape[1]]
@@ -174,6 +176,7 @@ def test_it_does_not_matter_in_what_pieces_sound_comes(node: Node) -> None:
     np.testing.assert_array_equal(whole, features_of(node, Sound(x, 48_000, {"blocks": pieces})))
 
 
+@pytest.mark.slow
 def test_what_is_no_music_scores_as_in_python(node: Node, classifier: Classifier) -> None:
     bundle = classifier.bundle
     assert bundle.no_music is not None
@@ -217,7 +220,8 @@ def _rest() -> Samples:
     return x
 
 
-@pytest.mark.parametrize("bundle", ["tiny", pytest.param("shipped", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("bundle", ["tiny", "shipped"])
 def test_odd_sounds_get_the_same_answer(node: Node, tiny_bundle: Path, bundle: str) -> None:
     folder = tiny_bundle if bundle == "tiny" else DEFAULT_BUNDLE
     classifier = Classifier.load(folder, threads=1)
@@ -242,6 +246,7 @@ def test_what_was_guessed_at_stop_is_the_answer_of_the_whole(node: Node) -> None
     _same(live, whole, within=1e-4)
 
 
+@pytest.mark.slow
 def test_tracks_that_sound_alike_are_the_same(node: Node, classifier: Classifier) -> None:
     catalogue = Catalogue.load(classifier.bundle)
     rng = np.random.default_rng(0)
@@ -297,6 +302,7 @@ def test_a_wav_file_holds_the_samples(node: Node) -> None:
     np.testing.assert_allclose(samples.T, np.clip(x, -1, 1), atol=2 / 32768)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_frames", [1, 2, 5, 40, 1292])
 def test_what_tells_tempo_and_key_is_python_s(node: Node, n_frames: int) -> None:
     rng = np.random.default_rng(n_frames)

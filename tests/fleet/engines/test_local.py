@@ -41,6 +41,7 @@ def test_a_shard_that_fails_each_time_is_told_in_a_line_and_costs_no_other(tmp_p
     assert len(function.noted(2)) == TRIES
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_replaced_and_its_shard_done_by_another(tmp_path: Path) -> None:
     function = Noted(tmp_path, dies={1}, tries=1)
     outcomes = list(local.map_shards(function, SHARDS, workers=1))

@@ -45,6 +45,7 @@ def test_a_bundle_is_judged_by_recordings(recordings: Path, bundle: Bundle) -> N
     assert written["track"]["n"] == 18
 
 
+@pytest.mark.slow
 def test_a_recording_is_decoded_once_for_all_of_its_windows(
     bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

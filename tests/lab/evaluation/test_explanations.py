@@ -40,6 +40,7 @@ def tracks(music: Path) -> list[Track]:
     ]
 
 
+@pytest.mark.slow
 def test_what_decides_is_told_from_chance(music: Path, tiny_bundle: Path) -> None:
     done: list[int] = []
     found = measure_explanations(
@@ -68,6 +69,7 @@ def test_a_shuffled_net_answers_otherwise(tiny_bundle: Path) -> None:
     assert not np.allclose(shuffled.logits, BundleNet(bundle)(windows).logits)
 
 
+@pytest.mark.slow
 def test_the_verb_prints_them(music: Path, tiny_bundle: Path) -> None:
     arguments = ["--data", music, "--bundle", tiny_bundle, "--explain", "--split", "all"]
     result = CliRunner().invoke(app, ["evaluate", *map(str, arguments)])

@@ -55,6 +55,7 @@ def test_a_bundle_is_evaluated_on_features_as_it_classifies(tiny_bundle: Path) -
     assert len(from_bundle(bundle).answer(clip, (0.0, 2.0)).probs) == 1
 
 
+@pytest.mark.slow
 def test_runs_of_one_fold_answer_together(tmp_path: Path) -> None:
     store = bands_store()
     split = make_split("tracks", store.facts, n_folds=3)

@@ -121,6 +121,7 @@ def test_image_weights_answer_grey_as_equal_colours(image_weights: Path) -> None
     torch.testing.assert_close(state["fc.weight"], fc)
 
 
+@pytest.mark.slow
 def test_image_weights_fit_the_branch_of_a_res_bigru(image_weights: Path) -> None:
     net = ResBiGRU(N_CLASSES, hidden=4)
     load_image_weights(net.resnet, image_weights)

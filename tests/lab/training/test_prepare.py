@@ -135,6 +135,7 @@ def test_what_cannot_begin_leaves_no_run_behind(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_resnet_starts_from_image_weights(store: FeatureStore, tmp_path: Path) -> None:
     torch.manual_seed(11)
     images = ResNet18(1000)

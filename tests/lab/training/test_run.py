@@ -17,6 +17,7 @@ from genrescope.errors import GenrescopeError
 from genrescope.lab.training.run import Run, ancestry
 
 
+@pytest.mark.slow
 def test_the_record_of_a_run_tells_all_that_it_learned_from(
     store: FeatureStore, teachers: list[Run], tmp_path: Path
 ) -> None:

@@ -163,6 +163,7 @@ def test_two_trainings_do_not_write_to_one_folder(store: FeatureStore, tmp_path:
     assert len(training.run()) == 1
 
 
+@pytest.mark.slow
 def test_a_net_that_names_one_genre_for_everything_is_found(
     store: FeatureStore, tmp_path: Path
 ) -> None:

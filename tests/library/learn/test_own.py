@@ -90,6 +90,7 @@ def test_rare_genres_are_left_out_and_named(
     assert learned.left_out["Zeuhl"] == "3 tracks by 3 artists"
 
 
+@pytest.mark.slow
 def test_a_table_merges_spellings_and_drops_some(
     catalogue: Catalogue, music: Path, base: Bundle, tmp_path: Path
 ) -> None:
@@ -99,6 +100,7 @@ def test_a_table_merges_spellings_and_drops_some(
     assert learned.bundle.metrics[0]["n"] == 22
 
 
+@pytest.mark.slow
 def test_folders_may_say_the_genre(
     catalogue: Catalogue, music: Path, base: Bundle, tmp_path: Path
 ) -> None:
@@ -122,6 +124,7 @@ def test_what_genrescope_wrote_teaches_nothing(
         learn(catalogue, base, tmp_path / "mine")
 
 
+@pytest.mark.slow
 def test_genres_that_cannot_be_told_are_named(
     catalogue: Catalogue, music: Path, base: Bundle, tmp_path: Path
 ) -> None:

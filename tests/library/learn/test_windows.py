@@ -35,6 +35,7 @@ def _taught(folder: Path, bundle: Bundle, *, seconds: float) -> list[Taught]:
     return [Taught(str(path), classifier.classify(path).embedding) for path in paths]
 
 
+@pytest.mark.slow
 def test_a_clip_of_one_window_keeps_the_temperature(
     tmp_path: Path, bundle: Bundle, head: Head
 ) -> None:

@@ -49,7 +49,9 @@ def test_what_unpacks_to_little_is_read(tmp_path: Path, version: int) -> None:
 
 
 @pytest.mark.parametrize("version", [3, 4])
-@pytest.mark.parametrize("sizes", [(200 * MB,), (20 * MB, 20 * MB)])
+@pytest.mark.parametrize(
+    "sizes", [pytest.param((200 * MB,), marks=pytest.mark.slow), (20 * MB, 20 * MB)]
+)
 def test_what_unpacks_to_much_is_refused(
     tmp_path: Path, version: int, sizes: tuple[int, ...]
 ) -> None:
