@@ -16,8 +16,8 @@ from genrescope.library.songs import Song
 SONG = Song(
     id=1, path="/music/a.flac", kind="file", links=1, audio=b"a", duration_s=60.0, codec="flac",
     error=None, artist="Ann", album_artist=None, album=None, title="One", genre="Polka", year=None,
-    bpm=None, sound="jazz", genres=("jazz",), tempo=97.5, key="A minor",
-    confidence=0.8, flags=("short",), probabilities=b"p",
+    bpm=None, sound="jazz", genres=("jazz",), tempo=97.5, tempo_confidence=0.9, key="A minor",
+    key_confidence=0.7, confidence=0.8, flags=("short",), probabilities=b"p",
 )  # fmt: skip
 
 
