@@ -24,7 +24,7 @@ import numpy as np
 import soundfile
 from playwright.sync_api import Page, sync_playwright
 
-from genrescope.model.bundle import Bundle
+from genrescope.model.bundle import Bundle, shipped_bundles
 from genrescope.web.site import ORT, export_site
 
 MBIT_S = 20
@@ -138,7 +138,8 @@ def main() -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
-        site = export_site(folder / "site", bundle=Bundle.load(), ort=ORT)
+        bundles = [Bundle.load(path) for path in shipped_bundles()]
+        site = export_site(folder / "site", bundles=bundles, ort=ORT)
         packed = {p: len(_packed(p)) for p in site.folder.rglob("*.*")}
         print(f"site: {site.n_bytes / 1e6:.1f} MB, packed {sum(packed.values()) / 1e6:.1f} MB")
         handler = partial(_Packing, directory=str(site.folder))

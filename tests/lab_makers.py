@@ -48,7 +48,7 @@ SMALL_COMPACT = Recipe(
     ema=0.9,
 )
 
-HALL = Degraded("hall", 98, Interval(0.5, 0.4, 0.6), 0.1, "b", 0.25, 0.2, {"uncertain": 0.1})
+HALL = Degraded("hall", 98, Interval(0.5, 0.4, 0.6), 0.1, 0.3, "b", 0.25, 0.2, {"uncertain": 0.1})
 
 REPORT_FACTS = {"frames": "Here <13> a second.", "data": "Here 36."}
 

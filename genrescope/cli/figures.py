@@ -180,18 +180,19 @@ def _print_robustness(report: RobustnessReport) -> None:
 
     found = report.rows
     echo(f"{report.trial.model} on {report.title}: {found[0].n} recordings")
-    rows = [["", "accuracy", "drop", "most named", *DOUBTS]]
+    rows = [["", "accuracy", "drop", "turned", "most named", *DOUBTS]]
     for row in found:
         rows.append(
             [
                 row.name,
                 str(row.accuracy),
                 f"{row.drop:+.3f}" if row is not found[0] else "",
+                f"{row.turned:.0%}" if row is not found[0] else "",
                 f"{row.sink} {row.sink_share:.0%} (truth {row.sink_truth:.0%})",
                 *(f"{row.flagged.get(flag, 0):.0%}" for flag in DOUBTS),
             ]
         )
-    _print_table(rows, right=(1, 2, *range(4, len(rows[0]))))
+    _print_table(rows, right=(1, 2, 3, *range(5, len(rows[0]))))
     drops = {row.name: row.drop for row in found[1:]}
     worst = max(drops, key=lambda name: drops[name])
     echo(f"median drop {np.median(list(drops.values())):.3f}, worst {drops[worst]:.3f} ({worst})")

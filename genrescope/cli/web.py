@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from genrescope.cli.options import PATH, Group, bundle_option
+from genrescope.cli.options import PATH, Group
 from genrescope.cli.terminal import echo
 
 
@@ -17,7 +17,14 @@ def web() -> None:
 
 @web.command()
 @click.argument("folder", type=PATH, metavar="DIR")
-@bundle_option("The model to publish")
+@click.option(
+    "--bundle",
+    multiple=True,
+    type=click.Path(),
+    metavar="BUNDLE",
+    help="A model to publish: a folder, or the name of one that ships; may be repeated, to offer a "
+    "choice; all that ship if absent.",
+)
 @click.option(
     "--ort",
     type=PATH,
@@ -25,14 +32,15 @@ def web() -> None:
     help="Folder dist of the npm package onnxruntime-web; where `npm ci --prefix page` puts it "
     "if absent.",
 )
-def export(folder: Path, bundle: Path | None, ort: Path | None) -> None:
+def export(folder: Path, bundle: tuple[str, ...], ort: Path | None) -> None:
     """Write a site into DIR, for any host of static files.
 
     It names genres in the visitor's browser, and the sound never leaves it. A site that was
     written into DIR before is replaced.
     """
-    from genrescope.model.bundle import Bundle
+    from genrescope.model.bundle import Bundle, shipped_bundles
     from genrescope.web.site import ORT, export_site
 
-    site = export_site(folder, bundle=Bundle.load(bundle), ort=ort or ORT)
+    bundles = [Bundle.load(name) for name in bundle or shipped_bundles()]
+    site = export_site(folder, bundles=bundles, ort=ort or ORT)
     echo(f"{site.folder}: {site.n_files} files, {site.n_bytes / 1e6:.1f} MB")

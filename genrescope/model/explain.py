@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,7 +18,7 @@ from genrescope.features.mel import mel_edges
 from genrescope.model.bundle import Bundle
 from genrescope.model.clip import Clip
 from genrescope.model.inference import Net, prepare
-from genrescope.model.occlusion import N_RANDOM, N_TIMES, Fidelity, Occluder
+from genrescope.model.occlusion import N_CURVES, N_PATCHES, Fidelity, Occluder
 from genrescope.model.prediction import SILENT, Prediction
 from genrescope.progress import Progress, no_progress
 
@@ -27,10 +28,10 @@ DECIDED, INDIFFERENT, AGAINST = "what decided", "what did not matter", "what spo
 PARTS = (DECIDED, INDIFFERENT, AGAINST)
 """All of them, in the order in which they are sent."""
 
-SMOOTHING = 0.6
-"""Standard deviation, in cells, of the Gaussian by which the mask blurs the grid.
+BLUR_BANDS, BLUR_TIMES = 0.5, 0.9
+"""Standard deviations, in cells, of the Gaussian by which the mask blurs the grid.
 
-From 0.8 on what speaks against drowns single cells that decide, and their sound is lost.
+If it is much wider, what speaks against drowns single cells that decide, and their sound is lost.
 """
 
 Array = NDArray[Any]
@@ -56,8 +57,8 @@ class Explanation:
         prediction: what the classifier says of the recording.
         genre: the genre that is explained.
         cells: float64 (n_bands, n_times), lowest band first: by how much the log odds of the
-            genre fall where a cell is hidden and rise where it is all there is, in nats, the
-            mean of both; below 0 it speaks against.
+            genre fall where the surroundings of a cell are hidden and rise where they are all
+            there is, in nats, the mean of both; below 0 it speaks against.
         bands_hz: float64 (n_bands + 1,), edges of the cells in Hz.
         times: float64 (n_times + 1,), edges of the cells in s.
         fidelity: how true it is.
@@ -85,9 +86,9 @@ class Explanation:
         bands = _leading(support.sum(axis=1))
         times = _leading(support[bands].sum(axis=0))
         regions = _regions(self.bands_hz[bands[0]], self.bands_hz[bands[-1] + 1])
-        start, end = self.times[times[0]], self.times[times[-1] + 1]
+        start, end = _seconds(self.times[times[0]], self.times[times[-1] + 1])
         whole = len(times) == len(self.times) - 1
-        when = "throughout" if whole else f"from {start:.0f} to {end:.0f} s"
+        when = "throughout" if whole else f"from {start} to {end} s"
         return f"mostly the {regions} ({_range_hz(self.bands_hz, bands)}), {when}"
 
     def mask(self) -> NDArray[np.float64]:
@@ -192,13 +193,13 @@ def explain(
         raise ValueError(f"there is no genre {chosen!r}; there are {', '.join(bundle.labels)}")
     prepared = prepare(clip.log_mel, bundle.features)
     hidden = Occluder(bundle, net, prepared, bundle.labels.index(chosen))
-    n_steps = N_TIMES + 2 * (1 + N_RANDOM)
+    n_steps = N_PATCHES + N_CURVES
 
     def report(done: int) -> None:
         progress(done, n_steps, name)
 
     cells = hidden.weights(report)
-    fidelity = hidden.fidelity(cells, np.random.default_rng(seed), lambda n: report(N_TIMES + n))
+    fidelity = hidden.fidelity(cells, np.random.default_rng(seed), lambda n: report(N_PATCHES + n))
     rate = bundle.features.frame_rate
     last = prepared.frames[-1] + 1
     edges = np.append(prepared.frames, last)[hidden.time_edges] / rate
@@ -222,15 +223,15 @@ def _smooth(cells: NDArray[np.float64], n_bins: int, n_frames: int) -> NDArray[n
     Each is the mean of all cells, weighted by how near their centres are: where the grid happens
     to lie shall not show, nor change what is heard when the recording begins a little later.
     """
-    bands = _nearness(cells.shape[0], n_bins)
-    times = _nearness(cells.shape[1], n_frames)
+    bands = _nearness(cells.shape[0], n_bins, BLUR_BANDS)
+    times = _nearness(cells.shape[1], n_frames, BLUR_TIMES)
     return bands @ cells @ times.T
 
 
-def _nearness(n_cells: int, length: int) -> NDArray[np.float64]:
+def _nearness(n_cells: int, length: int, blur: float) -> NDArray[np.float64]:
     """How much each of the cells counts at each place, (length, n_cells); rows sum to 1."""
     places = (np.arange(length) + 0.5) * n_cells / length - 0.5
-    weights = np.exp(-0.5 * ((places[:, np.newaxis] - np.arange(n_cells)) / SMOOTHING) ** 2)
+    weights = np.exp(-0.5 * ((places[:, np.newaxis] - np.arange(n_cells)) / blur) ** 2)
     normalised: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
     return normalised
 
@@ -260,6 +261,12 @@ def _regions(low_hz: float, high_hz: float) -> str:
     if len(names) == len(REGIONS_HZ):
         return "whole spectrum"
     return " and ".join(dict.fromkeys((names[0], names[-1]))) if names else "mids"
+
+
+def _seconds(start: float, end: float) -> tuple[int, int]:
+    """Whole seconds from one to another time, at least one."""
+    first, last = math.floor(start + 0.5), math.floor(end + 0.5)  # as JavaScript rounds
+    return (first, last) if first < last else (math.floor(start), math.floor(start) + 1)
 
 
 def _range_hz(edges: NDArray[np.float64], bands: NDArray[np.int64]) -> str:

@@ -1,10 +1,12 @@
 """How much the parts of a clip matter to a net that names a genre, and how faithful that is.
 
-Occlusion: each cell of a grid over bands and time is replaced by its bands' own means, so that no
+Occlusion: each patch of some bands and some time is replaced by its bands' own means, so that no
 hole is itself a cue, and the genre's log odds fall (Zeiler and Fergus 2014, "Visualizing and
 Understanding Convolutional Networks"); and each is put alone into a clip of bands' means, and they
-rise. A cell's weight is the mean of both: the first alone misses what several cells say alike, the
-second what only several say together. How true it is, deletion and insertion tell
+rise. A patch's weight is the mean of both: the first alone misses what several patches say alike,
+the second what only several say together. In time patches overlap by half, and a cell of the grid,
+half as long as they are, has the mean weight of those that cover it: so where the grid happens to
+begin matters little. How true it is, deletion and insertion tell
 (Petsiuk, Das and Saenko 2018, "RISE"): cells are taken away, or put into a clip of
 bands' means, in the order of their weights, and the mean probability of the genre on the way stands
 beside that of random orders.
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,14 +27,25 @@ from genrescope.model.bundle import Bundle
 from genrescope.model.clip import Clip
 from genrescope.model.inference import Net, PreparedClip, prepare, softmax
 
-N_BANDS, N_TIMES = 8, 10
+N_BANDS, N_TIMES = 8, 20
 """Cells of the grid over mel bands, and over time."""
+
+PATCH_TIMES = 2
+"""How many cells, one after the other, are hidden or shown at once."""
+
+N_PATCHES = N_TIMES - PATCH_TIMES + 1
+"""Patches over time, of each band."""
 
 N_STEPS = 10
 """Steps of the deletion and insertion curves."""
 
-N_RANDOM = 3
-"""Random orders that the curves are compared with."""
+N_RANDOM = 4
+"""Random orders that the curves are compared with.
+
+Taking away and putting in at random are the same in the mean, so the same orders serve both.
+"""
+
+N_CURVES = 2 + N_RANDOM
 
 _BATCH_FRAMES = 1300  # given to the net at a time
 
@@ -43,7 +57,7 @@ class Fidelity:
     Attributes:
         deletion_auc: as cells are taken away, most important first; low is good.
         insertion_auc: as cells are put in, most important first; high is good.
-        random_deletion_auc, random_insertion_auc: the same in random order.
+        random_deletion_auc, random_insertion_auc: the same in random order, see `N_RANDOM`.
     """
 
     deletion_auc: float
@@ -79,41 +93,60 @@ class Occluder:
         time_of_window = time[take(frames, starts, window_length=length)[:, 0]]
         self._cell = band[np.newaxis, :, None] * N_TIMES + time_of_window[:, None, :]
 
+    @cached_property
+    def _whole(self) -> NDArray[np.float64]:
+        """Probability of the genre in each window as it is."""
+        return self._probs(self._windows)
+
+    @cached_property
+    def _nothing(self) -> float:
+        """Probability of the genre in a window of bands' means."""
+        return float(self._probs(self._filled[np.newaxis].astype(np.float32))[0])
+
     def weights(self, report: Callable[[int], None]) -> NDArray[np.float64]:
         """How much cells speak for the genre, nats, (N_BANDS, N_TIMES); see `Explanation.cells`."""
-        whole = self._probs(self._windows)
-        nothing = self._probs(self._filled[np.newaxis].astype(np.float32))[0]
-        weights = np.zeros(N_BANDS * N_TIMES)
-        for time in range(N_TIMES):
-            cells = [band * N_TIMES + time for band in range(N_BANDS)]
-            # Only windows that hold the cells can answer otherwise.
-            touched = np.flatnonzero((self._cell % N_TIMES == time).any(axis=(1, 2)))
-            if not len(touched):  # a clip of fewer frames than there are times
-                continue
-            hidden = np.concatenate([self._hide([cell], touched) for cell in cells])
-            alone = np.concatenate([self._show([cell], touched) for cell in cells])
-            probs = self._probs(np.concatenate([hidden, alone])).reshape(2, N_BANDS, len(touched))
-            without = whole.mean() + (probs[0] - whole[touched]).sum(axis=1) / len(whole)
-            with_it = nothing + (probs[1] - nothing).sum(axis=1) / len(whole)
-            fall = _log_odds(whole.mean()) - _log_odds(without)
-            weights[cells] = (fall + _log_odds(with_it) - _log_odds(nothing)) / 2
-            report(time + 1)
-        return weights.reshape(N_BANDS, N_TIMES)
+        weights = np.zeros((N_BANDS, N_TIMES))
+        for first in range(N_PATCHES):
+            times = np.arange(first, first + PATCH_TIMES)
+            weights[:, times] += self._weights_of_patches(times)[:, np.newaxis]
+            report(first + 1)
+        n_covering = np.convolve(np.ones(N_PATCHES), np.ones(PATCH_TIMES))
+        means: NDArray[np.float64] = weights / n_covering
+        return means
+
+    def _weights_of_patches(self, times: NDArray[np.int64]) -> NDArray[np.float64]:
+        """How much each band speaks for the genre at some times, nats, (N_BANDS,)."""
+        # Only windows that hold the times can answer otherwise.
+        touched = np.flatnonzero(np.isin(self._cell % N_TIMES, times).any(axis=(1, 2)))
+        if not len(touched):  # a clip of fewer frames than there are times
+            return np.zeros(N_BANDS)
+        patches = [band * N_TIMES + times for band in range(N_BANDS)]
+        hidden = np.concatenate([self._hide(patch, touched) for patch in patches])
+        alone = np.concatenate([self._show(patch, touched) for patch in patches])
+        probs = self._probs(np.concatenate([hidden, alone])).reshape(2, N_BANDS, len(touched))
+        n, whole, nothing = len(self._whole), self._whole.mean(), self._nothing
+        without = whole + (probs[0] - self._whole[touched]).sum(axis=1) / n
+        with_it = nothing + (probs[1] - nothing).sum(axis=1) / n
+        fall = _log_odds(whole) - _log_odds(without)
+        rise = _log_odds(with_it) - _log_odds(nothing)
+        weights: NDArray[np.float64] = (fall + rise) / 2
+        return weights
 
     def fidelity(
         self, cells: NDArray[np.float64], rng: np.random.Generator, report: Callable[[int], None]
     ) -> Fidelity:
         """Deletion and insertion in the order of the weights, and in random orders."""
         order = np.argsort(-cells.ravel(), kind="stable")
-        orders = [order, *(rng.permutation(cells.size) for _ in range(N_RANDOM))]
+        deletion = self._area(order, keep_first=False)
+        report(1)
+        insertion = self._area(order, keep_first=True)
+        report(2)
         areas = []
-        for i, ranked in enumerate(orders):
-            deletion = self._area(ranked, keep_first=False)
-            report(2 * i + 1)
-            areas.append((deletion, self._area(ranked, keep_first=True)))
-            report(2 * i + 2)
-        random = np.mean(areas[1:], axis=0)
-        return Fidelity(areas[0][0], areas[0][1], float(random[0]), float(random[1]))
+        for i in range(N_RANDOM):
+            areas.append(self._area(rng.permutation(cells.size), keep_first=True))
+            report(3 + i)
+        random = float(np.mean(areas))
+        return Fidelity(deletion, insertion, random, random)
 
     def areas_by_loudness(self) -> tuple[float, float]:
         """Areas of deletion and insertion, loudest cells first."""
@@ -125,22 +158,29 @@ class Occluder:
     def _area(self, order: NDArray[np.int64], *, keep_first: bool) -> float:
         """Mean probability of the genre while the first cells alone are kept, or hidden."""
         every = np.arange(len(self._windows))
-        means = []
-        for n in np.linspace(0, len(order), N_STEPS + 1).round().astype(np.int64):
+        ends = [self._nothing, self._whole.mean()]
+        means = ends[:1] if keep_first else ends[1:]
+        for n in np.linspace(0, len(order), N_STEPS + 1).round().astype(np.int64)[1:-1]:
             gone = order[n:] if keep_first else order[:n]
             means.append(self._probs(self._hide(gone, every)).mean())
+        means += ends[1:] if keep_first else ends[:1]
         area: float = np.trapezoid(means, dx=1 / N_STEPS)
         return float(area)
 
-    def _hide(self, cells: Any, windows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _hide(self, cells: NDArray[np.int64], windows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Some of the windows with some cells at their bands' means."""
-        gone = np.isin(self._cell[windows], cells)
-        return np.where(gone, self._filled, self._windows[windows])
+        return np.where(self._lies_in(cells, windows), self._filled, self._windows[windows])
 
-    def _show(self, cells: Any, windows: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _show(self, cells: NDArray[np.int64], windows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Some of the windows with all but some cells at their bands' means."""
-        kept = np.isin(self._cell[windows], cells)
-        return np.where(kept, self._windows[windows], self._filled)
+        return np.where(self._lies_in(cells, windows), self._windows[windows], self._filled)
+
+    def _lies_in(self, cells: NDArray[np.int64], windows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which places of some windows lie in some cells, (n_windows, n_bins, length)."""
+        chosen = np.zeros(N_BANDS * N_TIMES, np.bool_)
+        chosen[cells] = True
+        places: NDArray[np.bool_] = chosen[self._cell[windows]]
+        return places
 
     def _probs(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probability of the genre in each window."""

@@ -56,8 +56,8 @@ def create_app(
         limits: every bound of the server; None for the usual ones.
         engine: what answers; None loads the bundles.
         ort: folder ``dist`` of the npm package onnxruntime-web, with which the page can listen on
-            the visitor's computer as well, by the first bundle; None offers no such thing, and
-            neither is it where no browser computes that bundle's front end.
+            the visitor's computer as well, by those of the bundles whose front end a browser
+            computes; None offers no such thing, and neither is it where there is none of them.
 
     Raises:
         BundleError: a bundle is missing or damaged, or two have one name.
@@ -72,8 +72,9 @@ def create_app(
     service = Service(engines, limits)
     local = None
     if ort is not None:
-        first = next(iter(engines.values())).classifier.bundle
-        local = LocalPage(first, ort=Path(ort)) if runs_in_browser(first) else None
+        bundles = [engine.classifier.bundle for engine in engines.values()]
+        able = [bundle for bundle in bundles if runs_in_browser(bundle)]
+        local = LocalPage(able, ort=Path(ort)) if able else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

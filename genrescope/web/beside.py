@@ -6,6 +6,7 @@ record there reaches the server.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -34,17 +35,17 @@ class LocalPage:
     """Every file of that page; safe to use from several threads.
 
     Args:
-        bundle: what names the genres.
+        bundles: what names the genres, the usual one first.
         ort: the folder ``dist`` of the npm package onnxruntime-web.
 
     Raises:
-        SiteError: ONNX Runtime is not there, or a browser does not compute what the bundle's front
+        SiteError: ONNX Runtime is not there, or a browser does not compute what a bundle's front
             end asks for.
-        BundleError: a file of the bundle is not what its hash says.
+        BundleError: a file of a bundle is not what its hash says.
     """
 
-    def __init__(self, bundle: Bundle, *, ort: Path) -> None:
-        self._files = site_files(bundle, ort=ort, server="../")
+    def __init__(self, bundles: Sequence[Bundle], *, ort: Path) -> None:
+        self._files = site_files(bundles, ort=ort, server="../")
         # Packed when they are first asked for: the largest takes a second.
         self._asset = lru_cache(maxsize=None)(self._pack)
 

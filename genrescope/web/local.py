@@ -61,6 +61,7 @@ def settings() -> dict[str, Any]:
         "search_url": similar.SEARCH_URL,
         "occlusion_bands": occlusion.N_BANDS,
         "occlusion_times": occlusion.N_TIMES,
+        "occlusion_patch": occlusion.PATCH_TIMES,
         "occlusion_steps": occlusion.N_STEPS,
         "occlusion_random": occlusion.N_RANDOM,
         "regions_hz": [

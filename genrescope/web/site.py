@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from genrescope.errors import ReasonedError
 from genrescope.files import atomic_folder
 from genrescope.model.bundle import Bundle
 from genrescope.web import pages
+from genrescope.web.halved import halve
 from genrescope.web.local import MAX_S, settings
 
 ORT = Path(__file__).parents[2] / "page" / "node_modules" / "onnxruntime-web" / "dist"
@@ -57,20 +59,20 @@ class Site:
     n_bytes: int
 
 
-def export_site(folder: Path, *, bundle: Bundle, ort: Path) -> Site:
+def export_site(folder: Path, *, bundles: Sequence[Bundle], ort: Path) -> Site:
     """Write the page that needs no server.
 
     Args:
         folder: new, empty, or a site of before, which is replaced.
-        bundle: what names the genres.
+        bundles: what names the genres: one, or several to choose from, the usual one first.
         ort: the folder ``dist`` of the npm package onnxruntime-web.
 
     Raises:
-        SiteError: the folder holds something else, ONNX Runtime is not there, or a browser does
-            not compute what the bundle's front end asks for.
-        BundleError: a file of the bundle is not what its hash says.
+        SiteError: the folder holds something else, ONNX Runtime is not there, a browser does not
+            compute what a bundle's front end asks for, or two bundles have one name.
+        BundleError: a file of a bundle is not what its hash says.
     """
-    whole = site_files(bundle, ort=ort)
+    whole = site_files(bundles, ort=ort)
     if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).is_file():
         raise SiteError(str(folder), "it holds something else than a site", "Name a new folder.")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -82,18 +84,29 @@ def export_site(folder: Path, *, bundle: Bundle, ort: Path) -> Site:
     return Site(folder, len(whole), sum(map(len, whole.values())))
 
 
-def site_files(bundle: Bundle, *, ort: Path, server: str = "") -> dict[str, bytes]:
+def site_files(bundles: Sequence[Bundle], *, ort: Path, server: str = "") -> dict[str, bytes]:
     """Every file of the site, by its path in it.
 
     Args:
-        bundle, ort: as of `export_site`.
+        bundles, ort: as of `export_site`.
         server: address, seen from the site, of the page that asks a server, where there is one.
 
     Raises like `export_site`.
     """
-    _check_front_end(bundle)
+    names = [name_of(bundle) for bundle in bundles]
+    for bundle in bundles:
+        _check_front_end(bundle)
+        if names.count(name_of(bundle)) > 1:
+            raise SiteError(
+                str(bundle.path), "another bundle has this name too", "Rename one of the folders."
+            )
     runtime = {name: _runtime(ort, source) for source, name in ORT_FILES.items()}
-    return _files(bundle, runtime, server)
+    return _files(bundles, runtime, server)
+
+
+def name_of(bundle: Bundle) -> str:
+    """What a page calls it, here as on a server: the name of its folder."""
+    return bundle.path.resolve().name
 
 
 def runs_in_browser(bundle: Bundle) -> bool:
@@ -124,14 +137,20 @@ def _runtime(ort: Path, name: str) -> bytes:
         ) from error
 
 
-def _files(bundle: Bundle, runtime: dict[str, bytes], server: str) -> dict[str, bytes]:
+def _files(bundles: Sequence[Bundle], runtime: dict[str, bytes], server: str) -> dict[str, bytes]:
     static = {name: each.body for name, each in pages.shared_files().items()}
     static["api.js"] = b'export * from "./faults.js";\nexport * from "./local/computer.js";\n'
     static["app.webmanifest"] = _manifest(static["app.webmanifest"])
-    bundled = {name: bundle.read(name) for name in bundle.files}
-    bundled["bundle.json"] = (bundle.path / "bundle.json").read_bytes()
     static |= {f"ort/{name}": body for name, body in runtime.items()}
-    described = _describe(bundle, bundled["bundle.json"], runtime["ort.wasm"])
+    bundled: dict[str, bytes] = {}
+    models = [_publish(bundle, f"bundle/{i}/", bundled) for i, bundle in enumerate(bundles)]
+    described = {
+        "version": __version__,
+        "settings": settings(),
+        "limits": {"upload_bytes": MAX_BYTES, "audio_s": MAX_S},
+        "ort_sha256": hashlib.sha256(runtime["ort.wasm"]).hexdigest(),
+        "bundles": models,
+    }
     static["site.json"] = json.dumps(described, allow_nan=False).encode()
     strings = {language: texts(language) for language in pages.LANGUAGES}
     for language, words in strings.items():
@@ -144,7 +163,7 @@ def _files(bundle: Bundle, runtime: dict[str, bytes], server: str) -> dict[str, 
         page = pages.page(language, words, scripts=_preloaded(set(static)), place=place)
         found[page_name(language)] = page.body
     found |= {f"static/{name}": body for name, body in static.items()}
-    found |= {f"bundle/{name}": body for name, body in bundled.items()}
+    found |= bundled
     found["worker.js"] = _worker(found)
     found[".nojekyll"] = b""  # GitHub's pages would else leave names out
     return found
@@ -185,15 +204,25 @@ def _manifest(raw: bytes) -> bytes:
     return json.dumps(described, indent=2).encode()
 
 
-def _describe(bundle: Bundle, raw: bytes, wasm: bytes) -> dict[str, Any]:
-    """What the page reads first: settings, hashes, and what it tells of the bundle."""
+def _publish(bundle: Bundle, folder: str, bundled: dict[str, bytes]) -> dict[str, Any]:
+    """Add a bundle's files to those that are published, and say what the page reads of it.
+
+    Nets are published at half their size, see `genrescope.web.halved`, and what two bundles share
+    is published once.
+    """
+    files: dict[str, Any] = {}
+    contents = {"bundle.json": (bundle.path / "bundle.json").read_bytes()}
+    for name, body in (contents | {name: bundle.read(name) for name in bundle.files}).items():
+        published, stretches = halve(body) if name.endswith(".onnx") else (body, [])
+        own = folder + name.replace(".onnx", ".half")
+        path = next((path for path, other in bundled.items() if other == published), own)
+        bundled[path] = published
+        sha256 = hashlib.sha256(published).hexdigest()
+        files[name] = {"path": path, "sha256": sha256, "stretches": stretches}
     return {
-        "version": __version__,
-        "settings": settings(),
-        "limits": {"upload_bytes": MAX_BYTES, "audio_s": MAX_S},
-        "bundle_sha256": hashlib.sha256(raw).hexdigest(),
-        "ort_sha256": hashlib.sha256(wasm).hexdigest(),
-        "bundle": {"name": bundle.name, "labels": bundle.labels, "metrics": bundle.metrics},
+        "name": name_of(bundle),
+        "facts": {"name": bundle.name, "labels": bundle.labels, "metrics": bundle.metrics},
+        "files": files,
     }
 
 

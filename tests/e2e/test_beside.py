@@ -90,6 +90,25 @@ def test_the_visit_goes_on_there_and_back(browser: Browser, server: Running) -> 
     page.context.close()
 
 
+def test_where_it_listens_is_remembered(browser: Browser, server: Running) -> None:
+    page, watch = opened(browser, server, **DESK)
+    page.get_by_role("link", name="Listen on this computer instead").click()
+    _ready(page)
+    page.goto(server.url)
+    _ready(page)
+    assert page.url == f"{server.url}/local/"
+    page.get_by_role("link", name="Listen on the server instead").click()
+    expect(page.locator("#lead")).not_to_contain_text("never leaves it")
+    page.goto(server.url)
+    expect(page.locator("#version")).to_contain_text("Genrescope 0.")
+    assert page.url == f"{server.url}/"
+    page.goto(f"{server.url}/local/")  # whoever asks for it gets it
+    _ready(page)
+    assert page.url == f"{server.url}/local/"
+    assert watch.troubles == []
+    page.context.close()
+
+
 def test_each_keeps_its_own_files_for_when_there_is_no_connection(
     browser: Browser, server: Running
 ) -> None:

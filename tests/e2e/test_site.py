@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page, Request, expect
 from web.serving import music, wav
 
-from genrescope.model.bundle import DEFAULT_BUNDLE, Bundle
+from genrescope.model.bundle import DEFAULT_BUNDLE, Bundle, shipped_bundles
 from genrescope.model.classifier import Classifier
 from genrescope.web.local import MAX_S
 from genrescope.web.site import export_site
@@ -42,7 +42,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if not ORT.exists():
         pytest.skip("needs ONNX Runtime for browsers: npm ci --prefix page")
     folder = tmp_path_factory.mktemp("host")
-    export_site(folder / "genrescope", bundle=Bundle.load(), ort=ORT)
+    bundles = [Bundle.load(path) for path in shipped_bundles()]
+    export_site(folder / "genrescope", bundles=bundles, ort=ORT)
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=folder))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -331,6 +332,23 @@ def test_it_says_why(browser: Browser, site: str) -> None:
     page.context.close()
 
 
+def test_another_model_can_be_chosen(browser: Browser, site: str) -> None:
+    page, watch = opened(browser, site)
+    page.get_by_label("Model:").select_option("wide")
+    expect(page.locator("#honesty")).to_contain_text("11 genres", timeout=RESULT_MS)
+    send(page, Recording("disco.ogg", (SAMPLES / "disco.ogg").read_bytes()))
+    expect(page.locator("#result")).to_be_visible(timeout=RESULT_MS)
+    expect(page.locator("#bars li")).to_have_count(11)
+    expected = Classifier.load("wide", threads=1).classify(SAMPLES / "disco.ogg")
+    expect(page.locator("#genre")).to_have_text(expected.genre.capitalize())
+    page.get_by_role("button", name="Record again").first.click()
+    expect(page.locator("#record-time")).to_have_text("0:04", timeout=RESULT_MS)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#bars li")).to_have_count(11, timeout=RESULT_MS)
+    assert watch.troubles == []
+    page.context.close()
+
+
 def test_it_speaks_german(browser: Browser, site: str) -> None:
     page, watch = opened(browser, site)
     page.locator("#language").click()
@@ -346,8 +364,8 @@ def test_a_bundle_that_was_changed_is_refused(browser: Browser, tmp_path: Path) 
     folder = tmp_path / "site"
     if not ORT.exists():
         pytest.skip("needs ONNX Runtime for browsers: npm ci --prefix page")
-    export_site(folder, bundle=Bundle.load(), ort=ORT)
-    path = folder / "bundle" / "bundle.json"
+    export_site(folder, bundles=[Bundle.load()], ort=ORT)
+    path = folder / "bundle" / "0" / "bundle.json"
     changed = json.loads(path.read_text(encoding="utf-8"))
     changed["labels"].reverse()
     path.write_text(json.dumps(changed), encoding="utf-8")

@@ -42,7 +42,7 @@ def test_the_band_and_the_time_that_decide_are_found(tiny: Classifier, genre: st
     band, time = np.unravel_index(explanation.cells.argmax(), explanation.cells.shape)
     low, high = explanation.bands_hz[band], explanation.bands_hz[band + 1]
     assert low * 0.8 <= TONES_HZ[genre] <= high * 1.2
-    assert time < 4
+    assert time < 0.4 * N_TIMES
     fidelity = explanation.fidelity
     assert fidelity.decisive
     assert fidelity.deletion_auc < fidelity.random_deletion_auc

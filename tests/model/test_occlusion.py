@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from genrescope.model.bundle import Bundle
 from genrescope.model.clip import Clip
 from genrescope.model.inference import NetOutput, prepare
-from genrescope.model.occlusion import N_BANDS, N_TIMES, Occluder, areas_by_loudness
+from genrescope.model.occlusion import N_BANDS, N_PATCHES, N_TIMES, Occluder, areas_by_loudness
 
 N_FRAMES = 120
 
@@ -36,11 +36,13 @@ def loudest_cell(windows: NDArray[np.float32]) -> NetOutput:
 
 
 def test_the_only_cell_that_matters_is_found(bundle: Bundle) -> None:
-    loud = clip(slice(48, 60), slice(32, 48))  # the cell of band 2 and time 4
+    loud = clip(slice(48, 54), slice(32, 48))  # the cell of band 2 and time 8
     occluder = Occluder(bundle, loudest_cell, prepare(loud.log_mel, bundle.features), 0)
     weights = occluder.weights(lambda done: None)
-    assert np.unravel_index(weights.argmax(), weights.shape) == (2, 4)
-    others = np.delete(weights.ravel(), 2 * N_TIMES + 4)
+    assert np.unravel_index(weights.argmax(), weights.shape) == (2, 8)
+    # Its neighbours are in one of the two patches that hold it.
+    np.testing.assert_allclose(weights[2, [7, 9]], weights[2, 8] / 2, rtol=0.2)
+    others = np.delete(weights.ravel(), 2 * N_TIMES + np.array([7, 8, 9]))
     assert weights.max() > 3 * np.abs(others).max()
 
 
@@ -61,7 +63,7 @@ def test_steps_are_reported_to_the_last(bundle: Bundle) -> None:
     quiet = prepare(clip(slice(0, 1), slice(0, 1)).log_mel, bundle.features)
     done: list[int] = []
     Occluder(bundle, loudest_cell, quiet, 0).weights(done.append)
-    assert done == list(range(1, N_TIMES + 1))
+    assert done == list(range(1, N_PATCHES + 1))
 
 
 def test_the_loudest_cell_goes_first_by_loudness(bundle: Bundle) -> None:

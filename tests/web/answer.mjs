@@ -116,6 +116,10 @@ const tasks = {
     const { readTempo } = await load("heads");
     return readTempo(probs, settings);
   },
+  async whole({ bytes, stretches }) {
+    const { whole } = await load("halved");
+    return Buffer.from(whole(Buffer.from(bytes, "base64"), stretches)).toString("base64");
+  },
   async similar({ embedding, n }) {
     const { Catalogue } = await load("catalogue");
     const catalogue = await Catalogue.read(await readFile(`${job.bundle}/catalogue.npz`), settings);

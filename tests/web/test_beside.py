@@ -60,7 +60,7 @@ def test_its_files_come_with_their_types_and_a_policy_that_lets_the_net_run(
         ("worker.js", "text/javascript; charset=utf-8"),
         ("static/ort/ort.wasm", "application/wasm"),
         ("static/site.json", "application/json"),
-        ("bundle/model.onnx", "application/octet-stream"),
+        ("bundle/0/model.half", "application/octet-stream"),
     ):
         answer = both.get(f"/local/{path}")
         assert answer.status_code == 200, path

@@ -13,6 +13,7 @@ from bundle_maker import make_bundle
 from genrescope.features.config import STFT_CONFIG
 from genrescope.model.bundle import Bundle
 from genrescope.web import pages
+from genrescope.web.halved import halve
 from genrescope.web.site import ORT_FILES, Site, SiteError, export_site, texts
 
 
@@ -27,7 +28,7 @@ def ort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def site(tmp_path: Path, tiny_bundle: Path, ort: Path) -> Site:
-    return export_site(tmp_path / "site", bundle=Bundle.load(tiny_bundle), ort=ort)
+    return export_site(tmp_path / "site", bundles=[Bundle.load(tiny_bundle)], ort=ort)
 
 
 def test_every_address_in_it_leads_somewhere(site: Site) -> None:
@@ -74,25 +75,54 @@ def test_what_it_needs_offline_is_all_of_it(site: Site) -> None:
     assert kept - files == {"./"}
 
 
-def test_hashes_are_those_of_the_files(site: Site) -> None:
+def test_hashes_are_those_of_the_files(site: Site, tiny_bundle: Path) -> None:
     described = json.loads((site.folder / "static/site.json").read_text())
-    for key, path in (
-        ("bundle_sha256", "bundle/bundle.json"),
-        ("ort_sha256", "static/ort/ort.wasm"),
-    ):
-        raw = (site.folder / path).read_bytes()
-        assert described[key] == hashlib.sha256(raw).hexdigest()
-    assert Bundle.load(site.folder / "bundle").name == described["bundle"]["name"]
+    raw = (site.folder / "static/ort/ort.wasm").read_bytes()
+    assert described["ort_sha256"] == hashlib.sha256(raw).hexdigest()
+    bundle = Bundle.load(tiny_bundle)
+    (model,) = described["bundles"]
+    assert model["name"] == tiny_bundle.name
+    assert model["facts"]["name"] == bundle.name
+    assert set(model["files"]) == {"bundle.json", *bundle.files}
+    for name, file in model["files"].items():
+        raw = (site.folder / file["path"]).read_bytes()
+        assert file["sha256"] == hashlib.sha256(raw).hexdigest()
+        if not name.endswith(".onnx"):
+            assert raw == (tiny_bundle / name).read_bytes()
+        else:
+            stretches = [tuple(stretch) for stretch in file["stretches"]]
+            assert (raw, stretches) == halve(bundle.read(name))
+
+
+def test_what_two_bundles_share_is_published_once(
+    tmp_path: Path, tiny_bundle: Path, ort: Path
+) -> None:
+    other = make_bundle(tmp_path / "other", name="another")
+    bundles = [Bundle.load(tiny_bundle), other]
+    export_site(tmp_path / "site", bundles=bundles, ort=ort)
+    described = json.loads((tmp_path / "site/static/site.json").read_text())
+    paths = [{file["path"] for file in model["files"].values()} for model in described["bundles"]]
+    assert [model["name"] for model in described["bundles"]] == [tiny_bundle.name, "other"]
+    files = {p.relative_to(tmp_path / "site").as_posix() for p in (tmp_path / "site").rglob("*")}
+    assert {path for path in files if path.startswith("bundle/0/")} == paths[0]
+    contents = [(tmp_path / "site" / path).read_bytes() for path in sorted(paths[0] | paths[1])]
+    assert len(set(contents)) == len(contents)
+
+
+def test_two_bundles_of_one_name_are_refused(tmp_path: Path, tiny_bundle: Path, ort: Path) -> None:
+    twice = [Bundle.load(tiny_bundle)] * 2
+    with pytest.raises(SiteError, match="another bundle has this name too"):
+        export_site(tmp_path / "site", bundles=twice, ort=ort)
 
 
 def test_another_bundle_makes_another_version(
     site: Site, tmp_path: Path, tiny_bundle: Path, ort: Path
 ) -> None:
     worker = (site.folder / "worker.js").read_text()
-    same = export_site(tmp_path / "same", bundle=Bundle.load(tiny_bundle), ort=ort)
+    same = export_site(tmp_path / "same", bundles=[Bundle.load(tiny_bundle)], ort=ort)
     assert (same.folder / "worker.js").read_text() == worker
     other = make_bundle(tmp_path / "other", name="another")
-    changed = export_site(tmp_path / "changed", bundle=other, ort=ort)
+    changed = export_site(tmp_path / "changed", bundles=[other], ort=ort)
     assert (changed.folder / "worker.js").read_text() != worker
 
 
@@ -101,26 +131,26 @@ def test_a_site_is_replaced_and_nothing_else_is(
 ) -> None:
     left_over = site.folder / "static" / "gone.js"
     left_over.write_text("")
-    export_site(site.folder, bundle=Bundle.load(tiny_bundle), ort=ort)
+    export_site(site.folder, bundles=[Bundle.load(tiny_bundle)], ort=ort)
     assert not left_over.exists()
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.txt").write_text("years of work")
     with pytest.raises(SiteError, match="something else than a site"):
-        export_site(mine, bundle=Bundle.load(tiny_bundle), ort=ort)
+        export_site(mine, bundles=[Bundle.load(tiny_bundle)], ort=ort)
     assert [path.name for path in mine.iterdir()] == ["thesis.txt"]
 
 
 def test_without_onnx_runtime_it_says_how_to_get_it(tmp_path: Path, tiny_bundle: Path) -> None:
     with pytest.raises(SiteError, match="npm ci --prefix page"):
-        export_site(tmp_path / "site", bundle=Bundle.load(tiny_bundle), ort=tmp_path)
+        export_site(tmp_path / "site", bundles=[Bundle.load(tiny_bundle)], ort=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_front_end_that_no_browser_computes_is_refused(tmp_path: Path, ort: Path) -> None:
     bundle = make_bundle(tmp_path / "stft", features=STFT_CONFIG)
     with pytest.raises(SiteError, match="stft"):
-        export_site(tmp_path / "site", bundle=bundle, ort=ort)
+        export_site(tmp_path / "site", bundles=[bundle], ort=ort)
 
 
 @pytest.mark.parametrize("language", pages.LANGUAGES)

@@ -43,6 +43,7 @@ class Degraded:
         n: tracks.
         accuracy: with its 95 % interval over tracks.
         drop: accuracy on the clean clips less this one.
+        turned: share of the answers that name another genre than the clean clip's.
         sink: the genre that is named most.
         sink_share: share of the answers that name it.
         sink_truth: share of the tracks that are it.
@@ -53,6 +54,7 @@ class Degraded:
     n: int
     accuracy: Interval
     drop: float
+    turned: float
     sink: str
     sink_share: float
     sink_truth: float
@@ -128,9 +130,8 @@ def measure_robustness(
     if not kept:
         raise GenrescopeError(f"no clip could be classified: {next(iter(failed.values()))}.")
     truth = np.array([order[track.genre] for track in kept])
-    clean = _row(CLEAN, truth, answers[CLEAN], labels, 0.0)
-    rest = [_row(name, truth, answers[name], labels, clean.accuracy.value) for name in todo[1:]]
-    return Robustness((clean, *rest), failed)
+    rows = [_row(name, truth, answers[name], answers[CLEAN], labels) for name in todo]
+    return Robustness(tuple(rows), failed)
 
 
 def _answers(
@@ -149,20 +150,32 @@ def _answers(
 
 
 def _row(
-    name: str, truth: Array, answers: Sequence[ClipAnswer], labels: Sequence[str], clean: float
+    name: str,
+    truth: Array,
+    answers: Sequence[ClipAnswer],
+    clean: Sequence[ClipAnswer],
+    labels: Sequence[str],
 ) -> Degraded:
-    probs = np.stack([answer.clip_probs for answer in answers]).astype(float)
-    accuracy = score(truth, probs / probs.sum(axis=1, keepdims=True)).accuracy
-    named = np.bincount(probs.argmax(axis=1), minlength=len(labels))
+    probs, before = _probs(answers), _probs(clean)
+    accuracy, accuracy_before = score(truth, probs).accuracy, score(truth, before).accuracy
+    predicted = probs.argmax(axis=1)
+    named = np.bincount(predicted, minlength=len(labels))
     sink = int(named.argmax())
     flags = sorted({flag for answer in answers for flag in answer.flags})
     return Degraded(
         name=name,
         n=len(truth),
         accuracy=accuracy,
-        drop=0.0 if name == CLEAN else clean - accuracy.value,
+        drop=accuracy_before.value - accuracy.value,
+        turned=float((predicted != before.argmax(axis=1)).mean()),
         sink=labels[sink],
         sink_share=float(named[sink] / len(truth)),
         sink_truth=float((truth == sink).mean()),
         flagged={f: float(np.mean([f in answer.flags for answer in answers])) for f in flags},
     )
+
+
+def _probs(answers: Sequence[ClipAnswer]) -> Array:
+    probs = np.stack([answer.clip_probs for answer in answers]).astype(float)
+    shares: Array = probs / probs.sum(axis=1, keepdims=True)
+    return shares

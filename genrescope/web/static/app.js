@@ -8,6 +8,7 @@ import { acceptFiles } from "./files.js";
 import * as keep from "./keep.js";
 import * as live from "./live.js";
 import * as models from "./models.js";
+import { follow, prepareWay } from "./place.js";
 import { MAX_S, MIN_S, openMicrophone, Recording } from "./recorder.js";
 import { Replay } from "./replay.js";
 import { showVerdict } from "./result.js";
@@ -20,6 +21,8 @@ import { clock, count, megabytes, t } from "./text.js";
 import { csv, Tries } from "./tries.js";
 import { explicable, Why } from "./why.js";
 import { isMusic, isSilent, microphoneTrouble, spoken, tabTitle } from "./words.js";
+
+follow();
 
 const WORKING = ["idle", "asking", "recording", "listening"];
 
@@ -117,7 +120,7 @@ async function start() {
   try {
     stream = await openMicrophone();
     if (asked.signal.aborted) throw new DOMException("cancelled", "AbortError");
-    recording = new Recording(stream, { onEnd: stop });
+    recording = new Recording(stream, { bundle: models.chosen(), onEnd: stop });
   } catch (error) {
     stream?.getTracks().forEach((track) => track.stop());
     if (!asked.signal.aborted) trouble(...microphoneTrouble(error), { retry: start });
@@ -510,6 +513,7 @@ addEventListener("hashchange", () => answerOf(location.hash) && restore());
 for (const kind of ["online", "offline"]) addEventListener(kind, showConnection);
 acceptFiles(take);
 prepareShare();
+prepareWay();
 showConnection();
 restore();
 const { worker, root } = document.body.dataset;

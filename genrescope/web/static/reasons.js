@@ -1,7 +1,7 @@
 // An explanation's figures in words and as a map over the spectrogram.
 
-import { leading, within } from "./local/regions.js";
-import { nearness, smooth, strongestOf } from "./local/smoothing.js";
+import { leading, wholeSeconds, within } from "./local/regions.js";
+import { BLUR_BANDS, BLUR_TIMES, nearness, smooth, strongestOf } from "./local/smoothing.js";
 import { genreName, hertz, list, roughly, t } from "./text.js";
 
 // What people call parts of the spectrum, by upper edge in Hz.
@@ -30,13 +30,14 @@ function place({ cells, bands_hz, times }, sign) {
   const [low, high] = leading(strength.map(sum));
   const chosen = strength.slice(low, high + 1);
   const [first, last] = leading(times.slice(1).map((_, i) => sum(chosen.map((row) => row[i]))));
+  const [from, to] = wholeSeconds(times[first], times[last + 1]);
   const edges = [bands_hz[low], bands_hz[high + 1]];
   const values = {
     regions: regions(edges),
     low: hertz(Math.round(edges[0] / 10) * 10),
     high: hertz(Math.round(edges[1] / 10) * 10),
-    from: times[first].toFixed(0),
-    to: times[last + 1].toFixed(0),
+    from,
+    to,
   };
   const whole = last - first === times.length - 2;
   return t(whole ? "why.place.whole" : "why.place", values);
@@ -78,10 +79,12 @@ export function paintReasons(canvas, { cells, times }, { spectrogram, timeline }
   const context = canvas.getContext("2d");
   const image = context.createImageData(n_frames, n_mels);
   const bands = Array.from({ length: n_mels }, (_, band) =>
-    nearness(((band + 0.5) / n_mels) * cells.length, cells.length),
+    nearness(((band + 0.5) / n_mels) * cells.length, cells.length, BLUR_BANDS),
   );
   const seconds = Array.from({ length: n_frames }, (_, i) => ((i + 0.5) / n_frames) * duration_s);
-  const columns = seconds.map((second) => nearness(cellAt(times, second), cells[0].length));
+  const columns = seconds.map((second) =>
+    nearness(cellAt(times, second), cells[0].length, BLUR_TIMES),
+  );
   const masks = smooth(cells, bands, columns);
   const strongest = strongestOf(masks);
   for (let frame = 0; frame < n_frames; frame++) {

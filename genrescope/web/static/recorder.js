@@ -24,8 +24,11 @@ export async function openMicrophone() {
 }
 
 export class Recording {
-  /** Starts at once; `onEnd` is called when the 30 seconds are over or the microphone goes away. */
-  constructor(stream, { onEnd }) {
+  /**
+   * Starts at once; `onEnd` is called when the 30 seconds are over or the microphone goes away.
+   * `bundle` is the model that is to listen, where this computer listens by itself.
+   */
+  constructor(stream, { bundle, onEnd }) {
     this.stream = stream;
     this.chunks = [];
     const mimeType = TYPES.find((type) => MediaRecorder.isTypeSupported(type));
@@ -35,7 +38,7 @@ export class Recording {
     this.context.resume();
     this.analyser = new AnalyserNode(this.context, { fftSize: 4096, smoothingTimeConstant: 0.75 });
     this.context.createMediaStreamSource(stream).connect(this.analyser);
-    this.ear = api.listenIn?.(stream); // where this computer listens by itself
+    this.ear = api.listenIn?.(stream, { bundle });
     this.recorder.start();
     this.started = performance.now();
     stream.getAudioTracks()[0].addEventListener("ended", onEnd);

@@ -67,6 +67,7 @@ def test_the_suite_measures_drop_sink_and_flags(tracks: list[Track]) -> None:
     assert (clean.name, clean.n, clean.accuracy.value, clean.drop) == (CLEAN, 12, 1.0, 0.0)
     assert clean.sink_share == clean.sink_truth == 0.5
     assert (lowpass.accuracy.value, lowpass.drop) == (0.5, 0.5)  # the high tones are gone
+    assert (clean.turned, lowpass.turned, clipped.turned) == (0.0, 0.5, 0.0)
     assert (lowpass.sink, lowpass.sink_share, lowpass.sink_truth) == ("low", 1.0, 0.5)
     assert clipped.flagged["loud"] == 1.0
     assert clean.flagged.get("loud", 0.0) == 0.0

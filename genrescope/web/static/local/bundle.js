@@ -1,5 +1,6 @@
 // A bundle, read and checked: its settings come from its own files and from nowhere else.
 
+import { whole } from "./halved.js";
 import { rint } from "./numbers.js";
 
 const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -26,12 +27,19 @@ export function describeBundle(payload) {
 }
 
 /**
- * Reads the bundle under `folder`, whose `bundle.json` has the SHA-256 `sha256`.
- * @returns {Promise<{bundle: object, read: function(string): Promise<Uint8Array>}>} `read` fetches
- *   another of its files
+ * Reads a bundle.
+ * @param {string} root address that the files' paths begin from
+ * @param {Object<string, {path, sha256, stretches}>} files where each of its files is published
+ * @returns {Promise<{bundle: object, read: function(string): Promise<?Uint8Array>}>} `read` fetches
+ *   another of its files, its weights made whole; null where the bundle has none of that name
  */
-export async function loadBundle(folder, sha256) {
-  const text = await fetchChecked(`${folder}bundle.json`, sha256);
-  const bundle = describeBundle(JSON.parse(new TextDecoder().decode(text)));
-  return { bundle, read: (name) => fetchChecked(folder + name, bundle.files[name]) };
+export async function loadBundle(root, files) {
+  const read = async (name) => {
+    if (!files[name]) return null;
+    const { path, sha256, stretches } = files[name];
+    const bytes = await fetchChecked(root + path, sha256);
+    return stretches.length ? whole(bytes, stretches) : bytes;
+  };
+  const text = new TextDecoder().decode(await read("bundle.json"));
+  return { bundle: describeBundle(JSON.parse(text)), read };
 }

@@ -22,8 +22,7 @@ class Listener {
     this.worker = new Worker(url, { type: "module" });
     this.worker.addEventListener("message", ({ data }) => this.#hear(data));
     this.worker.addEventListener("error", () => this.#fail());
-    this.ready = this.ask("load", { root: ROOT, site });
-    this.ready.catch(() => {}); // who asks hears of it
+    this.ask("open", { root: ROOT, site });
   }
 
   /** Resolves to the answer; `onStep(share)` says how far it has come. */
@@ -71,16 +70,24 @@ function open() {
   });
 }
 
+/** The name by which the worker knows a model; of the usual one without a name. */
+function nameOf(site, bundle) {
+  const model = bundle ? site.bundles.find(({ name }) => name === bundle) : site.bundles[0];
+  if (!model) throw new ApiError(0, { code: "unknown_bundle" });
+  return model.name;
+}
+
 /** Decodes a recording and hands it to the worker: { worker, session }. */
-async function takeIn({ blob }, { signal, keep = false } = {}) {
+async function takeIn({ blob }, { bundle, signal, keep = false } = {}) {
   const { site, worker } = await open();
+  const model = nameOf(site, bundle);
   let session = null;
   const forget = () => session && worker.ask("forget", { session });
   const take = async ({ rate, channels }) => {
     if (signal?.aborted) throw aborted();
     if (!session) {
       session = ++sessions;
-      await worker.ask("begin", { session, rate, keep }, { signal });
+      await worker.ask("begin", { session, model, rate, keep }, { signal });
     }
     for (let at = 0; at < channels[0].length; at += BLOCK) {
       const block = channels.map((channel) => channel.slice(at, at + BLOCK));
@@ -101,9 +108,9 @@ async function takeIn({ blob }, { signal, keep = false } = {}) {
   return { worker, session };
 }
 
-export async function classify(recording, { signal } = {}) {
+export async function classify(recording, { bundle, signal } = {}) {
   if (recording.heard) return recording.heard;
-  const { worker, session } = await takeIn(recording, { signal });
+  const { worker, session } = await takeIn(recording, { bundle, signal });
   return worker.ask("answer", { session }, { signal });
 }
 
@@ -114,8 +121,8 @@ export const listen = async (recording, options) => ({
 });
 
 /** Why a recording is called so: { figures, sounds: { decided, indifferent, against } }, Blobs. */
-export async function why(recording, { genre, signal, onStep }) {
-  const { worker, session } = await takeIn(recording, { signal, keep: true });
+export async function why(recording, { genre, bundle, signal, onStep }) {
+  const { worker, session } = await takeIn(recording, { bundle, signal, keep: true });
   const asked = { session, genre };
   const { figures, sounds } = await worker.ask("explain", asked, { signal, onStep });
   const blobs = Object.entries(sounds).map(([name, bytes]) => [
@@ -125,9 +132,9 @@ export async function why(recording, { genre, signal, onStep }) {
   return { figures, sounds: Object.fromEntries(blobs) };
 }
 
-export async function similar(embedding, n, { signal } = {}) {
-  const { worker } = await open();
-  return worker.ask("similar", { embedding, n }, { signal });
+export async function similar(embedding, n, { bundle, signal } = {}) {
+  const { site, worker } = await open();
+  return worker.ask("similar", { model: nameOf(site, bundle), embedding, n }, { signal });
 }
 
 export async function sample(name) {
@@ -136,33 +143,37 @@ export async function sample(name) {
   return answer.blob();
 }
 
-/** What the model is and how good it is; answers once it is there to be asked. */
-export async function bundle() {
+/** What a model is, how good it is, and which others there are; answers once it can be asked. */
+export async function bundle(name) {
   const { site, worker } = await open();
-  await worker.ready;
-  return { ...site.bundle, limits: site.limits, version: site.version, bundles: [] };
+  const model = nameOf(site, name);
+  await worker.ask("load", { model });
+  const { limits, version } = site;
+  const bundles = site.bundles.map(({ name, facts: { labels } }) => ({ name, labels }));
+  return { ...site.bundles.find((each) => each.name === model).facts, limits, version, bundles };
 }
 
 /** A first guess at what has been recorded so far; null where there is none to be had now. */
 export const guess = (recording, { signal }) => recording.ear?.guess({ signal }) ?? null;
 
 /** An ear at a microphone: the samples themselves, at its own rate, not what is kept of them. */
-export const listenIn = (stream) => new Ear(stream);
+export const listenIn = (stream, { bundle } = {}) => new Ear(stream, bundle);
 
 class Ear {
-  constructor(stream) {
+  constructor(stream, bundle) {
     this.session = ++sessions;
-    this.opened = this.#open(stream);
+    this.opened = this.#open(stream, bundle);
     this.opened.catch(() => {}); // then the recording itself is decoded in the end
   }
 
-  async #open(stream) {
-    const { worker } = await open();
+  async #open(stream, bundle) {
+    const { site, worker } = await open();
+    const model = nameOf(site, bundle);
     const { sampleRate } = stream.getAudioTracks()[0].getSettings();
     // Firefox joins a microphone to a context of its own rate alone.
     this.context = new AudioContext(sampleRate ? { sampleRate } : {});
     this.context.resume();
-    await worker.ask("begin", { session: this.session, rate: this.context.sampleRate });
+    await worker.ask("begin", { session: this.session, model, rate: this.context.sampleRate });
     await this.context.audioWorklet.addModule(new URL("./tap.js", import.meta.url));
     const options = { numberOfOutputs: 0, channelCountMode: "max" };
     this.tap = new AudioWorkletNode(this.context, "genrescope-tap", options);

@@ -3,7 +3,7 @@
 
 import { Fft } from "./fft.js";
 import { filterbank } from "./mel.js";
-import { nearness, smooth, strongestOf } from "./smoothing.js";
+import { BLUR_BANDS, BLUR_TIMES, nearness, smooth, strongestOf } from "./smoothing.js";
 
 const HOP_SHARE = 4; // frames overlap by three quarters
 const SQUARES = 1.5; // what the squares of the windows that overlap add up to
@@ -21,12 +21,12 @@ const PARTS = {
  * @param {Int32Array} frames which frames of the clip are not silent
  */
 export function maskOf(cells, frames, { nBins, nFrames }) {
-  const along = (length, nCells) =>
-    Array.from({ length }, (_, i) => nearness(((i + 0.5) * nCells) / length, nCells));
+  const along = (length, nCells, blur) =>
+    Array.from({ length }, (_, i) => nearness(((i + 0.5) * nCells) / length, nCells, blur));
   const rows = smooth(
     cells,
-    along(nBins, cells.length),
-    along(frames.length, cells[0].length),
+    along(nBins, cells.length, BLUR_BANDS),
+    along(frames.length, cells[0].length, BLUR_TIMES),
   );
   const strongest = strongestOf(rows);
   const mask = new Float64Array(nBins * nFrames);

@@ -1,5 +1,7 @@
 // Arrays of numpy from a zip file, as a bundle's catalogue holds them.
 
+import { half } from "./halved.js";
+
 const END = 0x06054b50; // signatures of a zip's parts
 const ENTRY = 0x02014b50;
 
@@ -27,13 +29,6 @@ async function unzip(bytes) {
     at += 46 + nName + nExtra + nComment;
   }
   return files;
-}
-
-/** A number of 16 bits (IEEE 754) as they lie in a file. */
-function half(bits) {
-  const [sign, exponent, part] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
-  if (exponent === 0) return sign * part * 2 ** -24;
-  return sign * (1 + part / 1024) * 2 ** (exponent - 15);
 }
 
 /** An array as numpy wrote it: { shape, values }, numbers or strings, row by row. */

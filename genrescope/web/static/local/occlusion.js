@@ -6,7 +6,7 @@ import { maskOf } from "./masking.js";
 import { melEdges } from "./mel.js";
 import { argsortDown, linspace, maximum, mean, rint, rounded, sum } from "./numbers.js";
 import { predict, softmax } from "./predict.js";
-import { leading, within } from "./regions.js";
+import { leading, wholeSeconds, within } from "./regions.js";
 
 const logOdds = (p) => {
   const bounded = Math.min(Math.max(p, 1e-6), 1 - 1e-6);
@@ -84,68 +84,88 @@ class Occluder {
     return found.map((row) => row[this.label]);
   }
 
+  /** Probability of the genre in each window as it is, and in one of bands' means. */
+  async ends() {
+    this.every = Array.from({ length: this.n }, (_, window) => window);
+    this.whole = await this.probs(this.every.map((window) => this.masked(window, () => true)));
+    [this.nothing] = await this.probs([this.masked(0, () => false)]);
+  }
+
   /** What each cell is worth, in nats: a row for each band, lowest first. */
   async weights(report) {
-    const { nBands, nTimes, n } = this;
-    const every = Array.from({ length: n }, (_, window) => window);
-    const whole = await this.probs(every.map((window) => this.masked(window, () => true)));
-    const [nothing] = await this.probs([this.masked(0, () => false)]);
-    const cells = Array.from({ length: nBands }, () => new Array(nTimes).fill(0));
-    for (let time = 0; time < nTimes; time++) {
-      // Only windows that hold the cells can answer otherwise.
-      const touched = every.filter((window) => this.time[window].includes(time));
-      for (let band = 0; band < nBands && touched.length; band++) {
-        const cell = band * nTimes + time;
-        const probs = await this.probs([
-          ...touched.map((window) => this.masked(window, (other) => other !== cell)),
-          ...touched.map((window) => this.masked(window, (other) => other === cell)),
-        ]);
-        const lost = touched.map((window, i) => probs[i] - whole[window]);
-        const won = touched.map((_, i) => probs[touched.length + i] - nothing);
-        const fall = logOdds(mean(whole)) - logOdds(mean(whole) + sum(lost) / n);
-        const rise = logOdds(nothing + sum(won) / n) - logOdds(nothing);
-        cells[band][time] = (fall + rise) / 2;
+    const { nBands, nTimes } = this;
+    const { occlusion_patch: width } = this.settings;
+    const totals = Array.from({ length: nBands }, () => new Float64Array(nTimes));
+    const covering = new Float64Array(nTimes);
+    for (let first = 0; first + width <= nTimes; first++) {
+      const times = Array.from({ length: width }, (_, i) => first + i);
+      const worth = await this.worthOf(times);
+      for (const time of times) {
+        covering[time]++;
+        totals.forEach((row, band) => (row[time] += worth[band]));
       }
-      await report(time + 1);
+      await report(first + 1);
     }
-    return cells;
+    return totals.map((row) => Array.from(row, (total, time) => total / covering[time]));
+  }
+
+  /** What each band is worth at some times, in nats. */
+  async worthOf(times) {
+    const { nBands, nTimes, n, nothing } = this;
+    // Only windows that hold the times can answer otherwise.
+    const touched = this.every.filter((window) =>
+      this.time[window].some((time) => times.includes(time)),
+    );
+    const worth = new Float64Array(nBands);
+    for (let band = 0; band < nBands && touched.length; band++) {
+      const patch = new Set(times.map((time) => band * nTimes + time));
+      const probs = await this.probs([
+        ...touched.map((window) => this.masked(window, (cell) => !patch.has(cell))),
+        ...touched.map((window) => this.masked(window, (cell) => patch.has(cell))),
+      ]);
+      const lost = touched.map((window, i) => probs[i] - this.whole[window]);
+      const won = touched.map((_, i) => probs[touched.length + i] - nothing);
+      const whole = mean(this.whole);
+      const fall = logOdds(whole) - logOdds(whole + sum(lost) / n);
+      const rise = logOdds(nothing + sum(won) / n) - logOdds(nothing);
+      worth[band] = (fall + rise) / 2;
+    }
+    return worth;
   }
 
   /** Mean probability of the genre while the first cells alone are kept, or hidden. */
   async area(order, { keepFirst }) {
-    const { n, settings } = this;
+    const { settings } = this;
+    const ends = [this.nothing, mean(this.whole)];
     const means = [];
-    for (const end of Array.from(linspace(0, order.length, settings.occlusion_steps + 1), rint)) {
+    const steps = Array.from(linspace(0, order.length, settings.occlusion_steps + 1), rint);
+    for (const end of steps.slice(1, -1)) {
       const first = new Set(order.slice(0, end));
       const visible = (cell) => first.has(cell) === keepFirst;
-      const windows = Array.from({ length: n }, (_, window) => this.masked(window, visible));
-      means.push(mean(await this.probs(windows)));
+      means.push(mean(await this.probs(this.every.map((window) => this.masked(window, visible)))));
     }
-    const ends = (means[0] + means.at(-1)) / 2;
-    return (ends + sum(means.slice(1, -1))) / settings.occlusion_steps;
+    return (mean(ends) + sum(means)) / settings.occlusion_steps;
   }
 
   /** Deletion and insertion in the order of the weights, and in random orders. */
   async fidelity(cells, report) {
     const weights = cells.flat();
+    const order = argsortDown(weights);
+    const deletion = await this.area(order, { keepFirst: false });
+    await report(1);
+    const insertion = await this.area(order, { keepFirst: true });
+    await report(2);
     const random = chance(0);
-    const orders = [argsortDown(weights)];
-    for (let i = 0; i < this.settings.occlusion_random; i++) {
-      orders.push(shuffled(weights.length, random));
-    }
     const areas = [];
-    for (const [i, order] of orders.entries()) {
-      const deletion = await this.area(order, { keepFirst: false });
-      await report(2 * i + 1);
-      areas.push([deletion, await this.area(order, { keepFirst: true })]);
-      await report(2 * i + 2);
+    for (let i = 0; i < this.settings.occlusion_random; i++) {
+      areas.push(await this.area(shuffled(weights.length, random), { keepFirst: true }));
+      await report(3 + i);
     }
-    const [[deletion, insertion], ...others] = areas;
     return {
       deletion_auc: deletion,
       insertion_auc: insertion,
-      random_deletion_auc: mean(others.map((area) => area[0])),
-      random_insertion_auc: mean(others.map((area) => area[1])),
+      random_deletion_auc: mean(areas),
+      random_insertion_auc: mean(areas),
     };
   }
 }
@@ -163,10 +183,11 @@ export async function explain(clip, genre, bundle, net, settings, progress) {
   const label = bundle.labels.indexOf(genre);
   const prepared = prepare(logMel, bundle, settings);
   const hidden = new Occluder(prepared, label, bundle, net, settings);
-  const nTimes = settings.occlusion_times;
-  const nSteps = nTimes + 2 * (1 + settings.occlusion_random);
+  const nPatches = settings.occlusion_times - settings.occlusion_patch + 1;
+  const nSteps = nPatches + 2 + settings.occlusion_random;
+  await hidden.ends();
   const cells = await hidden.weights((done) => progress(done / nSteps));
-  const fidelity = await hidden.fidelity(cells, (done) => progress((nTimes + done) / nSteps));
+  const fidelity = await hidden.fidelity(cells, (done) => progress((nPatches + done) / nSteps));
   const ends = [...prepared.frames, prepared.frames.at(-1) + 1];
   const times = hidden.timeEdges.map((edge) => Math.min(ends[edge] / bundle.frameRate, duration));
   const edges = melEdges(bundle.features);
@@ -204,7 +225,7 @@ function words(cells, bandsHz, times, { decisive, settings }) {
   const range = [bandsHz[low], bandsHz[high + 1]];
   const hz = range.map((edge) => rint(edge / 10) * 10);
   const whole = first === 0 && last === times.length - 2;
-  const seconds = [times[first], times[last + 1]].map(rint);
+  const seconds = wholeSeconds(times[first], times[last + 1]);
   const when = whole ? "throughout" : `from ${seconds[0]} to ${seconds[1]} s`;
   return `mostly the ${regions(range, settings)} (${hz[0]} to ${hz[1]} Hz), ${when}`;
 }

@@ -28,3 +28,9 @@ export function within([low, high], regions, top) {
   }
   return names;
 }
+
+/** Whole seconds from one to another time, at least one: [from, to]. */
+export function wholeSeconds(start, end) {
+  const [first, last] = [Math.round(start), Math.round(end)];
+  return first < last ? [first, last] : [Math.floor(start), Math.floor(start) + 1];
+}

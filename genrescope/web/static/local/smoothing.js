@@ -1,13 +1,15 @@
 // What a grid of weights says between the centres of its cells, as `genrescope.model.explain` does.
 
-const WIDTH = 0.6; // standard deviation of the Gaussian that blurs the grid, in cells
+// Standard deviations of the Gaussian that blurs the grid, in cells.
+export const BLUR_BANDS = 0.5;
+export const BLUR_TIMES = 0.9;
 
 /**
  * How much each of `nCells` counts at a place, in cells from the grid's start; they add up to 1.
  */
-export function nearness(at, nCells) {
+export function nearness(at, nCells, blur) {
   const weights = Float64Array.from({ length: nCells }, (_, cell) =>
-    Math.exp(-0.5 * ((at - 0.5 - cell) / WIDTH) ** 2),
+    Math.exp(-0.5 * ((at - 0.5 - cell) / blur) ** 2),
   );
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   return weights.map((weight) => weight / total);

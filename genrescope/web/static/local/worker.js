@@ -11,28 +11,27 @@ import { explain } from "./occlusion.js";
 import { predict } from "./predict.js";
 import { wavOf } from "./wav.js";
 
-const ready = deferred();
-const sessions = new Map(); // recordings that are being taken in, by number
+let site = null; // what was published here, see genrescope.web.site
+let root = ""; // address that its files' paths begin from
+let runtime = null; // the promise of ONNX Runtime
+const models = new Map(); // the promise of each that was asked for, by name
+const sessions = new Map(); // recordings that are being taken in, by number: { model, extractor }
 const left = new Set(); // questions whose answers nobody waits for any more
 
-function deferred() {
-  const parts = {};
-  parts.promise = new Promise((resolve, reject) => Object.assign(parts, { resolve, reject }));
-  return parts;
-}
-
-/** Reads and checks all that answers need, the largest first. */
-async function load(root, site) {
-  const { settings } = site;
+/** ONNX Runtime, before all nets: it is compiled while they are on their way. */
+async function loadRuntime() {
   const wasm = fetchChecked(`${root}static/ort/ort.wasm`, site.ort_sha256);
-  const [ort, { bundle, read }] = await Promise.all([
-    import(`${root}static/ort/ort.js`),
-    loadBundle(`${root}bundle/`, site.bundle_sha256),
-  ]);
-  const readAny = (name) => (bundle.files[name] ? read(name) : null);
+  const ort = await import(`${root}static/ort/ort.js`);
   Object.assign(ort.env, { logLevel: "error" });
   Object.assign(ort.env.wasm, { numThreads: 1, wasmBinary: await wasm });
-  const reading = Promise.all(["tempo.onnx", "key.onnx"].map(readAny));
+  return ort;
+}
+
+/** A model, read and checked, with all that answers need. */
+async function loadModel(files) {
+  const { settings } = site;
+  const [ort, { bundle, read }] = await Promise.all([runtime, loadBundle(root, files)]);
+  const reading = Promise.all(["tempo.onnx", "key.onnx"].map(read));
   const model = read("model.onnx");
   model.catch(() => {}); // it is waited for below
   const [tempo, key] = await reading;
@@ -40,49 +39,60 @@ async function load(root, site) {
   const hear = await createHeads(ort, { tempo, key }, bundle, settings);
   const net = await createNet(ort, await model, bundle);
   ort.env.wasm.wasmBinary = undefined;
-  const catalogue = Promise.resolve(readAny("catalogue.npz")).then((bytes) =>
-    Catalogue.read(bytes, settings),
-  );
+  const catalogue = read("catalogue.npz").then((bytes) => Catalogue.read(bytes, settings));
   catalogue.catch(() => {}); // who asks for suggestions hears of it
   return { bundle, settings, net, hear, catalogue };
 }
 
+/** The promise of a model, by its name. */
+function modelOf(name) {
+  if (!models.has(name)) {
+    const loading = loadModel(site.bundles.find((each) => each.name === name).files);
+    models.set(name, loading);
+    loading.catch(() => models.delete(name)); // another time it may be there
+  }
+  return models.get(name);
+}
+
 const asks = {
-  async load({ root, site }) {
-    load(root, site).then(ready.resolve, ready.reject);
-    await ready.promise;
+  async open(values) {
+    ({ root, site } = values);
+    runtime = loadRuntime();
+    runtime.catch(() => {}); // whoever waits for a model hears of it
   },
-  async begin({ session, rate, keep }) {
-    const { bundle, settings } = await ready.promise;
-    sessions.set(session, new Extractor(rate, bundle, settings, { keep }));
+  async load({ model }) {
+    await modelOf(model);
+  },
+  async begin({ session, model, rate, keep }) {
+    const { bundle, settings } = await modelOf(model);
+    sessions.set(session, { model, extractor: new Extractor(rate, bundle, settings, { keep }) });
   },
   async push({ session, channels }) {
-    sessions.get(session)?.push(channels);
+    sessions.get(session)?.extractor.push(channels);
   },
   /** What the samples so far say; they go on being taken in. */
   async guess({ session }) {
-    const { bundle, net, settings } = await ready.promise;
-    const extractor = sessions.get(session);
-    if (!extractor) return null;
+    if (!sessions.has(session)) return null;
+    const { model, extractor } = sessions.get(session);
+    const { bundle, net, settings } = await modelOf(model);
     return (await predict(extractor.clone().finish(), bundle, net, settings)).answer;
   },
   async answer({ session }) {
-    const { bundle, net, settings, hear } = await ready.promise;
-    return (await predict(finish(session), bundle, net, settings, hear)).answer;
+    const [{ bundle, net, settings, hear }, clip] = await finish(session);
+    return (await predict(clip, bundle, net, settings, hear)).answer;
   },
   async explain({ session, genre }, { id }) {
-    const { bundle, net, settings } = await ready.promise;
     const report = (share) => {
       if (left.has(id)) throw new DOMException("aborted", "AbortError");
       postMessage({ id, share });
       return new Promise((resolve) => setTimeout(resolve)); // lets messages in
     };
-    const clip = finish(session);
+    const [{ bundle, net, settings }, clip] = await finish(session);
     const { figures, mask } = await explain(clip, genre, bundle, net, settings, report);
     return { figures, sounds: soundsOf(clip.samples, mask, bundle, settings) };
   },
-  async similar({ embedding, n }) {
-    const { catalogue } = await ready.promise;
+  async similar({ model, embedding, n }) {
+    const { catalogue } = await modelOf(model);
     return (await catalogue).nearest(embedding, n);
   },
   async forget({ session }) {
@@ -102,10 +112,11 @@ function soundsOf(samples, mask, { features }, { explained_lufs, explained_peak_
   );
 }
 
-function finish(session) {
-  const extractor = sessions.get(session);
+/** Ends a recording: its model, and its clip. */
+async function finish(session) {
+  const { model, extractor } = sessions.get(session);
   sessions.delete(session);
-  return extractor.finish();
+  return [await modelOf(model), extractor.finish()];
 }
 
 addEventListener("message", async ({ data: { id, ask, ...values } }) => {
