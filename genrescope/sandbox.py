@@ -298,7 +298,8 @@ class _Process:
     def _death(self) -> JobError:
         """What a process did that died, or that answers in no form it should."""
         try:
-            status = self._process.wait(1)
+            # One that was ended for its time is gone soon, but on a busy machine not in a second.
+            status = self._process.wait(None if self._timed_out else 1)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -79,6 +80,22 @@ def test_what_never_ends_is_ended(sandbox: Sandbox, task: str) -> None:
     with pytest.raises(JobTimeoutError, match=r"it took more than 0\.[45]"):
         sandbox.run(b"", {"task": task}, deadline=time.monotonic() + 0.5)
     assert pid(sandbox) != before
+
+
+def test_what_is_ended_late_on_a_busy_machine_was_ended_for_its_time(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid(sandbox)  # it is warm
+    wait = subprocess.Popen.wait
+
+    def slow(process: subprocess.Popen[bytes], timeout: float | None = None) -> int:
+        if timeout is not None:
+            raise subprocess.TimeoutExpired("worker", timeout)
+        return wait(process)
+
+    monkeypatch.setattr(subprocess.Popen, "wait", slow)
+    with pytest.raises(JobTimeoutError):
+        sandbox.run(b"", {"task": "sleep"}, deadline=time.monotonic() + 0.5)
 
 
 def test_who_waits_for_a_process_waits_no_longer_than_the_deadline(sandbox: Sandbox) -> None:
