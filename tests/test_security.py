@@ -74,7 +74,16 @@ def test_usual_values_are_those_that_are_set() -> None:
     limits = Limits()
     for name in ("waiting", "form_parts"):
         assert usual[name].split()[0] == str(getattr(limits, name))
-    for name in ("work_s", "upload_s", "idle_s", "linger_s", "header_s", "keep_alive_s"):
+    for name in (
+        "work_s",
+        "quick_audio_s",
+        "quick_processor_s",
+        "upload_s",
+        "idle_s",
+        "linger_s",
+        "header_s",
+        "keep_alive_s",
+    ):
         assert usual[name].split(" s")[0] == f"{getattr(limits, name):g}"
     for name in ("form_bytes", "json_bytes", "header_bytes", "upload_rate"):
         assert usual[name].split(" kB")[0] == f"{getattr(limits, name) / 2**10:g}"
@@ -82,7 +91,8 @@ def test_usual_values_are_those_that_are_set() -> None:
         assert usual[name].split(" MiB")[0] == f"{getattr(limits, name) / 2**20:g}"
     assert usual["held_bytes"].split(" MiB")[0] == f"{limits.room_bytes / 2**20:g}"
     assert usual["audio_s"].split(" minutes")[0] == f"{limits.audio_s / 60:g}"
-    assert usual["connections"] == f"{limits.connections:,}"
+    for name in ("connections", "small_pieces"):
+        assert usual[name].split(" of")[0] == f"{getattr(limits, name):,}"
 
 
 def test_what_it_links_to_exists() -> None:

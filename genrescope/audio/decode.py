@@ -163,7 +163,7 @@ class Stream:
         self._name = name
         self._should_stop = should_stop
 
-    def __iter__(self) -> Iterator[Waveform]:
+    def __iter__(self) -> Generator[Waveform, None, None]:
         self.flags = ()
         flags: set[str] = set()
         mono = _mono(self._source, self._section, self._name, flags, self._should_stop)

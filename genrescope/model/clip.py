@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from genrescope.audio.decode import LOUDEST, Source, Stream, decode, stream
 from genrescope.audio.meter import Meter
 from genrescope.audio.reader import SR_RANGE_HZ
+from genrescope.audio.source import ShouldStop
 from genrescope.audio.waveform import Waveform
 from genrescope.errors import AudioError, AudioTooLongError
 from genrescope.features.spectrogram import compute_features
@@ -38,11 +39,15 @@ def extract_features(
     *,
     name: str | None = None,
     max_duration_s: float | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> Clip:
     """Decode a recording and compute its log-mel; memory is bounded by the latter.
 
-    It needs no net, only the bundle's front end: the net may be loaded meanwhile. Arguments
+    It needs no net, only the bundle's front end: the net may be loaded meanwhile. Other arguments
     and errors are those of `Classifier.classify`.
+
+    Args:
+        should_stop: asked while a file is decoded, see `genrescope.audio.decode.stream`.
     """
     config = bundle.features
     sound: Waveform | Stream
@@ -50,7 +55,13 @@ def extract_features(
         sound = source
         meter = Meter([_resampled(source, config.sr, name or "recording", max_duration_s)])
     else:
-        sound = stream(source, sr=config.sr, max_duration_s=max_duration_s, name=name)
+        sound = stream(
+            source,
+            sr=config.sr,
+            max_duration_s=max_duration_s,
+            name=name,
+            should_stop=should_stop,
+        )
         meter = Meter(sound)
     log_mel = compute_features(meter, config)
     flags = list(sound.flags)  # a stream knows all of them only now

@@ -6,16 +6,18 @@ import math
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genrescope.audio.decode import stream
 from genrescope.audio.isolation import CONVERT, FOLDER_LIMITS, ask, warm_up
 from genrescope.audio.source import name_of
 from genrescope.audio.waveform import Waveform
-from genrescope.errors import AudioError
+from genrescope.errors import AudioError, AudioStoppedError, AudioTooLongError, GenrescopeError
 from genrescope.model.bundle import Bundle
 from genrescope.model.clip import Clip, as_waveform, extract_features
 from genrescope.model.prediction import SHORT, SILENT, TRUNCATED
@@ -34,6 +36,23 @@ class Recording:
 
     waveform: Waveform
     clip: Clip
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a recording may take that is to be decoded before others.
+
+    Attributes:
+        audio_s: of sound.
+        processor_s: of a processor, in the process that decodes it.
+    """
+
+    audio_s: float
+    processor_s: float
+
+
+class OverAllowanceError(GenrescopeError):
+    """A recording that takes more than its `Allowance`; nothing is wrong with it."""
 
 
 class IsolatedFeatures:
@@ -65,20 +84,27 @@ class IsolatedFeatures:
         name: str | None = None,
         max_duration_s: float | None = None,
         deadline: float = math.inf,
+        allowance: Allowance | None = None,
     ) -> Clip:
         """As `extract_features`, for a path or bytes.
 
         Args:
             deadline: when to give up, by `time.monotonic`.
+            allowance: what it may take; by default all that the other limits allow.
 
         Raises:
+            OverAllowanceError: it takes more than the allowance.
             AudioError: it cannot be decoded, holds no sound, or ended the process that tried.
             AudioTooLongError: it is longer than ``max_duration_s``.
             JobTimeoutError: it was not done by the deadline.
             GenrescopeError: no process can be started.
         """
         name = name or ("recording" if isinstance(source, bytes) else name_of(source))
-        return self._checked(self._run(source, name, max_duration_s, deadline), name)
+        try:
+            reply = self._run(source, name, max_duration_s, deadline, allowance=allowance)
+        except AudioStoppedError as error:
+            raise OverAllowanceError(f"{name}: it takes more than its allowance.") from error
+        return self._checked(reply, name)
 
     def features_in_time(self, path: str, *, max_duration_s: float = FOLDER_LIMITS.audio_s) -> Clip:
         """As `features`, of a file on this computer, within `FOLDER_LIMITS`.
@@ -125,8 +151,13 @@ class IsolatedFeatures:
         deadline: float,
         *,
         samples: bool = False,
+        allowance: Allowance | None = None,
     ) -> Reply:
-        options = {"max_duration_s": longest_s, "samples": samples}
+        options = {
+            "max_duration_s": longest_s,
+            "samples": samples,
+            "allowance": None if allowance is None else asdict(allowance),
+        }
         return ask(self.sandbox, source, options, name=name, deadline=deadline)
 
     def _checked(self, reply: Reply, name: str) -> Clip:
@@ -175,8 +206,37 @@ def handler(bundle: str) -> Handler:
             waveform = as_waveform(job.file, loaded.features.sr, **limits)
             clip, samples = extract_features(loaded, waveform), (waveform.samples,)
         else:
-            clip = extract_features(loaded, job.file, **limits)
+            allowance = job.options["allowance"]
+            if allowance is None:
+                clip = extract_features(loaded, job.file, **limits)
+            else:
+                clip = _within(Allowance(**allowance), loaded, job.file, **limits)
         facts = {"duration_s": float(clip.duration_s), "flags": list(clip.flags)}
         return Reply(facts, (clip.log_mel, *samples))
 
     return features
+
+
+def _within(
+    allowance: Allowance, bundle: Bundle, file: BinaryIO, *, name: str, max_duration_s: float | None
+) -> Clip:
+    """The features of a clip; AudioStoppedError past the allowance."""
+    end = time.process_time() + allowance.processor_s
+
+    def stop() -> bool:
+        return time.process_time() > end
+
+    longest_s = math.inf if max_duration_s is None else max_duration_s
+    short_s = min(longest_s, allowance.audio_s)
+    try:
+        return extract_features(bundle, file, name=name, max_duration_s=short_s, should_stop=stop)
+    except AudioTooLongError as error:
+        if short_s == longest_s:
+            raise
+        # What says of itself that it is too long for good is refused at once.
+        begun = stream(
+            file, name=name, max_duration_s=max_duration_s, block_s=0.1, should_stop=stop
+        )
+        with closing(iter(begun)) as blocks:
+            next(blocks)
+        raise AudioStoppedError(error.name, error.reason, error.remedy) from error

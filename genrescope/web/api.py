@@ -110,10 +110,10 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
         engine = service.engine_of(bundle)
         service.listening.check(idle=live)
 
-        def work(upload: Upload, deadline: float) -> bytes:
-            return engine.classify(upload, deadline=deadline, spectrogram=spectrogram)
+        def work(upload: Upload, deadline: float, *, quick: bool) -> bytes:
+            return engine.classify(upload, deadline=deadline, spectrogram=spectrogram, quick=quick)
 
-        content = await service.work(service.listening, request, work)
+        content = await service.hear(request, work)
         return Response(content, media_type="application/json")
 
     @routes.post(
@@ -167,14 +167,14 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
             return Explaining(service, request, engine, Asked(genre, form))
         if sound is None:
             answer = await service.work(
-                service.listening,
+                service.thorough,
                 request,
                 lambda upload, deadline: engine.explain(upload, genre, deadline=deadline),
             )
             return Response(answer, media_type="application/json")
         part = _SOUNDS[sound]
         content, media_type = await service.work(
-            service.listening,
+            service.thorough,
             request,
             lambda upload, deadline: engine.explained_sound(
                 upload, genre, part, form, deadline=deadline
@@ -269,11 +269,13 @@ def _add_similar(routes: APIRouter, service: Service) -> None:
             n_tracks = n or asked.n
         else:
 
-            def work(upload: Upload, deadline: float) -> tuple[NDArray[np.float32], int]:
+            def work(
+                upload: Upload, deadline: float, *, quick: bool
+            ) -> tuple[NDArray[np.float32], int]:
                 n_tracks = n or _number(upload)  # first: it costs nothing to refuse
-                return engine.embed(upload, deadline=deadline), n_tracks
+                return engine.embed(upload, deadline=deadline, quick=quick), n_tracks
 
-            embedding, n_tracks = await service.work(service.listening, request, work)
+            embedding, n_tracks = await service.hear(request, work)
         if not np.any(embedding):  # silence resembles nothing
             return JSONResponse({"matches": []})
         try:

@@ -61,6 +61,7 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self._head_bytes = 0
         self._header_bytes = 0
+        self._body_pieces = self._body_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
         self._idle_since = self.loop.time()
         self._in_head = True
@@ -90,6 +91,15 @@ class Connection(HttpToolsProtocol):
             raise ValueError("too many headers")
         super().on_header(name, value)
 
+    def on_body(self, body: bytes) -> None:
+        # Each costs a call, however small it is.
+        self._body_pieces += 1
+        self._body_bytes += len(body)
+        large = self._body_bytes // _LEAST_PIECE
+        if self._body_pieces - large > self.limits.small_pieces:
+            raise ValueError("the body comes in too many pieces")
+        super().on_body(body)
+
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._head_is_there()
@@ -99,6 +109,7 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
         self._in_head = True
         self._head_bytes = self._header_bytes = 0
+        self._body_pieces = self._body_bytes = 0
 
     def on_response_complete(self) -> None:
         self._idle_since = self.loop.time()
@@ -145,6 +156,9 @@ class Connection(HttpToolsProtocol):
         """Answers without an app, and closes."""
         if self.transport.is_closing():
             return
+        if self.cycle is not None and self.cycle.response_started and not self._is_idle():
+            self.transport.close()  # there is an answer on its way already
+            return
         response = ProblemError(status, code, message, headers=headers).response()
         response.headers.update(
             {**SECURITY_HEADERS, "Cache-Control": "no-store", "Connection": "close"}
@@ -155,6 +169,7 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
 
+_LEAST_PIECE = 64
 _UPGRADE = re.compile(rb"(?<=\r\n)Upgrade(?=[ \t]*:)", re.IGNORECASE)
 _PHRASES = {
     400: b"Bad Request",

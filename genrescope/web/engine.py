@@ -35,10 +35,15 @@ from genrescope.progress import Progress, no_progress
 from genrescope.sandbox import JobTimeoutError, Sandbox
 from genrescope.web.encoding import FORMS
 from genrescope.web.limits import Limits
-from genrescope.web.polishing import NICENESS, PolishedSound, Polisher
+from genrescope.web.polishing import PolishedSound, Polisher
 from genrescope.web.uploads import Upload
 
 log = logging.getLogger("genrescope.web")
+
+QUICK_NICENESS, THOROUGH_NICENESS = 3, 15
+"""How far what decodes short recordings stands back, so that a new request is taken at once; a
+little alone, since on a machine that is busy with other things it would else get nothing. And how
+far what decodes long ones: behind all else."""
 
 MAX_COLUMNS = 600
 """Columns of the spectrogram picture; more would not be seen."""
@@ -76,19 +81,27 @@ class Engine:
         self.classifier = classifier
         self.catalogue = catalogue
         self._max_audio_s = limits.audio_s
+        self._allowance = limits.allowance
         self._own: list[Sandbox] = []
         self._decoders: IsolatedFeatures
+        self._thorough: IsolatedFeatures
         self._polisher: Polisher
         if beside is not None and beside.classifier.bundle.features == classifier.bundle.features:
-            self._decoders = beside._decoders
+            self._decoders, self._thorough = beside._decoders, beside._thorough
         else:
-            self._decoders = IsolatedFeatures(
-                classifier.bundle,
-                processes=limits.workers,
-                memory_bytes=limits.decoding_bytes,
-                niceness=NICENESS,
+            self._decoders, self._thorough = (
+                IsolatedFeatures(
+                    classifier.bundle,
+                    processes=processes,
+                    memory_bytes=limits.decoding_bytes,
+                    niceness=niceness,
+                )
+                for processes, niceness in (
+                    (limits.workers, QUICK_NICENESS),
+                    (limits.thorough, THOROUGH_NICENESS),
+                )
             )
-            self._own.append(self._decoders.sandbox)
+            self._own += [self._decoders.sandbox, self._thorough.sandbox]
         if beside is not None:
             self._polisher = beside._polisher
         else:
@@ -126,19 +139,26 @@ class Engine:
         return self._decoders.sandbox.fences()
 
     def classify(
-        self, upload: Upload, *, deadline: float = math.inf, spectrogram: bool = True
+        self,
+        upload: Upload,
+        *,
+        deadline: float = math.inf,
+        spectrogram: bool = True,
+        quick: bool = False,
     ) -> bytes:
         """The JSON of a prediction, with the embedding and a picture of the spectrogram.
 
         Args:
             deadline: when to give up, by `time.monotonic`.
             spectrogram: False leaves the picture out.
+            quick: for a short recording, by processes that work on no other; most are.
 
         Raises:
+            OverAllowanceError: it is not short enough for that, see `Limits.allowance`.
             AudioError: for a recording that cannot be used; AudioTooLongError past the limit.
             JobTimeoutError: it is not decoded by the deadline.
         """
-        clip = self._clip(upload, deadline)
+        clip = self._clip(upload, deadline, quick=quick)
         prediction = self.classifier.classify_features(clip)
         answer = prediction.to_dict()
         answer["embedding"] = [round(float(v), 6) for v in prediction.embedding]
@@ -150,9 +170,14 @@ class Engine:
             answer["spectrogram"] = picture(log_mel, config, duration_s=clip.duration_s)
         return json.dumps(answer, allow_nan=False).encode()
 
-    def _clip(self, upload: Upload, deadline: float) -> Clip:
-        return self._decoders.features(
-            upload.data, name=upload.name, max_duration_s=self._max_audio_s, deadline=deadline
+    def _clip(self, upload: Upload, deadline: float, *, quick: bool) -> Clip:
+        decoders = self._decoders if quick else self._thorough
+        return decoders.features(
+            upload.data,
+            name=upload.name,
+            max_duration_s=self._max_audio_s,
+            deadline=deadline,
+            allowance=self._allowance if quick else None,
         )
 
     def similar(self, embedding: NDArray[np.float32], n: int) -> list[dict[str, Any]]:
@@ -163,9 +188,12 @@ class Engine:
         """
         return [asdict(match) for match in self.catalogue.nearest(embedding, n=n)]
 
-    def embed(self, upload: Upload, *, deadline: float = math.inf) -> NDArray[np.float32]:
-        """The embedding of a recording. Raises like ``classify``."""
-        return self.classifier.classify_features(self._clip(upload, deadline)).embedding
+    def embed(
+        self, upload: Upload, *, deadline: float = math.inf, quick: bool = False
+    ) -> NDArray[np.float32]:
+        """The embedding of a recording. Arguments and errors are those of ``classify``."""
+        clip = self._clip(upload, deadline, quick=quick)
+        return self.classifier.classify_features(clip).embedding
 
     def explain(self, upload: Upload, genre: str | None, *, deadline: float = math.inf) -> bytes:
         """The JSON of an explanation.
@@ -179,7 +207,7 @@ class Engine:
             JobTimeoutError: it was not done by the deadline.
             ValueError: the bundle knows no such genre.
         """
-        clip = self._decoders.features(
+        clip = self._thorough.features(
             upload.data, name=upload.name, max_duration_s=EXPLAINED_S, deadline=deadline
         )
         explanation = self.classifier.explain_features(
@@ -226,7 +254,7 @@ class Engine:
     def _explanation_with_sound(
         self, upload: Upload, genre: str | None, progress: Progress, deadline: float
     ) -> Explanation:
-        recording = self._decoders.recording(
+        recording = self._thorough.recording(
             upload.data, name=upload.name, max_duration_s=EXPLAINED_S, deadline=deadline
         )
         return self.classifier.explain_features(
@@ -252,7 +280,8 @@ class Engine:
         rng = np.random.default_rng(0)
         noise = rng.normal(0, 0.1, (2 * 22_050, 1)).astype(np.float32)
         upload = Upload("warm-up", to_wav(noise, 22_050))
-        self.classify(upload, deadline=deadline)
+        for quick in (True, False):
+            self.classify(upload, deadline=deadline, quick=quick)
         self.polish(upload, deadline=deadline)
         absent = [fence for fence in FENCES if fence not in self.fences()]
         if absent:

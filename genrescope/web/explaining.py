@@ -89,7 +89,7 @@ class Explaining(Response):
     async def _explain(self, report: Progress) -> bytes:
         service, asked = self._service, self._asked
         answer, sounds = await service.work(
-            service.listening,
+            service.thorough,
             self._request,
             lambda upload, deadline: self._engine.explain_with_sounds(
                 upload, asked.genre, asked.form, deadline=deadline, progress=report

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from starlette.requests import ClientDisconnect
 
 from genrescope.audio.mixing import MAX_STEREO_SR
+from genrescope.model.isolation import Allowance
 from genrescope.sandbox import JobTimeoutError
 from genrescope.system import n_cores
 from genrescope.web import problems
@@ -32,14 +33,18 @@ class Limits:
             largest uploads or of the longest polished recordings need. With less, one alone
             would be told that the server is busy, and would be as often as it asks.
         audio_s: the most seconds of audio one recording may hold.
-        workers: classifications at once; one or two recordings are polished beside them.
+        workers: short recordings that are classified at once; beside them, `thorough` long ones,
+            and one or two that are polished.
         waiting: how many may wait for each kind of worker before 503.
         work_s: time limit of one classification or polishing, waiting included.
+        quick_audio_s: the longest recording, in seconds of sound, that goes before long ones.
+        quick_processor_s: the most seconds of a processor that decoding such a one may take.
         upload_s: time limit of receiving one upload, and of sending one polished recording.
         idle_s: how long a client may send nothing, or read nothing, in the middle of one.
         upload_rate: the least bytes a second that an upload must bring, over each `idle_s`.
         form_bytes: the most bytes of a form beside its file: boundaries, part headers, fields.
         form_parts: the most parts of a form.
+        small_pieces: the most pieces of a body, chunks for example, of less than 64 bytes.
         json_bytes: the most bytes of a JSON body.
         linger_s: how long the rest of a refused upload is taken in, so that its sender reads why.
         linger_bytes: the most bytes of it.
@@ -56,11 +61,14 @@ class Limits:
     workers: int = field(default_factory=n_cores)
     waiting: int = 32
     work_s: float = 60.0
+    quick_audio_s: float = 60.0
+    quick_processor_s: float = 0.2
     upload_s: float = 300.0
     idle_s: float = 20.0
     upload_rate: int = 4 * 2**10
     form_bytes: int = 64 * 2**10
     form_parts: int = 16
+    small_pieces: int = 2_048
     json_bytes: int = 256 * 2**10
     linger_s: float = 5.0
     linger_bytes: int = 256 * 2**20
@@ -86,6 +94,16 @@ class Limits:
     def polishing_bytes(self) -> int:
         """What polishing one recording may take: 2 GB for a quarter of an hour."""
         return 512 * 2**20 + 2 * self.upload_bytes + int(self.audio_s * 3_000_000)
+
+    @property
+    def allowance(self) -> Allowance:
+        """What a recording may take that goes before long ones."""
+        return Allowance(self.quick_audio_s, self.quick_processor_s)
+
+    @property
+    def thorough(self) -> int:
+        """Long recordings, and explanations, worked on at once."""
+        return max(1, self.workers // 2)
 
     @property
     def polishers(self) -> int:
@@ -119,12 +137,17 @@ class Pool:
         if self._jobs >= (self._workers if idle else self._capacity):
             raise problems.busy()
 
+    def deadline(self) -> float:
+        """When what begins to wait now has to be done, by `time.monotonic`."""
+        return time.monotonic() + self._work_s
+
     async def run(
         self,
         task: Callable[[float], T],
         *,
         gone: Callable[[], Awaitable[None]] | None = None,
         ended: Callable[[], None] = lambda: None,
+        deadline: float | None = None,
     ) -> T:
         """Runs ``task`` in a worker thread.
 
@@ -133,6 +156,7 @@ class Pool:
             gone: ends when nobody waits for the answer any more; work not begun is dropped.
             ended: called in the event loop, once, when the task has ended or will never begin,
                 which may be long after this returns.
+            deadline: of both, where another than the limit of this pool holds.
 
         Raises:
             ProblemError: 503 when the queue is full, 504 past the time limit.
@@ -146,7 +170,7 @@ class Pool:
                 raise
             self._jobs += 1
         loop = asyncio.get_running_loop()
-        deadline = time.monotonic() + self._work_s
+        deadline = self.deadline() if deadline is None else deadline
         # A job given up stays in the executor's queue: what it would have worked on need not.
         to_do = [task]
         job = self._threads.submit(lambda: to_do.pop()(deadline))
@@ -162,9 +186,8 @@ class Pool:
         leaving = asyncio.ensure_future(gone()) if gone is not None else None
         waited_for: set[asyncio.Future[Any]] = {answer} | ({leaving} if leaving else set())
         try:
-            await asyncio.wait(
-                waited_for, timeout=self._work_s, return_when=asyncio.FIRST_COMPLETED
-            )
+            left_s = max(0.0, deadline - time.monotonic())
+            await asyncio.wait(waited_for, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
             if answer.done():
                 try:
                     return answer.result()
@@ -247,3 +270,23 @@ class Lease:
     def release(self) -> None:
         self._budget.held -= self.taken
         self.taken = 0
+
+
+class SharedLease:
+    """A lease that is released when the last of those who hold it lets go: a worker may hold a
+    recording for longer than its client waits. Its maker is the first holder."""
+
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+        self._holders = 1
+
+    def also(self) -> Callable[[], None]:
+        """One more holder; what it returns lets go."""
+        self._holders += 1
+        return self.let_go
+
+    def let_go(self) -> None:
+        """One holder less."""
+        self._holders -= 1
+        if self._holders == 0:
+            self.lease.release()

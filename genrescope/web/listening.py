@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import numpy as np
 from starlette.requests import Request
@@ -14,7 +13,7 @@ from genrescope.errors import AudioError
 from genrescope.web import problems, uploads
 from genrescope.web.downloads import send_in_pieces
 from genrescope.web.engine import Engine
-from genrescope.web.limits import Lease
+from genrescope.web.limits import SharedLease
 from genrescope.web.multipart import Multipart
 from genrescope.web.polishing import PolishedSound
 from genrescope.web.problems import ProblemError
@@ -50,14 +49,10 @@ class Listening(Response):
         """Raises as `Service.work` does, until the first part is sent."""
         service, request = self._service, self._request
         service.listening.check()
-        held = _Shared(service.lease())
+        held = SharedLease(service.lease())
         try:
             upload = await uploads.receive(request, limits=service.limits, lease=held.lease)
-            answer = await service.listening.run(
-                lambda deadline: self._engine.classify(upload, deadline=deadline),
-                gone=lambda: left(request),
-                ended=held.also(),
-            )
+            answer = await service.hear_upload(request, upload, held, self._classify)
             start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
             await send(start)
             first = self._parts.part(answer, {"Content-Type": "application/json"})
@@ -75,7 +70,10 @@ class Listening(Response):
         finally:
             lease.release()
 
-    async def _second(self, upload: Upload, answer: bytes, held: _Shared) -> bytes:
+    def _classify(self, upload: Upload, deadline: float, *, quick: bool) -> bytes:
+        return self._engine.classify(upload, deadline=deadline, quick=quick)
+
+    async def _second(self, upload: Upload, answer: bytes, held: SharedLease) -> bytes:
         if json.loads(answer).get("duration_s", 0) > POLISH_AT_ONCE_S:
             why = "A recording of this length is polished on request."
             return self._parts.refusal(
@@ -94,25 +92,6 @@ class Listening(Response):
             return self._parts.refusal(problems.of_audio(error))
         headers = {"Content-Type": polished.media_type, **levels(polished)}
         return self._parts.part(polished.data, headers)
-
-
-class _Shared:
-    """A lease that is released when the last of those who hold it lets go: a worker may hold a
-    recording for longer than its client waits."""
-
-    def __init__(self, lease: Lease) -> None:
-        self.lease = lease
-        self._holders = 1
-
-    def also(self) -> Callable[[], None]:
-        """One more holder; what it returns lets go."""
-        self._holders += 1
-        return self.let_go
-
-    def let_go(self) -> None:
-        self._holders -= 1
-        if self._holders == 0:
-            self.lease.release()
 
 
 def levels(polished: PolishedSound) -> dict[str, str]:

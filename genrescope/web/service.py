@@ -5,26 +5,35 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from genrescope.model.isolation import OverAllowanceError
 from genrescope.web import uploads
 from genrescope.web.downloads import Download
 from genrescope.web.engine import Engine
-from genrescope.web.limits import Budget, Lease, Limits, Pool
+from genrescope.web.limits import Budget, Lease, Limits, Pool, SharedLease
 from genrescope.web.metrics import Metrics
 from genrescope.web.problems import ProblemError
 from genrescope.web.uploads import Upload
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 log = logging.getLogger(__name__)
 
 
+class Hearing(Protocol[T_co]):
+    """Something to be done with a recording before a deadline, by `time.monotonic`; ``quick`` work
+    raises OverAllowanceError where it takes more than others should wait for."""
+
+    def __call__(self, upload: Upload, deadline: float, *, quick: bool) -> T_co: ...
+
+
 class Service:
-    """What the routes share. Listening and polishing have workers of their own, so that a
-    quick answer never waits for a slow one."""
+    """What the routes share. Short recordings, long ones with explanations, and polishing have
+    workers of their own, so that a quick answer never waits for a slow one."""
 
     def __init__(self, engines: Mapping[str, Engine], limits: Limits) -> None:
         self.engines = engines
@@ -32,6 +41,7 @@ class Service:
         self.limits = limits
         self.metrics = Metrics()
         self.listening = self._pool("listening", limits.workers)
+        self.thorough = self._pool("thorough", limits.thorough)
         self.polishing = self._pool("polishing", limits.polishers)
         self._warming: asyncio.Future[None] | None = None
         self._budget = Budget(limits.room_bytes)
@@ -76,6 +86,37 @@ class Service:
             lambda deadline: task(upload, deadline), gone=lambda: left(request), ended=lease.release
         )
 
+    async def hear(self, request: Request, task: Hearing[T]) -> T:
+        """As `work`, for what is quick of most recordings: each is tried among the short ones,
+        and what takes more than their allowance is done among the long ones."""
+        self.listening.check()
+        held = SharedLease(self.lease())
+        try:
+            upload = await uploads.receive(request, limits=self.limits, lease=held.lease)
+            return await self.hear_upload(request, upload, held, task)
+        finally:
+            held.let_go()
+
+    async def hear_upload(
+        self, request: Request, upload: Upload, held: SharedLease, task: Hearing[T]
+    ) -> T:
+        """As `hear`, for a recording that was received, whose memory is ``held``."""
+        until = self.listening.deadline()
+        try:
+            return await self.listening.run(
+                lambda deadline: task(upload, deadline, quick=True),
+                gone=lambda: left(request),
+                ended=held.also(),
+                deadline=until,
+            )
+        except OverAllowanceError:
+            return await self.thorough.run(
+                lambda deadline: task(upload, deadline, quick=False),
+                gone=lambda: left(request),
+                ended=held.also(),
+                deadline=until,
+            )
+
     def lease(self) -> Lease:
         """A share, empty at first, of the memory for recordings and large answers."""
         return self._budget.lease()
@@ -101,8 +142,8 @@ class Service:
         """Ends what still runs: whoever waited for it has been given up."""
         for engine in self.engines.values():
             engine.close()
-        self.listening.close()
-        self.polishing.close()
+        for pool in (self.listening, self.thorough, self.polishing):
+            pool.close()
 
 
 async def left(request: Request) -> None:

@@ -15,7 +15,7 @@ import soundfile
 from genrescope.errors import AudioError, AudioTooLongError
 from genrescope.model.bundle import Bundle
 from genrescope.model.clip import extract_features
-from genrescope.model.isolation import IsolatedFeatures
+from genrescope.model.isolation import Allowance, IsolatedFeatures, OverAllowanceError
 from genrescope.sandbox import JobTimeoutError
 from genrescope.sandbox_worker import Reply
 
@@ -72,6 +72,20 @@ def test_a_deadline_frees_the_process(isolated: IsolatedFeatures) -> None:
     with pytest.raises(JobTimeoutError):
         isolated.features(sound("FLAC", seconds=20), deadline=time.monotonic() + 0.005)
     assert isolated.features(sound("WAV")).duration_s == 4
+
+
+def test_what_takes_more_than_its_allowance_is_another_error(isolated: IsolatedFeatures) -> None:
+    song = sound("WAV")
+    enough, short = Allowance(audio_s=5, processor_s=60), Allowance(audio_s=3, processor_s=60)
+    clip = isolated.features(song, max_duration_s=900, allowance=enough)
+    assert np.array_equal(clip.log_mel, isolated.features(song).log_mel)
+    for allowance in (short, Allowance(audio_s=60, processor_s=0)):
+        with pytest.raises(OverAllowanceError):
+            isolated.features(song, max_duration_s=900, allowance=allowance)
+    with pytest.raises(AudioTooLongError):  # for good
+        isolated.features(song, max_duration_s=2, allowance=short)
+    with pytest.raises(AudioError, match="no sound format"):
+        isolated.features(b"no sound at all", max_duration_s=900, allowance=enough)
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def percentiles(seconds: list[float]) -> dict[str, float]:
 
 
 async def _released(url: str, give_up_s: float) -> dict[str, float]:
-    names = ("in_flight", "listening_jobs", "polishing_jobs", "held_bytes")
+    names = ("in_flight", "listening_jobs", "thorough_jobs", "polishing_jobs", "held_bytes")
     end = time.monotonic() + give_up_s
     async with httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S) as client:
         while True:

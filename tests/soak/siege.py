@@ -1,15 +1,23 @@
-"""Worst cases, many at once: memory stays bounded, a good file is answered, health checks too."""
+"""Worst cases, many at once: memory stays bounded, a good file is answered, health checks too.
+
+The attackers have a process of their own (``python -m soak.siege URL N SECONDS``), so
+that what they do is not counted as the time of an answer.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import io
+import os
 import struct
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -45,13 +53,24 @@ class Siege:
 
 def besiege(url: str, good: bytes, *, n_attackers: int = 64, seconds: float = 20) -> Siege:
     """Attack for so long, in every way at once, while good clients ask."""
-    for make in RECORDINGS:  # before the clock runs
-        _recording(make)
-    return asyncio.run(_besiege(url, good, n_attackers, seconds))
+    path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    with subprocess.Popen(
+        [sys.executable, "-m", "soak.siege", url, str(n_attackers), str(seconds)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path},
+    ) as attackers:
+        assert attackers.stdout is not None
+        try:
+            attackers.stdout.readline()  # they have made what they will send
+            siege = asyncio.run(_ask(url, good, seconds))
+            attackers.wait(60)
+        finally:
+            attackers.kill()
+    return siege
 
 
-async def _besiege(url: str, good: bytes, n_attackers: int, seconds: float) -> Siege:
-    siege = Siege()
+async def attack(url: str, n_attackers: int, seconds: float) -> None:
+    """Attack for so long, in every way at once."""
     end = time.monotonic() + seconds
     parts = urlsplit(url)
     host, port = str(parts.hostname), int(parts.port or 80)
@@ -65,6 +84,12 @@ async def _besiege(url: str, good: bytes, n_attackers: int, seconds: float) -> S
             except (OSError, TimeoutError, asyncio.IncompleteReadError):
                 await asyncio.sleep(0.05)
 
+    await asyncio.gather(*(attacker(n) for n in range(n_attackers)))
+
+
+async def _ask(url: str, good: bytes, seconds: float) -> Siege:
+    siege = Siege()
+    end = time.monotonic() + seconds
     async with httpx.AsyncClient(base_url=url, timeout=60) as client:
 
         async def health() -> None:
@@ -87,13 +112,13 @@ async def _besiege(url: str, good: bytes, n_attackers: int, seconds: float) -> S
                     siege.failures.append(f"good recording: {answer.status_code} {answer.text}")
                 await asyncio.sleep(0.5)
 
-        await asyncio.gather(health(), listener(), *(attacker(n) for n in range(n_attackers)))
+        await asyncio.gather(health(), listener())
     return siege
 
 
-def _head(port: int, kind: str) -> bytes:
+def _head(port: int, kind: str, path: str = PATH) -> bytes:
     return (
-        f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{kind}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{kind}\r\n"
         f"Content-Type: multipart/form-data; boundary={BOUNDARY.decode()}\r\n\r\n"
     ).encode()
 
@@ -140,11 +165,11 @@ async def _slow_head(host: str, port: int) -> None:
     await _send(host, port, b"GET / HTTP/1.1\r\n", *[b"X: y\r\n"] * 600, pause_s=0.05)
 
 
-def _sending(make: Callable[[], bytes]) -> Attack:
+def _sending(make: Callable[[], bytes], path: str = PATH) -> Attack:
     """Upload a recording, which is made once."""
 
     async def attack(host: str, port: int) -> None:
-        await _upload(host, port, _recording(make))
+        await _upload(host, port, _recording(make), path)
 
     RECORDINGS.append(make)
     return attack
@@ -178,11 +203,26 @@ def _broken_packets() -> bytes:
     return with_packets("aac", "matroska", [b"\xff" * 8] * 500_000)
 
 
-async def _upload(host: str, port: int, data: bytes) -> None:
+def _noise() -> bytes:
+    """Two minutes of noise, the longest that is explained, at a low rate."""
+    file = io.BytesIO()
+    noise = np.random.default_rng(0).normal(0, 0.1, 8_000 * 119)
+    soundfile.write(file, noise, 8_000, format="OGG", subtype="VORBIS")
+    return file.getvalue()
+
+
+def _dense() -> bytes:
+    """Short, but with as many samples a second as are read: seconds of a processor."""
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros((655_350 * 20, 8), np.int16), 655_350, format="FLAC")
+    return file.getvalue()
+
+
+async def _upload(host: str, port: int, data: bytes, path: str) -> None:
     start = b"--%s\r\nContent-Disposition: form-data; name=file\r\n\r\n" % BOUNDARY
     end = b"\r\n--%s--\r\n" % BOUNDARY
     length = len(start) + len(data) + len(end)
-    head = _head(port, f"Content-Length: {length}\r\nConnection: close")
+    head = _head(port, f"Content-Length: {length}\r\nConnection: close", path)
     pieces = [data[i : i + _PIECE] for i in range(0, len(data), _PIECE)]
     await _send(host, port, head + start, *pieces, end)
 
@@ -194,8 +234,18 @@ ATTACKS: dict[str, Attack] = {
     "uploads that trickle": _trickle,
     "headers that trickle": _slow_head,
     "a quarter of an hour in a few kB": _sending(_silence),
+    "millions of samples a second": _sending(_dense),
+    "explanations": _sending(_noise, "/api/v1/explain?sound=all"),
+    "a quarter of an hour to polish": _sending(_silence, "/api/v1/polish"),
     "claims of a broken header": _sending(_broken),
     "frames of millions of samples": _sending(lambda: alac_with_frames_of(1 << 24)),
     "48 MB in one packet": _sending(_huge_block),
     "half a million broken packets": _sending(_broken_packets),
 }
+
+
+if __name__ == "__main__":
+    for _make in RECORDINGS:  # before the clock runs
+        _recording(_make)
+    print("ready", flush=True)
+    asyncio.run(attack(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))

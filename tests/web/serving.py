@@ -70,7 +70,12 @@ class StubEngine:
     seen: list[Upload] = field(default_factory=list)
 
     def classify(
-        self, upload: Upload, *, deadline: float = math.inf, spectrogram: bool = True
+        self,
+        upload: Upload,
+        *,
+        deadline: float = math.inf,
+        spectrogram: bool = True,
+        quick: bool = False,
     ) -> bytes:
         self.seen.append(upload)
         return self.answer(upload)

@@ -6,7 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import httpx
 import pytest
@@ -111,6 +111,39 @@ def test_trailers_without_end_are_refused(strict: Running) -> None:
     assert b" 400 Bad Request" in answer
 
 
+def chunked(body: bytes, size: int) -> bytes:
+    """A body in chunks of so many bytes."""
+    pieces = (body[i : i + size] for i in range(0, len(body), size))
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
+def test_a_body_in_countless_pieces_is_refused(strict: Running) -> None:
+    start = head(strict.port, length=None)
+    few = LIMITS.small_pieces - 500
+    assert b" 200 OK" in talk(strict.port, start, chunked(form(b"x" * few), 1))
+    assert b" 200 OK" in talk(strict.port, start, chunked(form(b"x" * 1_000_000), 100))
+    with socket.create_connection(("127.0.0.1", strict.port), timeout=20) as connection:
+        connection.sendall(start + chunked(form(b"x" * (few + 1_000)), 1))
+        answer = b""
+        while piece := connection.recv(65_536):
+            answer += piece
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+def test_an_answer_that_has_begun_is_not_followed_by_a_refusal(strict: Running) -> None:
+    start = head(strict.port, length=None).replace(b"multipart/form-data", b"text/plain")
+    with socket.create_connection(("127.0.0.1", strict.port), timeout=20) as connection:
+        connection.sendall(start + b"1\r\nx\r\n")
+        answer = connection.recv(65_536)
+        while b'"}}' not in answer:
+            answer += connection.recv(65_536)
+        assert answer.startswith(b"HTTP/1.1 415 ")
+        with suppress(OSError):  # it may be closed already
+            connection.sendall(b"1\r\nx\r\n" * 2 * LIMITS.small_pieces)
+        with suppress(ConnectionResetError):
+            assert connection.recv(65_536) == b""
+
+
 def test_a_connection_may_ask_again_and_again(strict: Running) -> None:
     with httpx.Client(base_url=strict.url) as client:
         for _ in range(20):
@@ -162,10 +195,10 @@ def test_where_none_is_idle_the_new_one_is_refused() -> None:
 
 
 def test_a_body_of_tiny_chunks_is_read(strict: Running) -> None:
-    body = form(b"music" * 2_000)
+    body = form(b"music" * 200)
     chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body)
     answer = talk(strict.port, head(strict.port, length=None), chunks, b"0\r\n\r\n")
-    assert answer.endswith(b'{"bytes": 10000}')
+    assert answer.endswith(b'{"bytes": 1000}')
 
 
 def test_an_offer_of_another_protocol_is_passed_over(strict: Running) -> None:

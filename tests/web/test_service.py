@@ -9,11 +9,13 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import httpx
 import pytest
 from web.serving import MB, Gatekeeper, StubEngine, form, head, metrics, post, serve
 
+from genrescope.model.isolation import OverAllowanceError
 from genrescope.sandbox import Sandbox
 from genrescope.web import connections
 from genrescope.web.app import create_app
@@ -124,7 +126,12 @@ class Hanging(StubEngine):
     )
 
     def classify(
-        self, upload: Upload, *, deadline: float = math.inf, spectrogram: bool = True
+        self,
+        upload: Upload,
+        *,
+        deadline: float = math.inf,
+        spectrogram: bool = True,
+        quick: bool = False,
     ) -> bytes:
         self.seen.append(upload)
         self.sandbox.run(b"", {"task": "sleep"}, deadline=deadline)
@@ -149,6 +156,71 @@ def test_shutdown_does_not_wait_for_a_decoder_that_hangs(monkeypatch: pytest.Mon
         assert not running.thread.is_alive()
         with pytest.raises(httpx.HTTPError):
             asked.result(timeout=30).raise_for_status()
+
+
+class Two:
+    """Bytes that begin with ``long`` take more than their allowance, and then wait to be let go."""
+
+    def __init__(self) -> None:
+        self.late = Gatekeeper()
+
+    def classify(self, upload: Upload, *, quick: bool, **_: object) -> bytes:
+        if not upload.data.startswith(b"long"):
+            return b"{}"
+        if quick:
+            raise OverAllowanceError("it takes more than its allowance")
+        return self.late(upload)
+
+
+def test_what_is_quick_does_not_wait_for_what_takes_long() -> None:
+    work = Two()
+    engine = StubEngine()
+    engine.classify = work.classify  # type: ignore[method-assign,assignment]
+    app = create_app(engine=engine, limits=Limits(workers=2, waiting=8))  # type: ignore[arg-type]
+    with serve(app) as running, ThreadPoolExecutor(9) as clients:
+        long = [clients.submit(post, running.url, b"long") for _ in range(9)]
+        work.late.started.acquire(timeout=20)
+        while "genrescope_thorough_jobs 9\n" not in metrics(running):
+            time.sleep(0.01)
+        for _ in range(20):
+            assert post(running.url, b"short").status_code == 200
+        assert post(running.url, b"long").status_code == 503
+        held = re.search(r"^genrescope_held_bytes (\S+)$", metrics(running), re.M)
+        assert held is not None
+        assert float(held[1]) >= 9 * len(b"long")  # for as long as they wait
+        work.late.go.set()
+        assert [job.result().status_code for job in long] == [200] * 9
+        while "genrescope_held_bytes 0\n" not in metrics(running):
+            time.sleep(0.01)
+
+
+def test_explanations_keep_no_answer_waiting() -> None:
+    work = Gatekeeper()
+    engine = StubEngine(lambda upload: b"{}")
+    engine.classifier = SimpleNamespace(bundle=SimpleNamespace(labels=()))  # type: ignore[attr-defined]
+    engine.explain = lambda upload, *_, **__: work(upload)  # type: ignore[attr-defined]
+    app = create_app(engine=engine, limits=Limits(workers=2, waiting=8))  # type: ignore[arg-type]
+    with serve(app) as running, ThreadPoolExecutor(9) as clients:
+        address = f"{running.url}/api/v1/explain"
+        files = {"file": ("a.wav", b"abc")}
+        asked = [clients.submit(httpx.post, address, files=files, timeout=30) for _ in range(9)]
+        while "genrescope_thorough_jobs 9\n" not in metrics(running):
+            time.sleep(0.01)
+        assert post(running.url).status_code == 200
+        assert httpx.post(address, files=files).status_code == 503
+        work.go.set()
+        assert [job.result().status_code for job in asked] == [200] * 9
+
+
+def test_both_ways_together_have_one_deadline() -> None:
+    work = Two()
+    engine = StubEngine()
+    engine.classify = work.classify  # type: ignore[method-assign,assignment]
+    limits = Limits(workers=1, work_s=0.2)
+    with serve(create_app(engine=engine, limits=limits)) as running:  # type: ignore[arg-type]
+        answer = post(running.url, b"long")
+        work.late.go.set()
+        assert (answer.status_code, answer.json()["error"]["code"]) == (504, "timed_out")
 
 
 def test_a_guess_is_refused_where_others_work() -> None:
