@@ -106,7 +106,9 @@ class Place:
     elsewhere: str = ""
 
 
-SHARED_LOCAL = frozenset({"local/mel.js", "local/regions.js", "local/smoothing.js", "local/wav.js"})
+SHARED_LOCAL = frozenset(
+    f"local/{name}.js" for name in ("mel", "pulse", "regions", "smoothing", "wav")
+)
 """Of what names genres in the browser, what a page with a server uses too."""
 
 

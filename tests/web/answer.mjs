@@ -55,6 +55,11 @@ const tasks = {
     const parts = [mono.subarray(0, middle), mono.subarray(middle)].map((x) => resampler.push(x));
     return { samples: plain([...parts, resampler.finish()].flatMap((part) => Array.from(part))) };
   },
+  async pulse(clip) {
+    const { onsetsOf, pulseOf } = await load("pulse");
+    const [mono] = await samplesOf(clip);
+    return pulseOf(onsetsOf(mono, clip.rate), clip.bpm);
+  },
   async mono(clip) {
     return { samples: plain(toMono(await samplesOf(clip), settings)) };
   },

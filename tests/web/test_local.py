@@ -357,6 +357,23 @@ def test_the_same_parts_decide(node: Node, classifier: Classifier) -> None:
     assert found["random_deletion_auc"] == pytest.approx(expected["random_deletion_auc"], abs=0.2)
 
 
+@pytest.mark.parametrize(
+    ("bpm", "told", "seed"), [(117.3, 118.5, 0), (92.0, 91.0, 1), (174, 171, 2)]
+)
+def test_the_pulse_lies_on_the_beats(node: Node, bpm: float, told: float, seed: int) -> None:
+    sr, period = 44_100, 60 / bpm
+    first = 0.8 * period
+    t = np.arange(30 * sr) / sr
+    drum = np.exp(-30 * ((t - first) % period)) * noise(len(t), gain=0.4, seed=seed)
+    between = np.exp(-60 * ((t - first - period / 2) % period)) * noise(len(t), gain=0.1, seed=9)
+    chord = 0.2 * np.sin(2 * np.pi * 220 * t) + noise(len(t), gain=0.002, seed=seed)
+    sound = Sound((drum + between + chord).astype(np.float32), sr, {"bpm": told})
+    (pulse,) = node.run("pulse", [sound], bundle=DEFAULT_BUNDLE)
+    beats = first + period * np.arange(int((29 - first) / period))
+    off = (beats - pulse["first"]) / pulse["period"]
+    assert np.abs(off - off.round()).max() * period < 0.02
+
+
 def faded_in(samples: Samples, sr: int) -> Samples:
     """The same with a start that is not cut off.
 

@@ -1,6 +1,7 @@
 // Tempo and key of a result: in words, as a tick over the replay, and as a scale.
 
 import { $ } from "./dom.js";
+import { pulseOf } from "./local/pulse.js";
 import { roughly, t } from "./text.js";
 import { isMusic } from "./words.js";
 
@@ -14,7 +15,7 @@ const LOOK_MS = 50;
 let audio = null; // made when first something is to sound, as browsers ask
 let tempo = null;
 let key = null;
-let ticking = null; // { timer, start, next }: the place in the recording where it was switched on
+let ticking = null; // { timer, pulse, last }: where the beats lie, and which of them was ticked last
 
 /** Shows what an answer tells of tempo and key; `player` is the replay that ticks are laid over. */
 export function showBeat(answer, player) {
@@ -62,10 +63,13 @@ function blip(when, hz, seconds, loud) {
   tone.stop(when + seconds);
 }
 
-/** A tick at every beat from this place of the recording on, while it plays. */
+/** A tick at every beat while the recording plays. */
 function start(player) {
   context();
-  ticking = { start: player.time, timer: setInterval(() => tick(player), LOOK_MS), last: null };
+  const { onsets } = player.voices.original;
+  // A recording too long to be looked through ticks from where it is switched on.
+  const pulse = onsets ? pulseOf(onsets, tempo.bpm) : { period: 60 / tempo.bpm, first: player.time };
+  ticking = { pulse, timer: setInterval(() => tick(player), LOOK_MS), last: null };
   if (!player.playing) player.play();
 }
 
@@ -74,9 +78,9 @@ function tick(player) {
     ticking.last = null;
     return;
   }
-  const period = 60 / tempo.bpm;
-  const beat = Math.ceil((player.time - ticking.start) / period);
-  const wait = ticking.start + beat * period - player.time;
+  const { period, first } = ticking.pulse;
+  const beat = Math.ceil((player.time - first) / period);
+  const wait = first + beat * period - player.time;
   if (beat === ticking.last || wait > AHEAD_S) return;
   ticking.last = beat;
   blip(audio.currentTime + wait, 1500, 0.04, 0.35);

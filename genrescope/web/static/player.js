@@ -42,7 +42,7 @@ export class Player {
 
   #voice(name) {
     const audio = $(`audio-${name}`);
-    const voice = { audio, url: null, peaks: null, ready: false };
+    const voice = { audio, url: null, peaks: null, onsets: null, ready: false };
     const mine = () => this.voices[this.version] === voice;
     audio.addEventListener("play", () => {
       this.showPlaying();
@@ -84,7 +84,7 @@ export class Player {
     voice.audio.removeAttribute("src");
     voice.audio.load();
     if (voice.url) URL.revokeObjectURL(voice.url);
-    Object.assign(voice, { url: null, peaks: null, ready: false });
+    Object.assign(voice, { url: null, peaks: null, onsets: null, ready: false });
     $(`save-${name}`).hidden = true;
   }
 
@@ -92,12 +92,12 @@ export class Player {
    * Takes one version of the sound, as `prepareSound` made it ready. `save` is what to offer for
    * download, as { blob, name }.
    */
-  load(name, { blob, peaks }, { seconds, save }) {
+  load(name, { blob, peaks, onsets }, { seconds, save }) {
     this.drop(name);
     const voice = this.voices[name];
     voice.url = URL.createObjectURL(blob);
     voice.audio.src = voice.url;
-    Object.assign(voice, { peaks, ready: true });
+    Object.assign(voice, { peaks, onsets, ready: true });
     this.offer(name, save);
     this.duration = seconds;
     $("seek").max = seconds;

@@ -1,5 +1,6 @@
-// A recording made ready for replay: a Blob every browser can seek in, its peaks, its duration.
+// A recording made ready for replay: a Blob every browser can seek in, its peaks, its onsets.
 
+import { onsetsOf } from "./local/pulse.js";
 import { wavOf } from "./local/wav.js";
 
 const MAX_DECODED_S = 300; // longer files would take much memory for a picture
@@ -9,22 +10,24 @@ const PEAKS = 480;
  * @param {Blob} blob the recording
  * @param {object} options `seconds`: its length as the server measured it; `rewrap`: make it a wav
  *   (a recorded webm has neither a duration nor an index, so that one could not seek in it)
- * @returns {Promise<{blob: Blob, peaks: Float32Array | null}>}
+ * @returns {Promise<{blob: Blob, peaks: Float32Array | null, onsets: Float32Array | null}>} `onsets` as
+ *   `local/pulse.js` finds them
  */
 export async function prepareSound(blob, { seconds, rewrap = false }) {
-  if (seconds > MAX_DECODED_S) return { blob, peaks: null };
+  if (seconds > MAX_DECODED_S) return { blob, peaks: null, onsets: null };
   let decoded;
   try {
     const context = new OfflineAudioContext(1, 1, 48000);
     decoded = await context.decodeAudioData(await blob.arrayBuffer());
   } catch {
-    return { blob, peaks: null };
+    return { blob, peaks: null, onsets: null };
   }
-  return { blob: rewrap ? wav(decoded) : blob, peaks: peaksOf(decoded) };
+  const samples = decoded.getChannelData(0);
+  const onsets = onsetsOf(samples, decoded.sampleRate);
+  return { blob: rewrap ? wav(decoded) : blob, peaks: peaksOf(samples), onsets };
 }
 
-function peaksOf(decoded) {
-  const samples = decoded.getChannelData(0);
+function peaksOf(samples) {
   const peaks = new Float32Array(PEAKS);
   const width = samples.length / PEAKS;
   for (let i = 0; i < PEAKS; i++) {
