@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 import soundfile
+from bundle_maker import make_bundle, tiny_onnx
 
 from benchmarks import dreams
 from benchmarks.harness import ROOT
 from genrescope.model import Classifier
 
+GENRES = ("blues", "jazz", "rock")
 STATIC = ROOT / "genrescope/web/static"
 
 
@@ -34,18 +36,20 @@ def test_the_page_links_what_is_there() -> None:
 
 
 @pytest.mark.slow
-def test_the_command_writes_sounds_pictures_and_tables(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_the_command_writes_sounds_pictures_and_tables(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     page = tmp_path / "docs/dreams.md"
     page.write_text("before\n" + "\nold\n".join(dreams.MARKS) + "\nbehind\n", encoding="utf-8")
-    classifier = Classifier.load(tiny_bundle, threads=1)
+    bundle = make_bundle(tmp_path / "three", labels=GENRES, onnx_bytes=tiny_onnx(n_classes=3))
+    classifier = Classifier.load(bundle.path, threads=1)
     for _ in range(2):  # the second time replaces the first
         dreams.publish(classifier, [classifier], tmp_path, steps=2)
     text = page.read_text(encoding="utf-8")
     assert text.startswith("before\n")
     assert text.endswith("behind\n")
     assert "old" not in text
-    for genre in classifier.bundle.labels:
+    assert text.count("| [hear]") == len(GENRES)
+    for genre in GENRES:
         sound = tmp_path / f"genrescope/web/static/dreams/{genre}.ogg"
         assert soundfile.info(sound).duration == pytest.approx(dreams.EXCERPT_S, abs=0.1)
         assert (tmp_path / f"docs/dreams/{genre}.webp").read_bytes()[8:12] == b"WEBP"

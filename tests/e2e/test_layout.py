@@ -54,6 +54,12 @@ WHOLE = """() => {
 }"""
 
 
+FITTED = """() => new Promise((done) => {
+  requestAnimationFrame(() => requestAnimationFrame(done));
+})"""
+"""Resolves when the letters are fitted to a new width, which the page does before it draws."""
+
+
 def test_no_name_breaks_at_any_width(browser: Browser, own_genres: Running) -> None:
     page, _ = opened(browser, own_genres, **DESK)
     uploaded(page)
@@ -67,7 +73,7 @@ def test_no_name_breaks_at_any_width(browser: Browser, own_genres: Running) -> N
         )
         for width in (320, 360, 390, 600, 768, 770, 820, 900, 1024, 1050, 1180, 1280, 1600, 1700):
             page.set_viewport_size({"width": width, "height": 800})
-            page.wait_for_timeout(50)  # for the letters to be fitted
+            page.evaluate(FITTED)
             assert page.evaluate(WHOLE) == [], (name, width)
             assert no_sideways_scroll(page), (name, width)
     page.context.close()

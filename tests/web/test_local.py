@@ -394,7 +394,8 @@ def _made_up() -> list[Sound]:
         if seed % 4 == 0:
             x = sweep(sr, 4 + seed % 3, high_hz=min(sr / 2, 900 * (1 + seed)))
         else:
-            x = song(sr, 3 + seed % 9, seed=seed)
+            # Mostly short, since each costs time; some of more than a window.
+            x = song(sr, 11 if seed % 9 == 8 else 3 + seed % 3, seed=seed)
         sounds.append(Sound(faded_in(x, sr), sr))
     return sounds
 
