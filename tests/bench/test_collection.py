@@ -52,7 +52,7 @@ def test_quality(tmp_path: Path, tiny_bundle: Path, capsys: pytest.CaptureFixtur
     main(["quality", *data, "--bundle", str(tiny_bundle)])
     table = _table(capsys.readouterr().out)
     assert "accuracy on the 198 tracks" in table
-    assert any(what.startswith("learn: accuracy by artists, 2 genres") for what in table)
+    assert any(what.startswith("learn: 20 tracks of 2 genres") for what in table)
 
 
 @pytest.mark.slow

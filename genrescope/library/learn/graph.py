@@ -11,7 +11,7 @@ import hashlib
 import numpy as np
 
 from genrescope.errors import BundleError
-from genrescope.library.learn.head import Head
+from genrescope.library.learn.head import GENRES_WEIGHT, Head
 from genrescope.model.net import EMBEDDING, LOGITS, STEPS
 from genrescope.model.protobuf import Value, encode, fields
 
@@ -21,13 +21,16 @@ _NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_OP, _NODE_ATTRIBUTE = 1, 2, 3, 4, 5
 _FLOAT = 1
 
 
-def with_head(onnx_bytes: bytes, head: Head) -> bytes:
-    """A net that answers with ``head`` of its embedding, at length 1, instead of its own logits.
+def with_head(onnx_bytes: bytes, head: Head, *, temperature: float) -> bytes:
+    """A net that answers with ``head`` of its embedding and its genres instead of its own logits.
+
+    The head sees what `genrescope.library.learn.head.seen` gives.
 
     It tells nothing of the parts of a window: these have no embeddings.
 
     Args:
         onnx_bytes: a net of a bundle's contract.
+        temperature: what its logits are divided by to become probabilities.
 
     Raises:
         BundleError: it is no ONNX file, or has no embedding.
@@ -35,7 +38,7 @@ def with_head(onnx_bytes: bytes, head: Head) -> bytes:
     try:
         model = list(fields(onnx_bytes))
         graphs = [value for number, value in model if number == _GRAPH]
-        graph = _changed(list(fields(_payload(graphs[0]))), head)
+        graph = _changed(list(fields(_payload(graphs[0]))), head, temperature)
     except (IndexError, ValueError) as error:
         raise BundleError(f"its net cannot be given another head ({error})") from error
     return b"".join(
@@ -44,7 +47,7 @@ def with_head(onnx_bytes: bytes, head: Head) -> bytes:
     )
 
 
-def _changed(graph: list[tuple[int, Value]], head: Head) -> bytes:
+def _changed(graph: list[tuple[int, Value]], head: Head, temperature: float) -> bytes:
     digest = hashlib.sha256(head.weights.tobytes() + head.bias.tobytes()).hexdigest()[:12]
     old = {name.encode(): f"{name}_{digest}".encode() for name in (LOGITS, STEPS)}
     outputs = [_name(value) for number, value in graph if number == _OUTPUT]
@@ -56,12 +59,25 @@ def _changed(graph: list[tuple[int, Value]], head: Head) -> bytes:
         for number, value in graph
         if number != _OUTPUT or _name(value) not in old
     ]
-    unit, weights, bias = (f"own_{part}_{digest}" for part in ("unit", "weights", "bias"))
+    own = "own_{}_" + digest
+    names = ("unit", "scaled", "genres", "unit_genres", "weighed", "seen")
+    unit, scaled, genres, unit_genres, weighed, seen = map(own.format, names)
+    scale, weight, weights, bias = map(own.format, ("scale", "weight", "weights", "bias"))
+    nodes = [
+        _node("LpNormalization", [EMBEDDING], unit, axis=1, p=2),
+        _node("Mul", [old[LOGITS.encode()].decode(), scale], scaled),
+        _node("Softmax", [scaled], genres, axis=1),
+        _node("LpNormalization", [genres], unit_genres, axis=1, p=2),
+        _node("Mul", [unit_genres, weight], weighed),
+        _node("Concat", [unit, weighed], seen, axis=1),
+        _node("Gemm", [seen, weights, bias], LOGITS),
+    ]
     return b"".join(
         [
             *kept,
-            encode(_NODE, _node("LpNormalization", [EMBEDDING], unit, axis=1, p=2)),
-            encode(_NODE, _node("Gemm", [unit, weights, bias], LOGITS)),
+            *(encode(_NODE, node) for node in nodes),
+            encode(_INITIALIZER, _tensor(scale, np.array([1 / temperature]))),
+            encode(_INITIALIZER, _tensor(weight, np.array([GENRES_WEIGHT]))),
             encode(_INITIALIZER, _tensor(weights, head.weights)),
             encode(_INITIALIZER, _tensor(bias, head.bias)),
             encode(_OUTPUT, _value_info(LOGITS, len(head.bias))),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from genrescope.errors import LibraryError
 from genrescope.library.catalogue import Catalogue, dequantise
 from genrescope.library.families import folded
+from genrescope.library.judge import probabilities_of
 from genrescope.library.songs import Song, songs
 from genrescope.model.prediction import NO_MUSIC, SILENT
 
@@ -29,6 +30,7 @@ class Lessons:
 
     Attributes:
         embedding: float32 (n, d).
+        probabilities: float32 (n, k), of the bundle's own genres.
         labels: int64 (n,), indices into ``genres``.
         artists: (n,).
         paths: (n,), where the tracks lie.
@@ -37,6 +39,7 @@ class Lessons:
     """
 
     embedding: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
     labels: NDArray[np.int64]
     artists: list[str]
     paths: list[str]
@@ -131,6 +134,7 @@ def _chosen(
         )
     return Lessons(
         embedding=np.array([embedding for _, _, embedding in rows]),
+        probabilities=np.array([probabilities_of(s.probabilities or b"") for _, s, _ in rows]),
         labels=np.array([genres.index(genre) for genre, _, _ in rows]),
         artists=[song.performer for _, song, _ in rows],
         paths=[song.path for _, song, _ in rows],

@@ -14,7 +14,7 @@ import numpy as np
 
 from genrescope.library.catalogue import Catalogue, bundle_hash
 from genrescope.library.learn.graph import with_head
-from genrescope.library.learn.head import Fit, fit
+from genrescope.library.learn.head import Fit, fit, seen
 from genrescope.library.learn.lessons import gather
 from genrescope.library.learn.windows import Taught, window_temperature
 from genrescope.model.bundle import Bundle
@@ -96,14 +96,15 @@ def learn(
     """
     check_free(out)
     lessons = gather(catalogue, catalogue.bundle_id(base), folder=folder, table=table or {})
-    fitted = fit(lessons.embedding, lessons.labels, lessons.artists, seed=seed)
+    rows = seen(lessons.embedding, lessons.probabilities)
+    fitted = fit(rows, lessons.labels, lessons.artists, seed=seed)
     figures = _figures(fitted, lessons.genres)
     hits = fitted.held_out.argmax(axis=1) == fitted.labels
     accuracy = mean_interval(hits, groups=lessons.artists, seed=seed)
     write = partial(
         write_bundle,
         out,
-        onnx_bytes=with_head(base.read(MODEL), fitted.head),
+        onnx_bytes=with_head(base.read(MODEL), fitted.head, temperature=base.temperature),
         name=name,
         labels=lessons.genres,
         features=base.features,
@@ -114,14 +115,14 @@ def learn(
         training={
             "data": f"{len(lessons.labels)} tracks of a person's collection",
             "protocol": "artists",
-            "net": f"a linear head on the embedding of {base.name} ({bundle_hash(base)[:12]})",
+            "net": f"a linear head on what {base.name} tells ({bundle_hash(base)[:12]})",
             "seed": seed,
         },
         metrics=[_metrics(fitted, figures, accuracy)],
         licence=base.licence,
         created=datetime.date.today().isoformat(),
     )
-    taught = [Taught(p, e) for p, e in zip(lessons.paths, lessons.embedding, strict=True)]
+    taught = [Taught(path, row) for path, row in zip(lessons.paths, rows, strict=True)]
     clips = write(temperature=fitted.temperature)
     bundle = write(temperature=window_temperature(clips, fitted.head, taught, seed=seed))
     return Learned(bundle, accuracy, figures, lessons.left_out)

@@ -30,11 +30,11 @@ class Taught:
 
     Attributes:
         path: where it lies.
-        embedding: (d,), of the whole clip.
+        row: (d,), what the head sees of the whole clip.
     """
 
     path: str
-    embedding: NDArray[np.floating]
+    row: NDArray[np.float64]
 
 
 def window_temperature(bundle: Bundle, head: Head, tracks: Sequence[Taught], *, seed: int) -> float:
@@ -56,7 +56,7 @@ def window_temperature(bundle: Bundle, head: Head, tracks: Sequence[Taught], *, 
     for track, prediction in zip(chosen, answers, strict=True):
         if isinstance(prediction, str):
             continue
-        logits = head.logits(track.embedding[None])
+        logits = head.logits(track.row[None])
         whole.append(softmax(logits[0], bundle.temperature))
         windows.append(np.log(np.maximum(prediction.probs.astype(np.float64), 1e-12)))
     if not whole:

@@ -10,8 +10,9 @@ from bundle_maker import tiny_onnx
 
 from genrescope.errors import BundleError
 from genrescope.library.learn.graph import with_head
-from genrescope.library.learn.head import Head
+from genrescope.library.learn.head import Head, seen
 from genrescope.model.bundle import DEFAULT_BUNDLE
+from genrescope.model.inference import softmax
 
 
 def _head(d: int, n_classes: int, seed: int = 0) -> Head:
@@ -32,12 +33,13 @@ def test_the_logits_are_the_heads_and_the_embedding_stays(source: str) -> None:
         net = (DEFAULT_BUNDLE / "model.onnx").read_bytes()
     x = np.random.default_rng(1).normal(size=(3, 128, 40)).astype(np.float32)
     before = _run(net, x)
-    head = _head(before["embedding"].shape[1], 7)
-    changed = with_head(net, head)
+    head = _head(before["embedding"].shape[1] + before["logits"].shape[1], 7)
+    changed = with_head(net, head, temperature=1.7)
     after = _run(changed, x)
     assert set(after) == {"logits", "embedding"}
     np.testing.assert_array_equal(after["embedding"], before["embedding"])
-    np.testing.assert_allclose(after["logits"], head.logits(before["embedding"]), atol=2e-4)
+    rows = seen(before["embedding"], softmax(before["logits"], 1.7))
+    np.testing.assert_allclose(after["logits"], head.logits(rows), atol=5e-4)
     model = onnx.load_from_string(changed)
     onnx.checker.check_model(model)
     shape = model.graph.output[-1].type.tensor_type.shape.dim
@@ -46,10 +48,12 @@ def test_the_logits_are_the_heads_and_the_embedding_stays(source: str) -> None:
 
 def test_a_learned_net_can_be_taught_again() -> None:
     x = np.random.default_rng(1).normal(size=(2, 128, 40)).astype(np.float32)
-    first = with_head(tiny_onnx(), _head(16, 4))
-    head = _head(16, 5, seed=1)
-    after = _run(with_head(first, head), x)
-    np.testing.assert_allclose(after["logits"], head.logits(after["embedding"]), atol=2e-4)
+    first = with_head(tiny_onnx(), _head(26, 4), temperature=1.0)
+    before = _run(first, x)
+    head = _head(20, 5, seed=1)
+    after = _run(with_head(first, head, temperature=1.0), x)
+    rows = seen(before["embedding"], softmax(before["logits"], 1.0))
+    np.testing.assert_allclose(after["logits"], head.logits(rows), atol=5e-4)
 
 
 @pytest.mark.parametrize(
@@ -57,14 +61,14 @@ def test_a_learned_net_can_be_taught_again() -> None:
 )
 def test_what_is_no_net_is_refused(data: bytes) -> None:
     with pytest.raises(BundleError, match="cannot be given another head"):
-        with_head(data, _head(16, 4))
+        with_head(data, _head(16, 4), temperature=1.0)
 
 
 def test_a_net_without_an_embedding_is_refused() -> None:
     model = onnx.load_from_string(tiny_onnx())
     del model.graph.output[1]
     with pytest.raises(BundleError, match="gives no embedding"):
-        with_head(model.SerializeToString(), _head(16, 4))
+        with_head(model.SerializeToString(), _head(16, 4), temperature=1.0)
 
 
 def test_it_needs_no_training_library(tmp_path: Path) -> None:

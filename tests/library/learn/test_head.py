@@ -12,12 +12,12 @@ from genrescope.model.inference import softmax
 def _clusters(
     n: int, *, spread: float, seed: int = 0, n_classes: int = 4, d: int = 16
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Tracks around a centre for each class, two by each artist."""
+    """Tracks around a centre for each class, two by each artist; rows of length 1."""
     rng = np.random.default_rng(seed)
     centres = np.random.default_rng(99).normal(size=(n_classes, d))
     labels = np.arange(n) % n_classes
     rows = centres[labels] + spread * rng.normal(size=(n, d))
-    return rows, labels, [f"{label}-{i // (2 * n_classes)}" for i, label in enumerate(labels)]
+    return unit(rows), labels, [f"{label}-{i // (2 * n_classes)}" for i, label in enumerate(labels)]
 
 
 def test_genres_that_lie_apart_are_told() -> None:
@@ -53,7 +53,7 @@ def test_the_same_seed_gives_the_same_head() -> None:
 def test_a_large_class_does_not_swallow_a_small_one() -> None:
     rows, labels, _ = _clusters(400, spread=1.5)
     keep = (labels != 0) | (np.arange(400) < 40)
-    head = train(unit(rows[keep]), labels[keep], 4, 1.0)
+    head = train(rows[keep], labels[keep], 4, 1.0)
     others, truth, _ = _clusters(200, spread=1.5, seed=1)
     assert (head.logits(others).argmax(axis=1) == truth)[truth == 0].mean() > 0.6
 

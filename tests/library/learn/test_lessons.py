@@ -34,6 +34,7 @@ def test_each_sound_of_one_genre_and_a_known_artist_is_a_lesson(
     assert [Path(path).stem for path in lessons.paths] == names
     assert lessons.labels.tolist() == [0] * 8 + [1] * 8
     assert lessons.embedding.argmax(axis=1).tolist() == list(range(16))
+    assert set(lessons.probabilities.argmax(axis=1)) == {bundle.labels.index("pop")}
     assert lessons.left_out == {
         "songs of several genres": "1 left out",
         "songs without an artist": "1 left out",
