@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
     verbs = parser.add_subparsers(dest="verb", required=True)
     scale = verbs.add_parser("scale", help="scan and search many made-up files and songs")
     scale.add_argument("--files", type=int, default=100_000)
+    scale.add_argument("--read", type=int, help="of how many the tags are read; all by default")
     scale.add_argument("--songs", type=int, default=1_000_000)
     scale.add_argument("--folder", type=Path, help="where the files go, and stay")
     store = verbs.add_parser("quality", help="tags, odd, similar and learn on labelled features")
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
         with tempfile.TemporaryDirectory(prefix="genrescope-scale-") as temporary:
             folder = chosen.folder or Path(temporary)
             folder.mkdir(parents=True, exist_ok=True)
-            _print(scanning(folder, chosen.files))
+            _print(scanning(folder, chosen.files, chosen.read or chosen.files))
             _print(searching(folder, chosen.songs))
     elif chosen.verb == "quality":
         folds = [quality.judge_stores(chosen.data, name) for name in chosen.bundle or [None]]

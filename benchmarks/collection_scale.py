@@ -19,6 +19,7 @@ from genrescope.library.vectors import load_vectors
 from genrescope.model.bundle import Bundle
 
 PER_FOLDER = 12
+PER_PART = 1_000  # folders in a folder
 _FRAME = b"\xff\xfb\x90\x64" + bytes(413)  # MPEG 1 layer III, 128 kbit/s, 44.1 kHz
 
 # In a process of its own, whose peak memory is that of the work alone.
@@ -28,11 +29,24 @@ from genrescope.library.catalogue import Catalogue
 from genrescope.library.scan import scan
 with Catalogue(sys.argv[1]) as catalogue:
     began = time.perf_counter(), time.process_time()
-    report = scan(catalogue, [sys.argv[2]])
+    report = scan(catalogue, sys.argv[2:])
     seconds = time.perf_counter() - began[0]
     cpu = time.process_time() - began[1]
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(json.dumps([seconds, peak, report.files, report.new, report.changed, cpu]))
+"""
+# Rows of files whose tags nobody reads: all that scanning them again needs.
+_FILL = """
+import sys
+from genrescope.library import scan as module
+from genrescope.library.catalogue import Catalogue
+from genrescope.library.tags.fields import Tag
+from genrescope.library.tags.reading import FileTags
+told = FileTags((Tag("TPE1", "Artist"), Tag("TCON", "Rock")), 200.0, "mp3", "id3")
+module.read_tags = lambda path: told
+with Catalogue(sys.argv[1]) as catalogue:
+    module.scan(catalogue, [sys.argv[2]])
+print("[]")
 """
 _LIST = """
 import json, sys, time
@@ -62,27 +76,32 @@ class Figure:
     met: bool | None = None
 
 
-def scanning(folder: Path, n_files: int) -> Iterator[Figure]:
-    """Scan a made tree of small tagged mp3 files: first, again, and with one in a hundred changed.
+def scanning(folder: Path, n_files: int, n_read: int) -> Iterator[Figure]:
+    """Scan a made tree of small tagged mp3 files: first, again, and with some of them changed.
 
     Args:
         folder: where the tree and the catalogue go.
         n_files: how many files.
+        n_read: of about how many the first scan reads the tags; of the others the catalogue is
+            told something else, since a scan again does not look at it.
     """
     tree, catalogue = folder / "tree", folder / "scale.db"
     for path in folder.glob("scale.db*"):
         path.unlink()
     _make_tree(tree, n_files)
-    first = _run(_SCAN, str(catalogue), str(tree))
+    parts = sorted(tree.iterdir())[: max(1, round(n_read / PER_FOLDER / PER_PART))]
+    first = _run(_SCAN, str(catalogue), *map(str, parts))
     rate = first[3] / first[0]
     yield Figure(
-        f"first scan of {n_files:,} files, tags read",
+        f"first scan of {first[3]:,} files, tags read",
         f"{rate:,.0f} files/s; {first[3] / first[5]:,.0f} for each second of processor",
         ">= 500",
         rate >= 500,
     )
+    _run(_FILL, str(catalogue), str(tree))
     rounds = [_run(_SCAN, str(catalogue), str(tree)) for _ in range(3)]
     again = sorted(rounds)[1]
+    assert again[2] == n_files
     limit_s = 180 * n_files / 1e6
     yield Figure(
         f"scan again of {n_files:,} unchanged files, warm",
@@ -145,23 +164,25 @@ def _run(code: str, *arguments: str) -> list[float]:
 
 
 def _make_tree(tree: Path, n_files: int) -> None:
-    from mutagen.id3 import ID3, TALB, TCON, TIT2, TPE1, TRCK
-
     for number in range(0, n_files, PER_FOLDER):
         artist = number // PER_FOLDER
-        folder = tree / f"{artist // 1000:03d}" / f"{artist:06d}"
-        folder.mkdir(parents=True, exist_ok=True)
-        tags = ID3()
-        for kind, text in ((TPE1, f"Artist {artist}"), (TALB, "Album"), (TCON, "Rock")):
-            tags.add(kind(encoding=3, text=[text]))
+        folder = tree / f"{artist // PER_PART:03d}" / f"{artist:06d}"
+        if folder.is_dir():
+            continue
+        folder.mkdir(parents=True)
         for i in range(min(PER_FOLDER, n_files - number)):
-            path = folder / f"{i:02d}.mp3"
-            if path.exists():
-                continue
-            tags.add(TIT2(encoding=3, text=[f"Song {number + i}"]))
-            tags.add(TRCK(encoding=3, text=[str(i + 1)]))
-            path.write_bytes(_FRAME * 5)
-            tags.save(path, padding=lambda _: 16)
+            texts = {"TPE1": f"Artist {artist}", "TALB": "Album", "TCON": "Rock"}
+            texts |= {"TIT2": f"Song {number + i}", "TRCK": str(i + 1)}
+            (folder / f"{i:02d}.mp3").write_bytes(_id3(texts) + _FRAME * 5)
+
+
+def _id3(texts: dict[str, str]) -> bytes:
+    """An ID3v2.4 tag of short texts."""
+    frames = b"".join(
+        name.encode() + (len(text) + 1).to_bytes(4, "big") + b"\0\0\x03" + text.encode()
+        for name, text in texts.items()
+    )
+    return b"ID3\x04\0\0" + bytes([0, 0, len(frames) >> 7, len(frames) & 0x7F]) + frames
 
 
 def _make_songs(path: Path, bundle: Bundle, n_songs: int) -> None:

@@ -172,6 +172,10 @@ def in_words(path: Path) -> Iterator[None]:
         reasons = {
             "SQLITE_FULL": ("the disk is full", "Make room; what it held is kept."),
             "SQLITE_READONLY": ("it may not be written", "Change its permissions."),
+            "SQLITE_IOERR": (
+                f"the disk cannot be read or written ({error})",
+                "Check it, and its room.",
+            ),
             "SQLITE_BUSY": ("another process is writing to it", "Wait for its end."),
         }
         for name, (reason, remedy) in reasons.items():

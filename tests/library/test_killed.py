@@ -4,118 +4,39 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
-import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from library_makers import NOT_DECODED, WRITABLE, make_song
+from library_makers import make_song
+from soak.collection import STAGES, disturb_collection
 
 from genrescope.errors import LibraryError
-from genrescope.library.audio_region import audio_hash
 from genrescope.library.catalogue import Catalogue
 from genrescope.library.check import check
-from genrescope.library.scan import scan
-from genrescope.library.tags import apply
-from genrescope.library.tags.apply import apply_changes, recover
-from genrescope.library.tags.fields import GENRE, OWN_GENRE, OWN_SET, values_of
-from genrescope.library.tags.plan import Change
-from genrescope.library.tags.reading import read_tags
-
-N_KILLS = 50
-
-# Scan, judge, write tags and take them back, as the verbs do; the path of Python is handed on.
-WORK = """
-import json, sys
-sys.path[:] = json.loads(sys.argv[1])
-from pathlib import Path
-from genrescope.library.catalogue import Catalogue
 from genrescope.library.judge import judge
 from genrescope.library.scan import scan
-from genrescope.library.songs import songs
-from genrescope.library.tags.apply import apply_changes, undo
-from genrescope.library.tags.fields import GENRE, OWN_GENRE, OWN_SET
+from genrescope.library.tags import apply
+from genrescope.library.tags.apply import apply_changes
+from genrescope.library.tags.fields import GENRE
 from genrescope.library.tags.plan import Change
 from genrescope.model.bundle import Bundle
 
-music, bundle = sys.argv[3], Bundle.load(sys.argv[4])
-with Catalogue(sys.argv[2]) as catalogue:
-    scan(catalogue, [music])
-    judge(catalogue, bundle)
-    found = list(songs(catalogue, catalogue.bundle_id(bundle)))
-    changes = [Change(s.path, GENRE, (), ("Jazz",)) for s in found]
-    changes += [Change(s.path, OWN_GENRE, (), (s.sound,)) for s in found]
-    changes += [Change(s.path, OWN_SET, (), ("x" * 9000,)) for s in found]
-    report = apply_changes(catalogue, changes, dry=False)
-    assert not report.conflicts, report.conflicts
-    print("written", flush=True)
-    if report.run is not None:
-        report = undo(catalogue, report.run, dry=False)
-        assert not report.conflicts, report.conflicts
-"""
-
-
-def _start(catalogue: Path, music: Path, bundle: Path) -> subprocess.Popen[bytes]:
-    import json
-
-    arguments = [json.dumps(sys.path), str(catalogue), str(music), str(bundle)]
-    return subprocess.Popen(
-        [sys.executable, "-c", WORK, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+N_KILLS = 50
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs kill -9")
-def test_killed_at_any_moment_no_file_is_harmed_and_nothing_is_judged_twice(
-    music: Path, tmp_path: Path, tiny_bundle: Path
+def test_killed_at_any_moment_no_file_is_harmed_nothing_is_judged_twice_and_no_edit_is_lost(
+    tmp_path: Path, tiny_bundle: Path
 ) -> None:
-    files = [
-        make_song(music / f"{i % 3}" / f"{kind}{i}{suffix}", kind, seed=i, artist=f"Person {i}")
-        for i, (kind, suffix) in enumerate(WRITABLE.items())
-        if kind not in NOT_DECODED
-    ]
-    sounds = {path: audio_hash(path) for path in files}
-    catalogue = tmp_path / "library.db"
-    began = time.monotonic()
-    worker = _start(catalogue, music, tiny_bundle)
-    _, errors = worker.communicate(timeout=300)
-    assert worker.returncode == 0, errors.decode()
-    whole_s = time.monotonic() - began
-    rng = np.random.default_rng(0)
-    killed = 0
-    for i in range(N_KILLS):
-        if i % 4 == 0:  # a new catalogue, so that scans and judgements are cut off as well
-            with Catalogue(catalogue) as opened:
-                recover(opened)
-            for path in tmp_path.glob("library.db*"):
-                path.unlink()
-        worker = _start(catalogue, music, tiny_bundle)
-        time.sleep(float(rng.uniform(0.2, 1.0)) * whole_s)
-        worker.kill()
-        worker.communicate(timeout=300)
-        if worker.returncode == -signal.SIGKILL:
-            killed += 1
-        else:  # it was done before: most have less to do than the first
-            whole_s *= 0.8
-        for number, path in enumerate(files):
-            assert audio_hash(path) == sounds[path]
-            tags = read_tags(path).tags
-            assert values_of(tags, "artist") == [f"Person {number}"]
-            # All the fields of a plan, or none of them.
-            fields = [values_of(tags, name) for name in (GENRE, OWN_GENRE, OWN_SET)]
-            assert all(fields) or not any(fields)
-            assert fields[0] in ([], ["Jazz"])
-    assert killed > N_KILLS // 2
-    worker = _start(catalogue, music, tiny_bundle)
-    _, errors = worker.communicate(timeout=300)
-    assert worker.returncode == 0, errors.decode()
-    with Catalogue(catalogue) as opened:
-        assert check(opened) == []
-        assert opened.counts()["judgements"] == len(set(sounds.values()))
-    assert sorted(path for path in music.rglob("*") if path.is_file()) == sorted(files)
+    damage = disturb_collection(tiny_bundle, tmp_path, n_kills=N_KILLS)
+    assert damage.wrong == []
+    assert damage.kills.total() == N_KILLS
+    assert damage.starved.total() == N_KILLS // 10
+    assert set(STAGES) <= set(damage.kills)
+    assert damage.edits >= 5
 
 
 def _planned(path: Path) -> list[Change]:
@@ -140,6 +61,29 @@ def test_a_full_disk_leaves_the_file_as_it_was(catalogue: Catalogue, music: Path
     assert list(music.iterdir()) == [path]
     assert check(catalogue) == []
     assert apply_changes(catalogue, _planned(path), dry=False).written == [str(path)]
+
+
+def test_a_full_disk_ends_scan_and_judge_in_words_and_both_go_on(
+    catalogue: Catalogue, music: Path, tiny_bundle: Path
+) -> None:
+    for i in range(8):
+        make_song(music / f"{i}" / f"{i}.flac", seed=i, title="long " * 2_000)
+    bundle = Bundle.load(tiny_bundle)
+    catalogue.bundle_id(bundle)
+    steps: list[Callable[[], object]] = [
+        lambda: scan(catalogue, [music]),
+        lambda: judge(catalogue, bundle),
+    ]
+    for step in steps:
+        (size,) = catalogue.db.execute("PRAGMA page_count").fetchone()
+        catalogue.db.execute(f"PRAGMA max_page_count = {size}")
+        with pytest.raises(LibraryError, match="the disk is full"):
+            step()
+        assert check(catalogue) == []
+        catalogue.db.execute("PRAGMA max_page_count = 1000000")
+        step()
+    assert check(catalogue) == []
+    assert catalogue.counts()["judgements"] == 8
 
 
 def test_a_read_only_share_is_named_and_passed_over(

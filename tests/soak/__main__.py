@@ -23,6 +23,7 @@ from bundle_maker import make_bundle
 from soak import report
 from soak.agreement import disagreements
 from soak.api import explore
+from soak.collection import disturb_collection
 from soak.fleet import disturb_fleet
 from soak.fleet_broken import break_songs
 from soak.fleet_overhead import BUSY_ROUNDS, compare_engines
@@ -37,6 +38,7 @@ from genrescope.model.bundle import DEFAULT_BUNDLE
 
 INPUTS, REQUESTS, EXAMPLES, FILES, RUNS = 60_000, 4_000, 200, 400, 24
 SONGS, KILLS, BROKEN_SONGS = 20_000, 10, 2_000
+COLLECTION_KILLS = 500
 
 
 def main() -> int:
@@ -110,6 +112,13 @@ def _folder(run: Run) -> Iterator[report.Result]:
     yield report.of_folder(disturb(run.tiny, run.here / "job", n_files=n_files, n_runs=n_runs))
 
 
+def _collection(run: Run) -> Iterator[report.Result]:
+    n_kills = run.n(COLLECTION_KILLS)
+    yield report.of_collection(
+        disturb_collection(run.tiny, run.here / "collection", n_kills=n_kills)
+    )
+
+
 def _fleet(run: Run) -> Iterator[report.Result]:
     if find_spec("ray") is None:
         return
@@ -160,6 +169,7 @@ PARTS: dict[str, Callable[[Run], Iterator[report.Result]]] = {
     "agreement": _agreement,
     "fuzzer": _fuzzer,
     "folder": _folder,
+    "collection": _collection,
     "fleet": _fleet,
     "engines": _engines,
     "api": _api,

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from soak.api import Exploration
+from soak.collection import Damage
 from soak.fleet import Disturbance
 from soak.fleet_broken import Breakage
 from soak.fleet_overhead import Comparison
@@ -94,6 +95,22 @@ def of_folder(survival: Survival) -> Result:
     )
     figures = {"files": survival.n_files, "runs ended": survival.endings.total()}
     return Result("A folder job, killed and starved", text, figures, failures)
+
+
+def of_collection(found: Damage) -> Result:
+    kills = ", ".join(f"{n} at {stage}" for stage, n in sorted(found.kills.items()))
+    starved = ", ".join(f"{n} at {stage}" for stage, n in sorted(found.starved.items()))
+    text = (
+        f"Jobs that scan, judge, write tags and take them back, over {found.files} files of as "
+        f"many containers: killed {found.kills.total()} times ({kills}), without room on the disk "
+        f"{found.starved.total()} times ({starved}), with {found.edits} edits of a person in "
+        "between. Damaged files, half-written plans, sounds judged twice, edits lost, findings of "
+        f"`check`: {len(found.wrong)}."
+    )
+    figures = {"collection kills": found.kills.total(), "collection edits": found.edits}
+    return Result(
+        "A collection, killed and starved", text, figures, [f"collection: {w}" for w in found.wrong]
+    )
 
 
 def of_fleet(found: Disturbance) -> Result:

@@ -16,6 +16,7 @@ from audio_makers import chord, encoded
 from soak import fuzz, report
 from soak.agreement import disagreements
 from soak.api import explore
+from soak.collection import Damage
 from soak.folder import disturb
 from soak.kinds import KINDS
 from soak.load import load, released
@@ -50,6 +51,13 @@ def test_mutated_files_give_an_answer_or_an_audio_error(tiny_bundle: Path, tmp_p
     assert findings.outcomes.keys() == {"sound", "refused"}, findings.outcomes
     assert findings.total == 4 * len(KINDS)
     assert findings.saved == []
+
+
+def test_a_collection_that_is_harmed_is_told() -> None:
+    harmed = Damage(files=2, kills=Counter(apply=3), starved=Counter(scan=1), wrong=["a.mp3: lost"])
+    result = report.of_collection(harmed)
+    assert result.failures == ["collection: a.mp3: lost"]
+    assert "killed 3 times (3 at apply)" in result.text
 
 
 def test_a_mutant_can_be_made_again() -> None:
