@@ -155,9 +155,9 @@ def _answers(bundle: Bundle, todo: list[Found], *, alone: bool) -> Iterator[tupl
         for file in todo:
             yield file, _while_loading(bundle, file)
         return
-    from genrescope.cli import guard
+    from genrescope.cli import workers
 
-    replies = guard.answers(bundle.path, [file.path for file in todo if file.error is None])
+    replies = workers.answers(bundle.path, [file.path for file in todo if file.error is None])
     for file in todo:
         yield file, next(replies) if file.error is None else str(file.error)
 

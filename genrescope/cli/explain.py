@@ -63,9 +63,9 @@ def explain(
         classifier.bundle, processes=1, memory_bytes=FOLDER_LIMITS.memory_bytes
     )
     with clips_bar("explaining") as report, closing(decoders.sandbox):
-        heard = decoders.recording_in_time(path, max_duration_s=LONGEST_S)
+        recording = decoders.recording_in_time(path, max_duration_s=LONGEST_S)
         explanation = classifier.explain_features(
-            heard.clip, genre, waveform=heard.waveform, name=path, progress=report
+            recording.clip, genre, waveform=recording.waveform, name=path, progress=report
         )
     if out is not None:
         _write(explanation, out)

@@ -89,7 +89,7 @@ def judge(catalogue_path: Path | None, bundle_path: Path | None) -> None:
     It may be stopped at any moment; the same command goes on. A file that was moved or got other
     tags, and a second copy of it, is not judged again.
     """
-    from genrescope.cli import guard
+    from genrescope.cli import workers
     from genrescope.cli.output import complain
     from genrescope.cli.progress import bar
     from genrescope.library.judge import judge as run
@@ -105,7 +105,7 @@ def judge(catalogue_path: Path | None, bundle_path: Path | None) -> None:
                 shown.advance()
 
             report = run(
-                collection.catalogue, collection.bundle, answers=guard.answers, progress=tell
+                collection.catalogue, collection.bundle, answers=workers.answers, progress=tell
             )
     echo(f"{report.judged} judged, {report.known} known already, {report.failed} failed")
     if report.failed:

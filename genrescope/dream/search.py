@@ -37,7 +37,7 @@ _START = 48  # songs by chance, of which the search begins at the best
 _POPULATION = 16
 _STEP_SIZE = 0.25
 _NEAR = 0.1  # nats; songs that are almost as good may differ in what the part does not hold
-_NO_MUSIC_COST = 3.0  # nats, of a song that the net's guard takes for no music
+_NO_MUSIC_COST = 3.0  # nats, of a song that the bundle takes for no music
 _FADE_S = 0.6
 
 
@@ -68,7 +68,7 @@ class Dream:
 
     @property
     def worth(self) -> float:
-        """The probability; 0 where the net's guard takes the sound for no music."""
+        """The probability; 0 where the bundle takes the sound for no music."""
         return 0.0 if NO_MUSIC in self.prediction.flags else self.probability
 
 

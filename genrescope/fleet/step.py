@@ -1,4 +1,4 @@
-"""One song at a time, all of it in one place: fetch, decode in a guarded process, net, answer."""
+"""One song at a time, all of it in one place: fetch, decode in a confined process, net, answer."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
         def work(upload: Upload, deadline: float, *, quick: bool) -> bytes:
             return engine.classify(upload, deadline=deadline, spectrogram=spectrogram, quick=quick)
 
-        content = await service.hear(request, work)
+        content = await service.listen(request, work)
         return Response(content, media_type="application/json")
 
     @routes.post(
@@ -275,7 +275,7 @@ def _add_similar(routes: APIRouter, service: Service) -> None:
                 n_tracks = n or _number(upload)  # first: it costs nothing to refuse
                 return engine.embed(upload, deadline=deadline, quick=quick), n_tracks
 
-            embedding, n_tracks = await service.hear(request, work)
+            embedding, n_tracks = await service.listen(request, work)
         if not np.any(embedding):  # silence resembles nothing
             return JSONResponse({"matches": []})
         try:

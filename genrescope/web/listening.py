@@ -52,7 +52,7 @@ class Listening(Response):
         held = SharedLease(service.lease())
         try:
             upload = await uploads.receive(request, limits=service.limits, lease=held.lease)
-            answer = await service.hear_upload(request, upload, held, self._classify)
+            answer = await service.listen_to(request, upload, held, self._classify)
             start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
             await send(start)
             first = self._parts.part(answer, {"Content-Type": "application/json"})

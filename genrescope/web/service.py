@@ -24,7 +24,7 @@ T_co = TypeVar("T_co", covariant=True)
 log = logging.getLogger(__name__)
 
 
-class Hearing(Protocol[T_co]):
+class ListeningTask(Protocol[T_co]):
     """Something to be done with a recording before a deadline, by `time.monotonic`; ``quick`` work
     raises OverAllowanceError where it takes more than others should wait for."""
 
@@ -86,21 +86,21 @@ class Service:
             lambda deadline: task(upload, deadline), gone=lambda: left(request), ended=lease.release
         )
 
-    async def hear(self, request: Request, task: Hearing[T]) -> T:
+    async def listen(self, request: Request, task: ListeningTask[T]) -> T:
         """As `work`, for what is quick of most recordings: each is tried among the short ones,
         and what takes more than their allowance is done among the long ones."""
         self.listening.check()
         held = SharedLease(self.lease())
         try:
             upload = await uploads.receive(request, limits=self.limits, lease=held.lease)
-            return await self.hear_upload(request, upload, held, task)
+            return await self.listen_to(request, upload, held, task)
         finally:
             held.let_go()
 
-    async def hear_upload(
-        self, request: Request, upload: Upload, held: SharedLease, task: Hearing[T]
+    async def listen_to(
+        self, request: Request, upload: Upload, held: SharedLease, task: ListeningTask[T]
     ) -> T:
-        """As `hear`, for a recording that was received, whose memory is ``held``."""
+        """As `listen`, for a recording that was received, whose memory is ``held``."""
         until = self.listening.deadline()
         try:
             return await self.listening.run(

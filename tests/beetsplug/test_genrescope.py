@@ -61,8 +61,8 @@ def test_the_sound_becomes_fields_that_can_be_queried(
     beets("genrescope")
     fields = "$title $genrescope_genre $genrescope_set"
     assert beets("ls", "-f", fields, "title:a") == "a jazz jazz; pop\n"
-    heard = Classifier.load(bundle).classify(tmp_path / "in" / "b.flac")
-    assert beets("ls", "-f", "$genrescope_genre", "title:b") == f"{heard.genre}\n"
+    prediction = Classifier.load(bundle).classify(tmp_path / "in" / "b.flac")
+    assert beets("ls", "-f", "$genrescope_genre", "title:b") == f"{prediction.genre}\n"
     assert beets("ls", "-f", "$title", "genrescope_confidence:0.8..") == "a\n"
     assert beets("ls", "-f", "$title", "genrescope_genre:jazz", "title:a") == "a\n"
     with Catalogue(tmp_path / "library.db") as catalogue:

@@ -65,10 +65,10 @@ def test_a_bundle_is_measured_on_features_and_on_audio_alike(work: Path) -> None
         result = run("--bundle", work / "bundle", "--data", work / data, "--json")
         assert result.exit_code == 0, result.output
         answers.append(json.loads(result.stdout))
-    stored, heard = answers
+    stored, decoded = answers
     assert stored["track"]["n"] == 18
-    assert {row["track"] for row in stored["tracks"]} == {row["track"] for row in heard["tracks"]}
-    assert stored["confusion"] == heard["confusion"]
+    assert {row["track"] for row in stored["tracks"]} == {row["track"] for row in decoded["tracks"]}
+    assert stored["confusion"] == decoded["confusion"]
     assert np.sum(stored["confusion"]) == 18
     for level in ("window", "track"):
         accuracy = stored[level]["accuracy"]
@@ -192,7 +192,7 @@ def test_the_test_tracks_of_gtzan_are_said_to_be_absent(tmp_path: Path) -> None:
         for part in ("train", "valid")
         for genre in GTZAN
     ]
-    ids = [track for some in chosen for track in some]
+    ids = [track for tracks in chosen for track in tracks]
     rng = np.random.default_rng(0)
     mel = rng.integers(0, 256, (len(ids), 128, 80), dtype=np.uint8)
     store = tmp_path / "mel.npz"

@@ -19,8 +19,8 @@ from cli_makers import classify, records, tone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from genrescope.cli import guard
 from genrescope.cli import journal as journal_module
+from genrescope.cli import workers
 from genrescope.cli.journal import Journal
 from genrescope.cli.output import Csv, JsonLines
 from genrescope.cli.walk import Found
@@ -95,13 +95,13 @@ def test_answers_of_another_model_stay_until_the_new_ones_are_there(
     out = tmp_path / "answers.jsonl"
     classify(music, "--out", out, bundle=tiny_bundle)
     hotter = make_bundle(tmp_path / "hotter", temperature=3.0).path
-    answers = guard.answers
+    answers = workers.answers
 
     def interrupted(*arguments: Any) -> Any:
         yield next(answers(*arguments))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(guard, "answers", interrupted)
+    monkeypatch.setattr(workers, "answers", interrupted)
     assert classify(music, "--out", out, bundle=hotter).exit_code == 130
     paths = [record["path"] for record in records(out)]
     assert paths[:2] == sorted(str(path) for path in music.iterdir())[1:]

@@ -91,6 +91,6 @@ def test_every_field_of_a_recipe_is_explained() -> None:
             row = re.search(rf"\| `{field.name}` \| `?\"?([^|`\"]+)\"?`? \|", text)
             assert row is not None, field.name
             default = getattr(values, field.name)
-            said = row.group(1) if row.group(1) != "none" else ""
-            assert type(default)(said) == default
+            written = row.group(1) if row.group(1) != "none" else ""
+            assert type(default)(written) == default
     assert all(f"`{name}`" in text for name in NETS)

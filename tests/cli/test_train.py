@@ -84,12 +84,12 @@ def test_the_valid_part_can_be_learned_as_well(work: Path, tmp_path: Path) -> No
     without = run(*common, "--no-valid", "--out", tmp_path / "b")
     assert without.exit_code == 0, without.output
     assert "the last epoch is kept" in without.stderr
-    one, other = Run.load(tmp_path / "a").fold, Run.load(tmp_path / "b").fold
+    held_back, learned = Run.load(tmp_path / "a").fold, Run.load(tmp_path / "b").fold
     assert with_valid.exit_code == 0
-    assert one.valid
-    assert other.valid == ()
-    assert set(other.train) == {*one.train, *one.valid}
-    assert other.test == one.test
+    assert held_back.valid
+    assert learned.valid == ()
+    assert set(learned.train) == {*held_back.train, *held_back.valid}
+    assert learned.test == held_back.test
     mixed = run(*common, "--out", tmp_path / "b", "--resume")
     assert mixed.exit_code == 1
     assert "another set of clips" in mixed.stderr
@@ -106,7 +106,7 @@ def test_runs_teach_another(work: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "taught by 2 runs" in result.stderr
     config = Run.load(tmp_path / "taught").config
-    assert [one["seed"] for one in config["teachers"]] == [0, 1]
+    assert [teacher["seed"] for teacher in config["teachers"]] == [0, 1]
     assert config["start"] == config["teachers"][1]
     other = run(*common, *learned_from, "--fold", 1, "--out", tmp_path / "other")
     assert other.exit_code == 1

@@ -117,8 +117,8 @@ def test_other_music_is_no_known_dataset() -> None:
 
 
 def test_no_track_is_in_two_datasets() -> None:
-    for one, other in combinations(DATASETS.values(), 2):
-        assert not one.tracks.keys() & other.tracks.keys()
+    for dataset, other in combinations(DATASETS.values(), 2):
+        assert not dataset.tracks.keys() & other.tracks.keys()
     assert len(known_tracks()) == sum(len(dataset.tracks) for dataset in DATASETS.values())
 
 

@@ -57,21 +57,21 @@ WORDS = """async () => {
 
 def test_its_words_say_what_the_figures_say(browser: Browser, page_server: Running) -> None:
     page, _ = opened(browser, page_server)
-    said = page.evaluate(WORDS)
-    assert "76.3% of 50 tracks by artists they had never heard" in said["artists"]
-    assert "they had never heard, some by artists they had" in said["tracks"]
-    assert said["windows"] == "It knows 3 genres and names one of them whatever it hears."
+    words = page.evaluate(WORDS)
+    assert "76.3% of 50 tracks by artists they had never heard" in words["artists"]
+    assert "they had never heard, some by artists they had" in words["tracks"]
+    assert words["windows"] == "It knows 3 genres and names one of them whatever it hears."
     expected = "All in all, it is right on 76 of 100 songs by artists it never heard."
-    assert said["accuracy"] == expected
-    assert said["none"] == ""
-    assert said["few"] == "Nine times out of ten it is one of these: Jazz or Rock."
-    assert said["every"] == ""
-    assert said["sure"] == "It has hardly any doubt: 98%."
-    assert said["short"] == "The numbers say 98%, but this was too short to be sure."
-    assert said["likely"] == "More likely than not: 55%. Rock comes next with 45%."
-    assert said["unsure"].startswith("It is not sure: 60%.")
-    assert said["nothing"].startswith("This does not sound like music, so no genre fits.")
-    assert said["headlines"] == ["No music", "Perhaps"]
+    assert words["accuracy"] == expected
+    assert words["none"] == ""
+    assert words["few"] == "Nine times out of ten it is one of these: Jazz or Rock."
+    assert words["every"] == ""
+    assert words["sure"] == "It has hardly any doubt: 98%."
+    assert words["short"] == "The numbers say 98%, but this was too short to be sure."
+    assert words["likely"] == "More likely than not: 55%. Rock comes next with 45%."
+    assert words["unsure"].startswith("It is not sure: 60%.")
+    assert words["nothing"].startswith("This does not sound like music, so no genre fits.")
+    assert words["headlines"] == ["No music", "Perhaps"]
     page.context.close()
 
 

@@ -52,9 +52,9 @@ def test_the_heart_of_a_genre(collection: Collection) -> None:
 def test_the_same_recipe_gives_the_same_list_and_another_seed_another(
     collection: Collection,
 ) -> None:
-    one, two = (collection.make("like", [30], n=12) for _ in range(2))
-    assert one == two
-    assert collection.make("like", [30], n=12, seed=1) != one
+    first, again = (collection.make("like", [30], n=12) for _ in range(2))
+    assert first == again
+    assert collection.make("like", [30], n=12, seed=1) != first
 
 
 @pytest.mark.parametrize("kind", ["like", "path", "arc"])

@@ -106,9 +106,9 @@ def test_surround_is_folded_to_two_sides() -> None:
 
 
 def test_the_same_comes_out_twice(raw: Float32) -> None:
-    one, other = polish(raw[: 3 * SR], SR), polish(raw[: 3 * SR], SR)
-    np.testing.assert_array_equal(one.samples, other.samples)
-    assert to_wav(one.samples, SR) == to_wav(other.samples, SR)
+    first, again = polish(raw[: 3 * SR], SR), polish(raw[: 3 * SR], SR)
+    np.testing.assert_array_equal(first.samples, again.samples)
+    assert to_wav(first.samples, SR) == to_wav(again.samples, SR)
 
 
 @pytest.mark.parametrize(

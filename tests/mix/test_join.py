@@ -84,12 +84,12 @@ def test_each_recording_is_as_loud_and_nothing_clips(mixed: tuple[Path, Mix]) ->
     assert sr == SR
     assert true_peak_db(np.ascontiguousarray(samples.T)) <= -0.95
     bounds = [*(song.starts for song in made.songs), made.duration]
-    heard = []
+    levels = []
     for start, end in pairwise(bounds):
         margin = 4.0
         part = samples[round((start + margin) * SR) : round((end - margin) * SR)].T
-        heard.append(loudness(np.ascontiguousarray(part), SR))
-    assert np.ptp(heard) < 1.0
+        levels.append(loudness(np.ascontiguousarray(part), SR))
+    assert np.ptp(levels) < 1.0
 
 
 def test_no_sample_jumps_where_pieces_meet(mixed: tuple[Path, Mix]) -> None:

@@ -19,7 +19,7 @@ def test_the_card_tells_what_bundle_json_holds(tiny_bundle: Path) -> None:
     bundle = Bundle.load(tiny_bundle)
     card = (tiny_bundle / "MODEL_CARD.md").read_text()
     assert card == model_card(bundle)
-    for said in (
+    for text in (
         "# tiny",
         *LABELS,
         "22050 Hz",
@@ -28,7 +28,7 @@ def test_the_card_tells_what_bundle_json_holds(tiny_bundle: Path) -> None:
         "below 0.15",
         bundle.files["model.onnx"],
     ):
-        assert said in card
+        assert text in card
 
 
 def test_the_card_tells_how_the_model_stands_a_room(tmp_path: Path) -> None:

@@ -123,31 +123,33 @@ def test_silence_around_the_music_changes_nothing(
     before, after, music = before * HOP_S, after * HOP_S, noise(11 * SR)
     alone = in_steps.classify(Waveform(music, SR))
     around = np.concatenate([silence(before), music, silence(after)])
-    said = in_steps.classify(Waveform(around, SR))
-    np.testing.assert_allclose(said.clip_probs, alone.clip_probs, atol=0.01)
-    assert said.flags == alone.flags
-    assert said.duration_s == pytest.approx(before + 11 + after)
-    for times in (said.times, said.step_times):
+    prediction = in_steps.classify(Waveform(around, SR))
+    np.testing.assert_allclose(prediction.clip_probs, alone.clip_probs, atol=0.01)
+    assert prediction.flags == alone.flags
+    assert prediction.duration_s == pytest.approx(before + 11 + after)
+    for times in (prediction.times, prediction.step_times):
         assert times[0, 0] == pytest.approx(before, abs=0.2)
         assert times[-1, 1] == pytest.approx(before + 11, abs=0.2)
 
 
 def test_a_gap_is_no_music_and_has_no_time_of_its_own(tiny: Classifier) -> None:
     parts = [tone("rock", seconds=12).samples, silence(30), tone("blues", seconds=12).samples]
-    said = tiny.classify(Waveform(np.concatenate(parts), SR))
-    assert [segment.label for segment in said.timeline()] == ["rock", "blues"]
-    within = (said.times < 12.2) | (said.times > 41.8)
+    prediction = tiny.classify(Waveform(np.concatenate(parts), SR))
+    assert [segment.label for segment in prediction.timeline()] == ["rock", "blues"]
+    within = (prediction.times < 12.2) | (prediction.times > 41.8)
     assert within.all()
     without = tiny.classify(Waveform(np.concatenate([parts[0], parts[2]]), SR))
-    np.testing.assert_allclose(said.clip_probs, without.clip_probs, atol=0.03)
+    np.testing.assert_allclose(prediction.clip_probs, without.clip_probs, atol=0.03)
 
 
 def test_a_little_music_in_much_silence_is_short(tiny: Classifier) -> None:
     music = tone("jazz", seconds=1).samples
-    said = tiny.classify(Waveform(np.concatenate([silence(5), music, silence(5)]), SR))
-    assert said.genre == "jazz"
-    assert "short" in said.flags
-    assert (said.step_times[0, 0], said.step_times[-1, 1]) == pytest.approx((5, 6), abs=0.2)
+    prediction = tiny.classify(Waveform(np.concatenate([silence(5), music, silence(5)]), SR))
+    assert prediction.genre == "jazz"
+    assert "short" in prediction.flags
+    assert (prediction.step_times[0, 0], prediction.step_times[-1, 1]) == pytest.approx(
+        (5, 6), abs=0.2
+    )
     beep = np.concatenate([silence(5), music[: SR // 5], silence(5)])
     assert "uncertain" in tiny.classify(Waveform(beep, SR)).flags
 

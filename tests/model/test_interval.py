@@ -11,14 +11,14 @@ from genrescope.model.interval import mean_interval, paired_bootstrap
 def test_a_paired_bootstrap_is_surer_than_two_intervals() -> None:
     rng = np.random.default_rng(0)
     tracks = [f"t{i // 2}" for i in range(400)]
-    one = (rng.random(400) < 0.6).astype(float)
-    two = one.copy()
-    two[:40] = 0  # never better, sometimes worse
-    found = paired_bootstrap(one, two, groups=tracks)
-    assert found.value == pytest.approx(one[:40].sum() / 400)
+    better = (rng.random(400) < 0.6).astype(float)
+    worse = better.copy()
+    worse[:40] = 0  # never better, sometimes worse
+    found = paired_bootstrap(better, worse, groups=tracks)
+    assert found.value == pytest.approx(better[:40].sum() / 400)
     assert 0 < found.low < found.value < found.high
     assert found.high - found.low < 0.06 < 2 * 1.96 * np.sqrt(0.24 / 400)
-    same = paired_bootstrap(one, one, groups=tracks)
+    same = paired_bootstrap(better, better, groups=tracks)
     assert (same.value, same.low, same.high) == (0, 0, 0)
 
 

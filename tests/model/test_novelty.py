@@ -69,14 +69,14 @@ def test_the_genres_it_may_be_reach_as_deep_as_the_bundle_says(
     tmp_path: Path, threshold: float
 ) -> None:
     unit = Classifier(make_bundle(tmp_path / "b", thresholds={"set": threshold}))
-    said = unit.classify(noise(4))
-    ranking = said.ranking()
+    prediction = unit.classify(noise(4))
+    ranking = prediction.ranking()
     before = np.cumsum([0.0, *(p for _, p in ranking[:-1])])
-    assert said.genres == tuple(
+    assert prediction.genres == tuple(
         label for (label, _), p in zip(ranking, before, strict=True) if p <= threshold + 1e-6
     )
-    assert said.to_dict()["genres"] == list(said.genres)
-    assert len(said.genres) == {0.0: 1, 1.0: 10}.get(threshold, len(said.genres))
+    assert prediction.to_dict()["genres"] == list(prediction.genres)
+    assert len(prediction.genres) == {0.0: 1, 1.0: 10}.get(threshold, len(prediction.genres))
 
 
 def test_a_bundle_without_a_promise_names_no_set(tiny_bundle: Path) -> None:

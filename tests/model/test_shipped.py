@@ -30,11 +30,13 @@ def test_audio_and_stored_columns_lead_to_the_same_genre(
         path = gtzan_dir / "audio" / track.genre / f"{track.track_id}.flac"
         if not path.exists() or path.stat().st_size < 300_000:  # excerpts
             continue
-        heard = classifier.classify(path)
-        kept = store.get(track.track_id)[:, : round(heard.duration_s * store.config.frame_rate)]
-        stored = classifier.classify_features(Clip(kept, heard.duration_s, ()))
-        agree.append(heard.genre == stored.genre)
-        apart.append(np.abs(heard.clip_probs - stored.clip_probs).max())
+        prediction = classifier.classify(path)
+        kept = store.get(track.track_id)[
+            :, : round(prediction.duration_s * store.config.frame_rate)
+        ]
+        stored = classifier.classify_features(Clip(kept, prediction.duration_s, ()))
+        agree.append(prediction.genre == stored.genre)
+        apart.append(np.abs(prediction.clip_probs - stored.clip_probs).max())
     assert len(agree) > 50
     assert np.mean(agree) > 0.9
     assert np.median(apart) < 0.06

@@ -119,9 +119,11 @@ def test_done_cells_are_left_alone_and_stopped_nets_go_on(
     assert not list((tmp_path / "cut").rglob(CHECKPOINT))
     assert result_path(tmp_path / "cut", cells[0]).stat().st_mtime_ns == before
     run_cells(cells, mel_data(store), tmp_path / "whole")
-    one, two = (read_results(tmp_path / name)[cells[1].id] for name in ("cut", "whole"))
-    assert one["answers"] == two["answers"]
-    losses = [[epoch["train_loss"] for epoch in result["history"]] for result in (one, two)]
+    resumed, undisturbed = (read_results(tmp_path / name)[cells[1].id] for name in ("cut", "whole"))
+    assert resumed["answers"] == undisturbed["answers"]
+    losses = [
+        [epoch["train_loss"] for epoch in result["history"]] for result in (resumed, undisturbed)
+    ]
     assert losses[0] == losses[1]
 
 

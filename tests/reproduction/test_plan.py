@@ -38,6 +38,6 @@ def test_the_plan_names_each_cell_once_and_the_talk_first() -> None:
 
 
 def test_effort_scales_epochs() -> None:
-    one, half = full_plan(audio=False), full_plan(audio=False, effort=0.5)
-    epochs = [[c.recipe.epochs for c in cells if c.recipe] for cells in (one, half)]
+    whole, half = full_plan(audio=False), full_plan(audio=False, effort=0.5)
+    epochs = [[c.recipe.epochs for c in cells if c.recipe] for cells in (whole, half)]
     assert all(abs(2 * b - a) <= 1 for a, b in zip(*epochs, strict=True))

@@ -15,15 +15,15 @@ from genrescope.reproduction.results import is_done, read_results, up_to_date
 
 
 def test_a_cell_of_one_fold_is_not_one_of_all(store: FeatureStore, tmp_path: Path) -> None:
-    one = quick_cell("tracks", "summary", "logistic")
-    every = replace(one, all_folds=True)
-    run_cells([one], mel_data(store), tmp_path)
-    assert is_done(tmp_path, one)
+    cell = quick_cell("tracks", "summary", "logistic")
+    every = replace(cell, all_folds=True)
+    run_cells([cell], mel_data(store), tmp_path)
+    assert is_done(tmp_path, cell)
     assert not is_done(tmp_path, every)
     assert up_to_date(read_results(tmp_path), [every]) == {}
     run_cells([every], mel_data(store), tmp_path)
     assert is_done(tmp_path, every)
-    assert is_done(tmp_path, one)  # and more
+    assert is_done(tmp_path, cell)  # and more
 
 
 def test_an_impossible_cell_of_all_folds_is_done(store: FeatureStore, tmp_path: Path) -> None:

@@ -75,14 +75,14 @@ def _seed(number: int, hits: list[bool]) -> dict[str, Any]:
 
 def test_seeds_are_pooled_and_tracks_drawn_whole() -> None:
     hits = [[True] * 10 + [False] * 10, [True] * 16 + [False] * 4]
-    results = {str(k): _seed(k, some) for k, some in enumerate(hits)}
+    results = {str(k): _seed(k, of_seed) for k, of_seed in enumerate(hits)}
     row = make_tables(results)[0].rows[0].entries["tracks"]
     assert row.n_seeds == 2
     assert row.n == 20
     assert row.by_seed == (0.5, 0.8)
     assert row.scores["accuracy"]["value"] == pytest.approx(0.65)
     pooled = row.scores["accuracy"]["high"] - row.scores["accuracy"]["low"]
-    rows = [t for some in hits for t in some]
+    rows = [t for of_seed in hits for t in of_seed]
     probs = np.array([[0.9, 0.1] if hit else [0.1, 0.9] for hit in rows])
     apart = score(np.zeros(40, int), probs).accuracy
     assert pooled > apart.high - apart.low

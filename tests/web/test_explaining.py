@@ -33,9 +33,9 @@ def test_all_of_it_comes_at_once(client: httpx.Client, song: bytes) -> None:
         ("decided", "indifferent", "against"), (decided, indifferent, against), strict=True
     ):
         assert headers["content-type"] == "audio/flac"
-        one = client.post(f"/api/v1/explain?genre=jazz&format=flac&sound={name}", files=file)
+        alone = client.post(f"/api/v1/explain?genre=jazz&format=flac&sound={name}", files=file)
         assert sf.read(io.BytesIO(data))[0] == pytest.approx(
-            sf.read(io.BytesIO(one.content))[0], abs=1e-3
+            sf.read(io.BytesIO(alone.content))[0], abs=1e-3
         )
 
 

@@ -48,9 +48,9 @@ def test_a_bundle_is_evaluated_on_features_as_it_classifies(tiny_bundle: Path) -
     bundle = Bundle.load(tiny_bundle)
     clip = np.random.default_rng(0).normal(-40, 6, (128, 200)).astype(np.float32)
     clip[:, :30] = clip[:, 90:110] = -120
-    said = Classifier(bundle).classify_features(Clip(clip, 15.5, ()))
+    prediction = Classifier(bundle).classify_features(Clip(clip, 15.5, ()))
     answer = from_bundle(bundle).answer(clip)
-    np.testing.assert_allclose(answer.clip_probs, said.clip_probs, atol=1e-5)
+    np.testing.assert_allclose(answer.clip_probs, prediction.clip_probs, atol=1e-5)
     # A window of a protocol is judged as it was cut.
     assert len(from_bundle(bundle).answer(clip, (0.0, 2.0)).probs) == 1
 

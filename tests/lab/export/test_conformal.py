@@ -22,8 +22,8 @@ def clips(n: int, *, seed: int, sharpness: float = 1.0) -> tuple[Array, Array]:
     rng = np.random.default_rng(seed)
     true = rng.dirichlet(np.full(10, 0.3), n)
     labels = (true.cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
-    said = np.maximum(true, 1e-9) ** sharpness
-    return labels, said / said.sum(axis=1, keepdims=True)
+    told = np.maximum(true, 1e-9) ** sharpness
+    return labels, told / told.sum(axis=1, keepdims=True)
 
 
 @pytest.mark.parametrize("sharpness", [1.0, 3.0, 0.3])

@@ -116,9 +116,9 @@ def test_a_codec_gives_back_much_the_same(name: str, music: Array) -> None:
 @pytest.mark.parametrize("name", CODECS)
 def test_a_codec_takes_recordings_of_any_rate(name: str, sr: int) -> None:
     tune = sounds.melody(2 * sr, sr, rng=np.random.default_rng(3))
-    heard = decode(encode(tune, sr, name), sr=sr).samples
-    assert len(heard) == pytest.approx(len(tune), rel=0.1)
-    assert correlation(heard, tune) > 0.8
+    decoded = decode(encode(tune, sr, name), sr=sr).samples
+    assert len(decoded) == pytest.approx(len(tune), rel=0.1)
+    assert correlation(decoded, tune) > 0.8
 
 
 def test_silence_lies_before_or_after(music: Array) -> None:

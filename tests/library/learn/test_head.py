@@ -46,8 +46,8 @@ def test_sets_hold_the_true_genre_as_often_as_they_promise() -> None:
 
 def test_the_same_seed_gives_the_same_head() -> None:
     rows, labels, artists = _clusters(80, spread=1.0)
-    one, two = (fit(rows, labels, artists, seed=3) for _ in range(2))
-    np.testing.assert_array_equal(one.head.weights, two.head.weights)
+    first, again = (fit(rows, labels, artists, seed=3) for _ in range(2))
+    np.testing.assert_array_equal(first.head.weights, again.head.weights)
 
 
 def test_a_large_class_does_not_swallow_a_small_one() -> None:

@@ -12,7 +12,7 @@ from cli_makers import classify, invoke, tone
 from sandbox_handlers import CRASHING_SOUNDFILE
 
 from genrescope.audio.isolation import JobLimits
-from genrescope.cli import guard
+from genrescope.cli import workers
 from genrescope.errors import GenrescopeError
 from genrescope.model import isolation
 
@@ -55,7 +55,7 @@ def test_a_file_that_never_ends_is_given_up(
 ) -> None:
     monkeypatch.setattr(isolation, "FOLDER_LIMITS", JobLimits(seconds=6.0))
     music = [str(tone(tmp_path / f"{name}.wav")) for name in ("a", "stuck", "c")]
-    answers = list(guard.answers(tiny_bundle, music))
+    answers = list(workers.answers(tiny_bundle, music))
     assert [isinstance(answer, str) for answer in answers] == [False, True, False]
     assert "stuck.wav: it took more than" in str(answers[1])
 
@@ -108,7 +108,7 @@ def test_what_lies_among_the_music_is_not_imported(tiny_bundle: Path, music: Pat
 
 def test_a_bundle_that_vanishes_ends_the_job_with_one_message(tmp_path: Path, music: Path) -> None:
     with pytest.raises(GenrescopeError, match=r"no bundle|bundle\.json|bundle "):
-        list(guard.answers(tmp_path / "gone", [str(music / "a.wav")]))
+        list(workers.answers(tmp_path / "gone", [str(music / "a.wav")]))
 
 
 @pytest.mark.slow
