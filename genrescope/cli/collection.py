@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from genrescope.cli.options import PATH, F, bundle_option
-from genrescope.cli.terminal import echo
+from genrescope.cli.terminal import echo, printable
 
 if TYPE_CHECKING:
     from genrescope.library.catalogue import Catalogue
@@ -100,8 +100,10 @@ def print_songs(songs: Iterable[Song], *, as_json: bool) -> None:
         if as_json:
             print(json.dumps(song.to_dict()), flush=True)
             continue
-        sound = "not judged" if song.sound is None else f"{song.sound} {song.confidence:.0%}"
+        sound = "not judged"
         if song.error:
             sound = "failed"
+        elif song.is_judged:
+            sound = "-" if song.sound is None else f"{song.sound} {song.confidence:.0%}"
         flags = "  ".join(("", *song.flags))
-        echo(f"{song.genre or '-':<18.18}  {sound:<16}  {song.path}{flags}")
+        echo(f"{song.genre or '-':<18.18}  {sound:<16}  {printable(song.path)}{flags}")

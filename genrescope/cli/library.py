@@ -20,7 +20,7 @@ from genrescope.cli.collection import (
 from genrescope.cli.library_playlist import playlist
 from genrescope.cli.library_tags import tags
 from genrescope.cli.options import PATH, Group
-from genrescope.cli.terminal import echo
+from genrescope.cli.terminal import echo, printable
 
 if TYPE_CHECKING:
     from genrescope.library import judge as judging
@@ -124,8 +124,8 @@ def list_songs(
     A query is of words and fields, all of which must hold: genre:jazz bpm:90..110
     confidence:..0.5 odd:true artist:"Nina Simone" path:live. A minus before a term turns it around
     (after -- where it comes first). Fields of text are artist, albumartist, album, title, genre
-    (the tag's, or the sound's where there is no tag), tagged, sound, set, flag, codec, kind, error
-    and path; of numbers year, bpm, length and confidence; true or false are odd, judged and
+    (the tag's, or the sound's where there is no tag), tagged, sound, set, flag, key, codec, kind,
+    error and path; of numbers year, bpm, length and confidence; true or false are odd, judged and
     failed.
     """
     with opened(catalogue_path, bundle_path) as collection:
@@ -196,7 +196,7 @@ def odd(as_json: bool, catalogue_path: Path | None, bundle_path: Path | None) ->
         else:
             tagged = f"{item.song.genre} ({item.probability:.1%})"
             sound = f"{item.song.sound} ({item.song.confidence:.0%})"
-            echo(f"{tagged:<24}  sounds like {sound:<18}  {item.song.path}")
+            echo(f"{tagged:<24}  sounds like {sound:<18}  {printable(item.song.path)}")
     if not as_json:
         echo(
             f"{len(found.odd)} odd of {found.compared} compared; {len(found.outside)} have a "
@@ -234,7 +234,7 @@ def similar(
             extra = {"nearness": round(item.nearness, 4), "reasons": list(item.reasons)}
             print(json.dumps(item.song.to_dict() | extra), flush=True)
         else:
-            echo(f"{item.nearness:.2f}  {item.song.path}  ({', '.join(item.reasons)})")
+            echo(f"{item.nearness:.2f}  {printable(item.song.path)}  ({', '.join(item.reasons)})")
 
 
 @library.command()
@@ -259,7 +259,7 @@ def duplicates(versions: bool, catalogue_path: Path | None, bundle_path: Path | 
     for group in groups:
         echo(group.kind, bold=True)
         for song in group.songs:
-            echo(f"  {song.path}")
+            echo(f"  {printable(song.path)}")
 
 
 @library.command()

@@ -10,7 +10,7 @@ import click
 
 from genrescope.cli.collection import collection_options, opened
 from genrescope.cli.options import PATH, F, Group
-from genrescope.cli.terminal import echo
+from genrescope.cli.terminal import echo, printable
 
 if TYPE_CHECKING:
     from genrescope.library.playlist import Recipe
@@ -190,4 +190,4 @@ def _print(
         echo(f"{export(songs, 'm3u8', out)} songs in {out}")
         return
     for song in songs:
-        echo(song.path)
+        echo(printable(song.path))

@@ -13,7 +13,7 @@ from click.exceptions import Exit
 
 from genrescope.cli.collection import catalogue_option, collection_options, opened
 from genrescope.cli.options import PATH, Group
-from genrescope.cli.terminal import echo
+from genrescope.cli.terminal import echo, printable
 
 if TYPE_CHECKING:
     from genrescope.cli.progress import Bar
@@ -152,7 +152,7 @@ def diff(what: str, catalogue_path: Path | None) -> None:
     for change in changes:
         if change.path != path:
             path = change.path
-            echo(path, bold=True)
+            echo(printable(path), bold=True)
         for sign, colour, values in (("-", "red", change.before), ("+", "green", change.after)):
             for value in values:
                 echo(f"  {sign} {change.field}: {value}", fg=colour)

@@ -25,7 +25,7 @@ def export(songs: Iterable[Song], form: str, out: str | os.PathLike[str]) -> int
         How many songs it holds.
 
     Raises:
-        LibraryError: the form is unknown, or what it needs is not installed.
+        LibraryError: the form is unknown, or cannot hold a song.
         OSError: the file cannot be written.
     """
     if form not in FORMS:
@@ -43,10 +43,17 @@ def m3u8(songs: Iterable[Song], folder: Path, comments: Iterable[str] = ()) -> s
     Args:
         folder: what paths are relative to.
         comments: lines of the playlist's own, without line breaks.
+
+    Raises:
+        LibraryError: a path has a line break.
     """
     lines = ["#EXTM3U", *(f"#{comment}" for comment in comments)]
     base = os.path.realpath(folder)
     for song in songs:
+        if len(song.path.splitlines()) > 1:
+            raise LibraryError(
+                song.path, "its path has a line break, which no playlist can hold", "Rename it."
+            )
         name = " - ".join(filter(None, (song.artist, song.title))) or Path(song.path).stem
         seconds = -1 if song.duration_s is None else round(song.duration_s)
         lines.append(f"#EXTINF:{seconds},{printable(' '.join(name.split()))}")
@@ -56,9 +63,10 @@ def m3u8(songs: Iterable[Song], folder: Path, comments: Iterable[str] = ()) -> s
 
 def _relative(path: str, base: str) -> str:
     try:
-        return os.path.relpath(path, base)
+        relative = os.path.relpath(path, base)
     except ValueError:  # another drive of Windows
         return path
+    return f"./{relative}" if relative.startswith("#") else relative  # or it were a comment
 
 
 def _rows(songs: Iterable[Song]) -> list[dict[str, Any]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from audio_makers import encoded
 from cli_makers import Shell
 from library_makers import make_song
 
@@ -29,6 +31,19 @@ def test_odd_and_export(shell: Shell, songs: Path, tmp_path: Path) -> None:
     out = tmp_path / "songs.csv"
     assert f"1 songs in {out}" in shell("export", "csv", out, "artist:bob").stdout
     assert "Bob" in out.read_text(encoding="utf-8")
+
+
+def test_names_and_states_are_shown_in_a_line(shell: Shell, songs: Path) -> None:
+    make_song(songs / "line\nbreak.flac")
+    (songs / "silent.wav").write_bytes(encoded("wav16", np.zeros((22_050, 1), np.float32), 22_050))
+    shell("scan", songs, ask=False)
+    assert shell("list").stdout.count("not judged") == 4
+    shell("judge")
+    lines = shell("list").stdout.splitlines()
+    assert len(lines) == 4
+    assert any("line\\nbreak.flac" in line for line in lines)
+    (silent,) = shell("list", "flag:silent").stdout.splitlines()
+    assert silent.split()[:2] == ["-", "-"]
 
 
 def test_nothing_to_scan_is_said_in_words(shell: Shell) -> None:

@@ -11,6 +11,7 @@ from library_makers import make_song, pretend
 from genrescope.errors import LibraryError
 from genrescope.library.catalogue import Catalogue
 from genrescope.library.export import FORMS, export
+from genrescope.library.playlist import read_m3u
 from genrescope.library.scan import scan
 from genrescope.library.songs import Song, songs
 from genrescope.model.bundle import Bundle
@@ -62,6 +63,18 @@ def test_a_path_that_is_no_text_stays_usable(
     for form in FORMS:
         export(songs(catalogue, None), form, tmp_path / f"t.{form}")
     assert b"music/\xff.flac\n" in (tmp_path / "t.m3u8").read_bytes()
+
+
+def test_names_that_a_playlist_takes_for_something_else(catalogue: Catalogue, music: Path) -> None:
+    make_song(music / "#1 hits" / "#1.flac")
+    scan(catalogue, [music])
+    export(songs(catalogue, None), "m3u8", music / "t.m3u8")
+    assert read_m3u(music / "t.m3u8") == [str(music / "#1 hits" / "#1.flac")]
+    make_song(music / "line\nbreak.flac")
+    scan(catalogue)
+    with pytest.raises(LibraryError, match="a line break, which no playlist can hold"):
+        export(songs(catalogue, None), "m3u8", music / "t.m3u8")
+    assert "break" not in (music / "t.m3u8").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -165,6 +165,15 @@ def test_a_damaged_file_is_a_row_with_its_reason(catalogue: Catalogue, music: Pa
     assert report.unreadable == [song.error]
 
 
+def test_an_empty_file_is_named_once_with_its_remedy(catalogue: Catalogue, music: Path) -> None:
+    (music / "empty.mp3").write_bytes(b"")
+    (line,) = scan(catalogue, [music]).unreadable
+    assert line.startswith(
+        f"{music / 'empty.mp3'}: its tags cannot be read: it is empty (0 bytes). "
+    )
+    assert line.count("empty.mp3") == 1
+
+
 def test_a_file_that_changes_meanwhile_is_read_again_next_time(
     catalogue: Catalogue, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,7 +35,7 @@ from mutagen.wavpack import WavPack
 
 from genrescope.audio.mpeg import is_free_format
 from genrescope.audio.source import open_input
-from genrescope.errors import LibraryError
+from genrescope.errors import AudioError, LibraryError
 from genrescope.library.tags import fields
 from genrescope.library.tags.fields import Tag
 from genrescope.library.tags.unpacking import bounded_unpacking
@@ -159,6 +159,8 @@ def _kind(name: str, head: bytes) -> Any:
 
 def _unreadable(name: str, error: Exception) -> LibraryError:
     inner = error.args[0] if isinstance(error, mutagen.MutagenError) and error.args else error
+    if isinstance(inner, AudioError):
+        return LibraryError(name, f"its tags cannot be read: {inner.reason}", inner.remedy)
     detail = getattr(inner, "strerror", None) or str(inner) or type(error).__name__
     return LibraryError(name, f"its tags cannot be read ({detail})")
 
