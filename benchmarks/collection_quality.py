@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.agreement import by_ffmpeg
 from benchmarks.collection_scale import Figure
 from benchmarks.labelled import certain_clips, read_facts
 from genrescope.library.fingerprint import SAME, SR, difference, of_samples
@@ -281,23 +281,13 @@ def _guises(path: Path) -> Iterator[NDArray[np.uint32]]:
     from genrescope.audio.decode import decode
 
     y = decode(path, sr=None)
-    for container, codec, rate in (("mp3", "libmp3lame", 128_000), ("ogg", "libopus", 96_000)):
-        yield of_samples(decode(_encoded(y.samples, y.sr, container, codec, rate), sr=SR).samples)
+    for container, codec, kbps, rate in (
+        ("mp3", "libmp3lame", 128, None),
+        ("ogg", "libopus", 96, 48_000),
+    ):
+        mono = y.samples[:, None]
+        data = by_ffmpeg(mono, y.sr, container=container, codec=codec, kbps=kbps, rate=rate)
+        yield of_samples(decode(data, sr=SR).samples)
     low = decode(path, sr=SR).samples
     for changed in (2 * low, low / 2, low[SR:]):
         yield of_samples(np.clip(changed, -1, 1).astype(np.float32))
-
-
-def _encoded(y: NDArray[np.float32], sr: int, container: str, codec: str, rate: int) -> bytes:
-    import av
-
-    file = io.BytesIO()
-    with av.open(file, "w", format=container) as output:
-        stream = output.add_stream(codec, rate=48_000 if codec == "libopus" else sr, layout="mono")
-        stream.bit_rate = rate
-        for i in range(0, len(y), sr):
-            frame = av.AudioFrame.from_ndarray(y[None, i : i + sr], format="flt", layout="mono")
-            frame.sample_rate, frame.pts = sr, i
-            output.mux(stream.encode(frame))
-        output.mux(stream.encode(None))
-    return file.getvalue()

@@ -12,6 +12,7 @@ from odd_makers import apev2, free_format, id3v1
 from genrescope.audio.decode import decode
 from genrescope.audio.excerpt import N_PLACES, Excerpt, cut_excerpt, place_starts
 from genrescope.audio.source import Input
+from genrescope.audio.waveform import Waveform
 from genrescope.errors import AudioError
 
 SECONDS, WANTED_S, SR = 20.0, 6.0, 44_100
@@ -27,14 +28,20 @@ def _made(kind: str) -> bytes:
     return encoded(kind, np.concatenate(thirds), SR)
 
 
-@pytest.mark.parametrize("kind", ["wav16", "wav24", "wav-float", "wav-ext"])
-def test_samples_of_wav_are_those_of_the_whole(kind: str) -> None:
+def _whole_and_places(kind: str) -> tuple[Waveform, Waveform]:
+    """A recording, and the places that were cut out of it, decoded each."""
     data = _made(kind)
     excerpt = _cut(data)
     assert excerpt is not None
     assert excerpt.duration_s == pytest.approx(SECONDS, abs=1e-4)
-    whole, places = decode(data, sr=None), decode(excerpt.data, sr=None)
+    places = decode(excerpt.data, sr=None)
     assert places.flags == ()
+    return decode(data, sr=None), places
+
+
+@pytest.mark.parametrize("kind", ["wav16", "wav24", "wav-float", "wav-ext"])
+def test_samples_of_wav_are_those_of_the_whole(kind: str) -> None:
+    whole, places = _whole_and_places(kind)
     each = round(WANTED_S / N_PLACES * SR)
     expected = [whole.samples[a : a + each] for a in place_starts(len(whole.samples), each)]
     np.testing.assert_array_equal(places.samples, np.concatenate(expected))
@@ -42,12 +49,7 @@ def test_samples_of_wav_are_those_of_the_whole(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["flac", "flac24"])
 def test_frames_of_flac_are_those_of_the_whole(kind: str) -> None:
-    data = _made(kind)
-    excerpt = _cut(data)
-    assert excerpt is not None
-    assert excerpt.duration_s == pytest.approx(SECONDS, abs=1e-4)
-    whole, places = decode(data, sr=None), decode(excerpt.data, sr=None)
-    assert places.flags == ()
+    whole, places = _whole_and_places(kind)
     assert places.duration == pytest.approx(WANTED_S, abs=0.5)
     blocks = whole.samples[: len(whole.samples) // 4096 * 4096].reshape(-1, 4096)
     for block in places.samples.reshape(-1, 4096):

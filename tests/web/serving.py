@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import HTTP
@@ -46,8 +46,7 @@ def serve(app: FastAPI, limits: Limits | None = None) -> Iterator[Running]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
-    while not server.started and thread.is_alive():
-        time.sleep(0.01)
+    wait_until(lambda: server.started or not thread.is_alive())
 
     def stop() -> None:
         server.should_exit = True
@@ -117,6 +116,30 @@ def wav(samples: NDArray[np.float32], *, sr: int = 22_050) -> bytes:
 
 MB = 2**20
 BOUNDARY = b"----a-boundary"
+
+
+def wait_until(holds: Callable[[], bool], *, most_s: float = 60) -> None:
+    """Until something holds; an AssertionError where it does not in time."""
+    deadline = time.monotonic() + most_s
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {most_s:g} s"
+        time.sleep(0.01)
+
+
+def trickle(connection: socket.socket, piece: bytes) -> bytes:
+    """Send a piece each 50 ms until there is an answer: its beginning."""
+    connection.settimeout(0.05)
+    answer = b""
+
+    def answered() -> bool:
+        nonlocal answer
+        connection.sendall(piece)
+        with suppress(TimeoutError):
+            answer = connection.recv(1_000)
+        return bool(answer)
+
+    wait_until(answered)
+    return answer
 
 
 class Gatekeeper:

@@ -6,14 +6,13 @@ import math
 import re
 import socket
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import httpx
 import pytest
-from web.serving import MB, Gatekeeper, StubEngine, form, head, metrics, post, serve
+from web.serving import MB, Gatekeeper, StubEngine, form, head, metrics, post, serve, wait_until
 
 from genrescope.model.isolation import OverAllowanceError
 from genrescope.sandbox import Sandbox
@@ -33,8 +32,7 @@ def test_beyond_workers_and_queue_it_is_busy_and_says_when_to_come_back() -> Non
     with serve(app) as running, ThreadPoolExecutor(2) as clients:
         accepted = [clients.submit(post, running.url) for _ in range(2)]
         work.started.acquire(timeout=20)
-        while "genrescope_listening_jobs 2" not in httpx.get(f"{running.url}/metrics").text:
-            pass
+        wait_until(lambda: "genrescope_listening_jobs 2\n" in metrics(running))
         refused = post(running.url)
         assert refused.status_code == 503
         assert int(refused.headers["retry-after"]) > 0
@@ -80,8 +78,7 @@ def test_memory_counts_until_the_worker_lets_go_of_it() -> None:
         assert held is not None
         assert float(held[1]) >= 1_000
         work.go.set()
-        while "genrescope_held_bytes 0\n" not in metrics(running):
-            time.sleep(0.01)
+        wait_until(lambda: "genrescope_held_bytes 0\n" in metrics(running))
 
 
 def test_who_hangs_up_while_waiting_leaves_the_queue() -> None:
@@ -94,10 +91,8 @@ def test_who_hangs_up_while_waiting_leaves_the_queue() -> None:
         body = form(b"abc")
         with socket.create_connection(("127.0.0.1", running.port), timeout=20) as waiting:
             waiting.sendall(head(running.port, length=len(body)) + body)
-            while "genrescope_listening_jobs 2\n" not in metrics(running):
-                time.sleep(0.01)
-        while "genrescope_listening_jobs 1\n" not in metrics(running):
-            time.sleep(0.01)
+            wait_until(lambda: "genrescope_listening_jobs 2\n" in metrics(running))
+        wait_until(lambda: "genrescope_listening_jobs 1\n" in metrics(running))
         work.go.set()
         assert first.result().status_code == 200
 
@@ -109,8 +104,7 @@ def test_shutdown_finishes_what_is_running() -> None:
         answer = clients.submit(post, running.url)
         work.started.acquire(timeout=20)
         running.stop()
-        while is_listening(running.port):
-            time.sleep(0.01)
+        wait_until(lambda: not is_listening(running.port))
         work.go.set()
         assert answer.result().status_code == 200
         running.thread.join(20)
@@ -149,8 +143,7 @@ def test_shutdown_does_not_wait_for_a_decoder_that_hangs(monkeypatch: pytest.Mon
     app = create_app(engine=engine, limits=limits)  # type: ignore[arg-type]
     with serve(app) as running, ThreadPoolExecutor(1) as clients:
         asked = clients.submit(post, running.url)
-        while not engine.seen:
-            time.sleep(0.01)
+        wait_until(lambda: bool(engine.seen))
         running.stop()
         running.thread.join(30)
         assert not running.thread.is_alive()
@@ -180,8 +173,7 @@ def test_what_is_quick_does_not_wait_for_what_takes_long() -> None:
     with serve(app) as running, ThreadPoolExecutor(9) as clients:
         long = [clients.submit(post, running.url, b"long") for _ in range(9)]
         work.late.started.acquire(timeout=20)
-        while "genrescope_thorough_jobs 9\n" not in metrics(running):
-            time.sleep(0.01)
+        wait_until(lambda: "genrescope_thorough_jobs 9\n" in metrics(running))
         for _ in range(20):
             assert post(running.url, b"short").status_code == 200
         assert post(running.url, b"long").status_code == 503
@@ -190,8 +182,7 @@ def test_what_is_quick_does_not_wait_for_what_takes_long() -> None:
         assert float(held[1]) >= 9 * len(b"long")  # for as long as they wait
         work.late.go.set()
         assert [job.result().status_code for job in long] == [200] * 9
-        while "genrescope_held_bytes 0\n" not in metrics(running):
-            time.sleep(0.01)
+        wait_until(lambda: "genrescope_held_bytes 0\n" in metrics(running))
 
 
 def test_explanations_keep_no_answer_waiting() -> None:
@@ -204,8 +195,7 @@ def test_explanations_keep_no_answer_waiting() -> None:
         address = f"{running.url}/api/v1/explain"
         files = {"file": ("a.wav", b"abc")}
         asked = [clients.submit(httpx.post, address, files=files, timeout=30) for _ in range(9)]
-        while "genrescope_thorough_jobs 9\n" not in metrics(running):
-            time.sleep(0.01)
+        wait_until(lambda: "genrescope_thorough_jobs 9\n" in metrics(running))
         assert post(running.url).status_code == 200
         assert httpx.post(address, files=files).status_code == 503
         work.go.set()

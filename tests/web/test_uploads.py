@@ -12,7 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
-from web.serving import BOUNDARY, MB, Running, StubEngine, form, head, post, serve, status, talk
+from web.serving import (
+    BOUNDARY,
+    MB,
+    Running,
+    StubEngine,
+    form,
+    head,
+    post,
+    serve,
+    status,
+    talk,
+    trickle,
+)
 
 from genrescope.web import uploads
 from genrescope.web.app import create_app
@@ -84,14 +96,7 @@ def test_an_upload_that_trickles_is_let_go() -> None:
     with serve(create_app(engine=StubEngine(), limits=limits)) as running:  # type: ignore[arg-type]
         with socket.create_connection(("127.0.0.1", running.port), timeout=20) as connection:
             connection.sendall(head(running.port, length=100_000) + form(b"abc")[:50])
-            connection.settimeout(0.05)
-            answer = b""
-            while not answer:
-                connection.sendall(b"x")
-                try:
-                    answer = connection.recv(100)
-                except TimeoutError:
-                    continue
+            answer = trickle(connection, b"x")
         assert status(answer) == 408
 
 

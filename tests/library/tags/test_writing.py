@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from library_makers import WRITABLE, make_song, sound, tag
 from mutagen.flac import FLAC, Picture
-from mutagen.id3 import APIC, ID3, TDRC, TIT2, TXXX, TYER
+from mutagen.id3 import APIC, ID3, TDRC, TIT2, TXXX, TYER, Frame
 from mutagen.mp3 import MP3
 
 from genrescope.errors import LibraryError
@@ -162,15 +162,20 @@ def test_pictures_and_other_fields_of_flac_stay(tmp_path: Path) -> None:
     assert done["mood"] == ["late", "blue"]
 
 
+def _add(copy: Path, *frames: Frame) -> None:
+    audio = MP3(copy)
+    for frame in frames:
+        audio.tags.add(frame)
+    audio.save()
+
+
 def test_what_would_change_the_sound_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = make_song(tmp_path / "a.mp3", title="T")
 
     def spoil(copy: Path, *_: object) -> None:
-        audio = MP3(copy)
-        audio.tags.add(TXXX(encoding=3, desc="GENRESCOPE_GENRE", text=["jazz"]))
-        audio.save()
+        _add(copy, TXXX(encoding=3, desc="GENRESCOPE_GENRE", text=["jazz"]))
         data = bytearray(copy.read_bytes())
         data[-100] ^= 0xFF
         copy.write_bytes(data)
@@ -186,10 +191,11 @@ def test_what_would_change_another_field_is_refused(
     path = make_song(tmp_path / "a.mp3", title="T")
 
     def spoil(copy: Path, *_: object) -> None:
-        audio = MP3(copy)
-        audio.tags.add(TXXX(encoding=3, desc="GENRESCOPE_GENRE", text=["jazz"]))
-        audio.tags.add(TDRC(encoding=3, text=["1999"]))
-        audio.save()
+        _add(
+            copy,
+            TXXX(encoding=3, desc="GENRESCOPE_GENRE", text=["jazz"]),
+            TDRC(encoding=3, text=["1999"]),
+        )
 
     monkeypatch.setattr(writing, "_write", spoil)
     with pytest.raises(LibraryError, match="would change other fields"):
