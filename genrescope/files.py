@@ -26,9 +26,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the folder cannot be written to, or the disk is full.
     """
-    part = _partial(path)
-    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
-    os.close(os.open(part, flags, 0o666))
+    part = new_beside(path)
     try:
         yield part
         _flush(part)
@@ -60,6 +58,18 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
+
+
+def new_beside(path: Path) -> Path:
+    """Make an empty file beside ``path``, of a name that was not there; it is no link.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    part = _partial(path)
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
+    os.close(os.open(part, flags, 0o666))
+    return part
 
 
 def _partial(path: Path) -> Path:
@@ -105,6 +115,11 @@ def exclusive_lock(folder: Path) -> Iterator[bool]:
         yield try_lock(descriptor)
     finally:
         os.close(descriptor)
+
+
+def inert(text: str) -> str:
+    """Text that no spreadsheet takes for a formula: one that might be gets an apostrophe."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def printable(text: str) -> str:

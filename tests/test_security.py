@@ -72,7 +72,7 @@ def test_each_limit_has_a_row_and_each_row_a_limit() -> None:
 def test_usual_values_are_those_that_are_set() -> None:
     usual = {row[0].strip("`"): row[1] for row in rows("Limits")[: len(fields(Limits))]}
     limits = Limits()
-    for name in ("waiting", "form_parts"):
+    for name in ("waiting", "form_parts", "pipelined"):
         assert usual[name].split()[0] == str(getattr(limits, name))
     for name in (
         "work_s",

@@ -141,6 +141,7 @@ def evaluate(
         check_is_run(path)  # before what takes its time to load
     from genrescope.cli import figures
     from genrescope.cli.progress import clips_bar
+    from genrescope.files import atomic_write
     from genrescope.lab.evaluation.evaluate import (
         Selection,
         evaluate_bundle,
@@ -181,7 +182,8 @@ def evaluate(
             except ValueError as error:  # the fold: what else may be wrong was looked at above
                 raise click.BadParameter(str(error)) from None
     if table is not None and isinstance(report, ExplanationReport):
-        table.write_text(figures.explanations_table(report, typed()), encoding="utf-8")
+        with atomic_write(table) as written:
+            written.write_text(figures.explanations_table(report, typed()), encoding="utf-8")
     if as_json:
         echo(json.dumps(report.to_dict()))
     else:

@@ -13,7 +13,7 @@ from typing import BinaryIO, Protocol
 
 from genrescope.cli.walk import Found
 from genrescope.errors import GenrescopeError
-from genrescope.files import printable, try_lock
+from genrescope.files import new_beside, printable, try_lock
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -206,7 +206,7 @@ class Journal:
 
     def _replace(self, records: Iterator[bytes]) -> None:
         path = self._path.resolve()  # a link stays one
-        other = path.with_name(f"{path.name}.part")
+        other = new_beside(path)
         old = self._file
         try:
             with other.open("wb") as file:

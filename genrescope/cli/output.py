@@ -20,6 +20,7 @@ from genrescope.cli.terminal import (
     write,
 )
 from genrescope.cli.walk import Found
+from genrescope.files import inert
 from genrescope.model.prediction import NO_BEAT, Prediction
 
 Stamp = Callable[[Found], str]
@@ -204,9 +205,9 @@ def _inert(cell: object, column: str) -> object:
 
     A path gets the prefix ``./``, with which it still is the same path; other text an apostrophe.
     """
-    if not isinstance(cell, str) or not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+    if not isinstance(cell, str) or inert(cell) == cell:
         return cell
-    return f"./{cell}" if column == "path" else f"'{cell}"
+    return f"./{cell}" if column == "path" else inert(cell)
 
 
 def complain(message: str) -> None:

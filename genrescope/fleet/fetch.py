@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -131,6 +133,9 @@ def _failure(song: Song, error: OSError) -> FetchError:
             return FetchError(UNREACHABLE, song.id, reason, "Try it again later.")
         code = DENIED if error.code in (401, 403) else MISSING
         return FetchError(code, song.id, reason, "Check the URI.")
+    if isinstance(error, _LedAwayError):
+        reason = "its server leads to another that it may not lead to"
+        return FetchError(DENIED, song.id, reason, "Name that other address in the manifest.")
     if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
         return FetchError(MISSING, song.id, "there is no such file", "Check the URI.")
     if isinstance(error, PermissionError):
@@ -181,9 +186,38 @@ class _HttpRanges:
         return bytes(data), content_range
 
 
+class _LedAwayError(OSError):
+    """A server that leads to where it may not."""
+
+
+class _Redirections(urllib.request.HTTPRedirectHandler):
+    """Follows a server of the open internet to paths of its own and to others of its kind alone: a
+    stranger's server must not have this machine ask its own network."""
+
+    def redirect_request(
+        self, req: Any, fp: Any, code: Any, msg: Any, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        before, after = urlsplit(req.full_url), urlsplit(newurl)
+        same = (before.scheme, before.netloc) == (after.scheme, after.netloc)
+        if after.scheme not in ("http", "https") or (
+            not same and _is_public(before.hostname) and not _is_public(after.hostname)
+        ):
+            fp.close()  # it holds the connection
+            raise _LedAwayError
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _is_public(host: str | None) -> bool:
+    """Whether every address of a host is one of the open internet."""
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM) if host else []
+    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    return bool(addresses) and all(address.is_global for address in addresses)
+
+
 def _opened(request: urllib.request.Request) -> Any:
     try:
-        return urllib.request.urlopen(request, timeout=_SILENCE_S)
+        opener = urllib.request.build_opener(_Redirections)
+        return opener.open(request, timeout=_SILENCE_S)
     except urllib.error.HTTPError as error:
         error.close()  # it holds the connection
         raise

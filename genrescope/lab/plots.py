@@ -23,6 +23,7 @@ from genrescope.errors import AudioError, DatasetError
 from genrescope.features.config import FeatureConfig
 from genrescope.features.spectrogram import log_mel, stft_db
 from genrescope.features.windows import random_windows
+from genrescope.files import atomic_write
 from genrescope.progress import Progress, no_progress
 
 INK = "#22223b"
@@ -88,7 +89,8 @@ def draw_folder(
         raise DatasetError(f"{folder}: no clip decodes.")
     figure = draw_dataset(clips, seed=seed)
     out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out, dpi=130)
+    with atomic_write(out) as part:
+        figure.savefig(part, dpi=130, format=out.suffix.lower()[1:])
     return Drawn(tuple(clips), tuple(failed))
 
 

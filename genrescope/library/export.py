@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from genrescope.errors import LibraryError
-from genrescope.files import atomic_write, printable
+from genrescope.files import atomic_write, inert, printable
 from genrescope.library.songs import Song
 
 
@@ -38,7 +38,8 @@ def export(songs: Iterable[Song], form: str, out: str | os.PathLike[str]) -> int
 
 
 def m3u8(songs: Iterable[Song], folder: Path, comments: Iterable[str] = ()) -> str:
-    """A playlist in UTF-8 without a mark: a line of facts, then a path, for each song.
+    """A playlist in UTF-8 without a mark: a line of facts, then a path, for each song; those whose
+    path holds a line break are left out.
 
     Args:
         folder: what paths are relative to.
@@ -78,7 +79,10 @@ def _csv(songs: list[Song], part: Path, _: Path) -> None:
     with part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]) if rows else ["path"])
         writer.writeheader()
-        writer.writerows(rows)
+        for row in rows:
+            writer.writerow(
+                {key: inert(cell) if isinstance(cell, str) else cell for key, cell in row.items()}
+            )
 
 
 def _jsonl(songs: list[Song], part: Path, _: Path) -> None:

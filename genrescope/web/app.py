@@ -104,6 +104,7 @@ def create_app(
             Middleware(Origins, allowed=allowed_origins),
         ],
     )
+    app.state.limits = limits
     problems.install(app)
     app.include_router(api.router(service))
     app.include_router(_page_router(app, service, local))

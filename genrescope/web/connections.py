@@ -69,6 +69,11 @@ class Connection(HttpToolsProtocol):
         if len(self.connections) > self.limits.connections:
             self._make_room()
 
+    def on_message_begin(self) -> None:
+        if len(self.pipeline) >= self.limits.pipelined:
+            raise ValueError("too many requests at once")
+        super().on_message_begin()
+
     def data_received(self, data: bytes) -> None:
         if self._in_head:
             self._head_bytes += len(data)
@@ -89,6 +94,8 @@ class Connection(HttpToolsProtocol):
         self._header_bytes += len(name) + len(value)
         if self._header_bytes > self.limits.header_bytes:  # trailers come after the head
             raise ValueError("too many headers")
+        if name.lower() == b"transfer-encoding" and value.strip().lower() != b"chunked":
+            raise ValueError("a coding that nothing here reads")  # RFC 9112, 6.1
         super().on_header(name, value)
 
     def on_body(self, body: bytes) -> None:
@@ -156,7 +163,8 @@ class Connection(HttpToolsProtocol):
         """Answers without an app, and closes."""
         if self.transport.is_closing():
             return
-        if self.cycle is not None and self.cycle.response_started and not self._is_idle():
+        begun = self.cycle is not None and self.cycle.response_started and not self._is_idle()
+        if begun or self.pipeline:
             self.transport.close()  # there is an answer on its way already
             return
         response = ProblemError(status, code, message, headers=headers).response()

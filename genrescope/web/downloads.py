@@ -52,6 +52,28 @@ class Download(Response):
             lease.release()
 
 
+class Paced(Response):
+    """A file of the page, sent piece by piece: a client that does not read it holds no more.
+
+    Raises (while it is sent):
+        ClientDisconnect: as `Download` does.
+    """
+
+    def __init__(
+        self, content: bytes, *, media_type: str, headers: Mapping[str, str], limits: Limits
+    ) -> None:
+        super().__init__(media_type=media_type, headers=headers)
+        self.headers["content-length"] = str(len(content))
+        self._content = content
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        await send(start)
+        content = b"" if scope["method"] == "HEAD" else self._content
+        await send_in_pieces(content, send, self._limits)
+
+
 async def send_in_pieces(body: bytes, send: Send, limits: Limits) -> None:
     """The last of a response's body, to a client that keeps reading.
 

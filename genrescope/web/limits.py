@@ -51,6 +51,7 @@ class Limits:
         connections: the most connections that may be open.
         header_s: how long a client may take to send the headers of a request.
         header_bytes: the most bytes of these headers.
+        pipelined: the most requests that a connection may send ahead of their answers.
         keep_alive_s: how long a connection may be idle between two requests; above what proxies
             keep one for, or they use one that is closed.
     """
@@ -75,6 +76,7 @@ class Limits:
     connections: int = 1_000
     header_s: float = 10.0
     header_bytes: int = 32 * 2**10
+    pipelined: int = 16
     keep_alive_s: int = 75
 
     @property

@@ -16,6 +16,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from genrescope.web.downloads import Paced
+from genrescope.web.limits import Limits
 from genrescope.web.problems import ProblemError
 
 LANGUAGES = ("en", "de")
@@ -63,7 +65,8 @@ class Asset:
         if headers["ETag"] in known:
             headers.pop("Content-Encoding", None)
             return Response(status_code=304, headers=headers)
-        return Response(body, media_type=self.media_type, headers=headers)
+        limits: Limits = request.app.state.limits
+        return Paced(body, media_type=self.media_type, headers=headers, limits=limits)
 
 
 def asset(body: bytes, media_type: str, headers: Mapping[str, str] | None = None) -> Asset:

@@ -68,11 +68,14 @@ def export_site(folder: Path, *, bundles: Sequence[Bundle], ort: Path) -> Site:
         ort: the folder ``dist`` of the npm package onnxruntime-web.
 
     Raises:
-        SiteError: the folder holds something else, ONNX Runtime is not there, a browser does not
-            compute what a bundle's front end asks for, or two bundles have one name.
+        SiteError: the folder is a link or holds something else, ONNX Runtime is not there, a
+            browser does not compute what a bundle's front end asks for, or two bundles have one
+            name.
         BundleError: a file of a bundle is not what its hash says.
     """
     whole = site_files(bundles, ort=ort)
+    if folder.is_symlink():
+        raise SiteError(str(folder), "it is a link, which is not replaced", "Name a new folder.")
     if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).is_file():
         raise SiteError(str(folder), "it holds something else than a site", "Name a new folder.")
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -218,6 +218,16 @@ def test_show_draws_a_picture(music: Path, tmp_path: Path) -> None:
     assert (tmp_path / "new" / "picture.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
+def test_show_writes_through_no_link(music: Path, tmp_path: Path) -> None:
+    other, out = tmp_path / "other.png", tmp_path / "music.png"
+    other.write_bytes(b"kept")
+    out.symlink_to(other)
+    assert run("show", music, "--out", out).exit_code == 0
+    assert other.read_bytes() == b"kept"
+    assert out.read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize("name", ["picture.xyz", "picture"])
 def test_show_in_an_unknown_format(music: Path, tmp_path: Path, name: str) -> None:
     result = run("show", music, "--out", tmp_path / name)

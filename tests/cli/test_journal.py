@@ -57,6 +57,17 @@ def test_a_second_run_goes_on_where_the_first_stopped(
 
 
 @pytest.mark.slow
+def test_a_link_beside_it_is_not_written_through(tmp_path: Path) -> None:
+    out, other = tmp_path / "answers.jsonl", tmp_path / "other"
+    other.write_bytes(b"kept")
+    out.with_name("answers.jsonl.part").symlink_to(other)
+    out.write_text('{"path": "a.wav", "error": "gone"}\n', encoding="utf-8")
+    with Journal(str(out), JsonLines(stamp=lambda _: "")) as journal:
+        journal.take_up([Found("a.wav")], [""])  # failures leave it, so it is written anew
+    assert out.read_bytes() == b""
+    assert other.read_bytes() == b"kept"
+
+
 def test_what_changed_and_what_failed_is_asked_again(
     tiny_bundle: Path, tmp_path: Path, music: Path
 ) -> None:

@@ -30,6 +30,11 @@ class Web(BaseHTTPRequestHandler):
         if self.path in ("/song", "/rangeless", "/grows"):
             self._send_song()
             return
+        if self.path.startswith("/to/"):
+            self.send_response(302)
+            self.send_header("Location", self.path.removeprefix("/to/"))
+            self.end_headers()
+            return
         if self.path == "/busy" and len(self.asked) < 3:
             self.send_error(503)
         elif self.path in ("/missing", "/denied", "/down"):
@@ -108,6 +113,30 @@ def test_only_what_may_pass_is_tried_again(web: str, path: str, code: str, asked
         _fetched(f"{web}{path}")
     assert caught.value.code == code
     assert len(Web.asked) == asked
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["file:///etc/passwd", "ftp://example.org/a.mp3", "http://169.254.169.254/", "http://[::1]/"],
+)
+def test_a_redirection_does_not_lead_into_the_own_network(
+    web: str, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _fetched(f"{web}/to//other", 5) == b"music"  # of the same server
+    real = module._is_public
+    monkeypatch.setattr(module, "_is_public", lambda host: host == "127.0.0.1" or real(host))
+    with pytest.raises(FetchError, match=r"leads to another|answers 302"):
+        _fetched(f"{web}/to/{place}")
+    assert len(Web.asked) == 3  # it is not tried again
+
+
+def test_public_is_what_has_public_addresses_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts = {"1.1.1.1": True, "10.0.0.7": False, "169.254.169.254": False, "::1": False}
+    assert {host: module._is_public(host) for host in hosts} == hosts
+    assert not module._is_public(None)
+    both = [(0, 0, 0, "", (address, 0)) for address in ("1.1.1.1", "127.0.0.1")]
+    monkeypatch.setattr(module.socket, "getaddrinfo", lambda *_, **__: both)
+    assert not module._is_public("mixed.example.org")
 
 
 def test_a_store_is_read_by_fsspec() -> None:

@@ -35,6 +35,22 @@ def test_a_table_holds_what_is_known(listed: list[Song], tmp_path: Path) -> None
     assert (first["confidence"], first["flags"], second["genre"]) == ("0.75", "short", "")
 
 
+def test_no_cell_is_a_formula_and_no_path_is_two_lines(
+    catalogue: Catalogue, music: Path, tmp_path: Path
+) -> None:
+    make_song(music / "a.flac", artist='=HYPERLINK("http://example.org")', title="-1+1")
+    make_song(music / "b\nhttp:" / "c.flac", artist="@SUM(A1)", title="+1\n#EXTM3U")
+    scan(catalogue, [music])
+    found = list(songs(catalogue, None))
+    assert export(found, "csv", tmp_path / "t.csv") == 2
+    with (tmp_path / "t.csv").open(encoding="utf-8", newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert '\'=HYPERLINK("http://example.org")' in cells
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+    with pytest.raises(LibraryError, match="line break"):
+        export(found, "m3u8", tmp_path / "t.m3u8")
+
+
 def test_lines_and_parquet_hold_the_same(listed: list[Song], tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     export(listed, "jsonl", tmp_path / "t.jsonl")

@@ -122,6 +122,25 @@ def test_a_body_in_countless_pieces_is_refused(strict: Running) -> None:
     assert answer.startswith(b"HTTP/1.1 400 ")
 
 
+def test_requests_far_ahead_of_their_answers_end_the_connection(strict: Running) -> None:
+    few = asks(strict.port) * (LIMITS.pipelined // 2)
+    last = asks(strict.port, b"Connection: close")
+    assert exchange(strict.port, few + last).count(b"HTTP/1.1 200 OK") == LIMITS.pipelined // 2 + 1
+    many = exchange(strict.port, asks(strict.port) * 1_000)  # until it is closed
+    assert many.count(b"HTTP/1.1 ") <= LIMITS.pipelined + 2
+    assert b" 200 OK" in talk(strict.port, asks(strict.port))
+
+
+@pytest.mark.parametrize(
+    "coding", [b"gzip, chunked", b"xchunked", b"identity", b"chunked, chunked"]
+)
+def test_a_coding_that_is_not_read_is_refused(strict: Running, coding: bytes) -> None:
+    start = head(strict.port, length=None).replace(b": chunked", b": " + coding)
+    answer = exchange(strict.port, start + chunked(form(b"abc"), 100))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 def test_an_answer_that_has_begun_is_not_followed_by_a_refusal(strict: Running) -> None:
     start = head(strict.port, length=None).replace(b"multipart/form-data", b"text/plain")
     with socket.create_connection(("127.0.0.1", strict.port), timeout=20) as connection:

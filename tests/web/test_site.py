@@ -141,6 +141,16 @@ def test_a_site_is_replaced_and_nothing_else_is(
     assert [path.name for path in mine.iterdir()] == ["thesis.txt"]
 
 
+def test_a_link_in_place_of_the_site_is_refused(
+    tmp_path: Path, tiny_bundle: Path, ort: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "site").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SiteError, match="it is a link"):
+        export_site(tmp_path / "site", bundles=[Bundle.load(tiny_bundle)], ort=ort)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 def test_without_onnx_runtime_it_says_how_to_get_it(tmp_path: Path, tiny_bundle: Path) -> None:
     with pytest.raises(SiteError, match="npm ci --prefix page"):
         export_site(tmp_path / "site", bundles=[Bundle.load(tiny_bundle)], ort=tmp_path)
