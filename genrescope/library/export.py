@@ -38,8 +38,7 @@ def export(songs: Iterable[Song], form: str, out: str | os.PathLike[str]) -> int
 
 
 def m3u8(songs: Iterable[Song], folder: Path, comments: Iterable[str] = ()) -> str:
-    """A playlist in UTF-8 without a mark: a line of facts, then a path, for each song; those whose
-    path holds a line break are left out.
+    """A playlist in UTF-8 without a mark: a line of facts, then a path, for each song.
 
     Args:
         folder: what paths are relative to.
