@@ -84,8 +84,20 @@ def _renderers() -> list[int]:
     return [pid for pid in shows if is_ours(pid)]
 
 
+def _page_mb() -> float:
+    """Memory of the process that shows the page, MB.
+
+    It is the largest: Chromium keeps others ready for whatever page may come next.
+    """
+    found = [0.0]
+    for pid in _renderers():
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            found.append(_memory_mb(pid))
+    return max(found)
+
+
 class _Peak:
-    """The most memory that the renderers took together while it was watched."""
+    """The most memory that the page took while it was watched."""
 
     def __init__(self) -> None:
         self.mb = 0.0
@@ -102,13 +114,7 @@ class _Peak:
 
     def _watch(self) -> None:
         while not self._ended.wait(0.1):
-            total = 0.0
-            for pid in _renderers():
-                try:
-                    total += _memory_mb(pid)
-                except OSError:
-                    continue
-            self.mb = max(self.mb, total)
+            self.mb = max(self.mb, _page_mb())
 
 
 def _music(seconds: float) -> bytes:
@@ -124,7 +130,7 @@ def _music(seconds: float) -> bytes:
 def _answer(page: Page, seconds: int, folder: Path) -> None:
     path = folder / f"{seconds}.mp3"
     path.write_bytes(_music(seconds))
-    before = sum(map(_memory_mb, _renderers()))
+    before = _page_mb()
     with _Peak() as peak:
         began = time.monotonic()
         page.set_input_files("#file", path)

@@ -4,7 +4,6 @@ import { ApiError } from "../faults.js";
 import { decode } from "./decode.js";
 
 const ROOT = new URL("../../", import.meta.url).href;
-const BLOCK = 65_536; // samples of a channel handed to the worker at a time
 
 export const EXPLAINED_S = 120;
 export const SUFFIX = {};
@@ -89,11 +88,9 @@ async function takeIn({ blob }, { bundle, signal, keep = false } = {}) {
       session = ++sessions;
       await worker.ask("begin", { session, model, rate, keep }, { signal });
     }
-    for (let at = 0; at < channels[0].length; at += BLOCK) {
-      const block = channels.map((channel) => channel.slice(at, at + BLOCK));
-      const transfer = block.map(({ buffer }) => buffer);
-      await worker.ask("push", { session, channels: block }, { transfer, signal });
-    }
+    // Handed over, not copied: ten minutes of sound are much to hold twice.
+    const transfer = channels.map(({ buffer }) => buffer);
+    await worker.ask("push", { session, channels }, { transfer, signal });
   };
   const again = async () => {
     await forget();

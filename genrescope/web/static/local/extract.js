@@ -1,6 +1,7 @@
 // A recording on its way to a clip: mixed to one channel, resampled, and its log-mel, in blocks.
 
 import { FrontEnd } from "./front.js";
+import { free } from "./memory.js";
 import { Resampler } from "./resample.js";
 
 /** Mean of the channels; of two that cancel, as one miswired does the other, the louder. */
@@ -45,7 +46,7 @@ export class Extractor {
     return Object.assign(Object.create(Extractor.prototype), this, {
       resampler: this.resampler.clone(),
       front: this.front.clone(),
-      held: this.held.slice(),
+      held: this.held.map((block) => block.map((channel) => channel.slice())),
     });
   }
 
@@ -78,7 +79,10 @@ export class Extractor {
   mix() {
     if (!this.nHeld) return;
     const channels = this.held[0].map((_, i) => joined(this.held.map((block) => block[i])));
-    this.advance(this.resampler.push(toMono(channels, this.settings)));
+    const mono = toMono(channels, this.settings);
+    const samples = this.resampler.push(mono);
+    this.advance(samples);
+    for (const used of [...this.held.flat(), ...channels, mono]) if (used !== samples) free(used);
     [this.held, this.nHeld] = [[], 0];
   }
 

@@ -1,7 +1,10 @@
 // A long mp3 or wav file in pieces that can be decoded one after the other, so that never all of its
 // sound is in memory: a browser decodes whole files, and holds them twice meanwhile.
 
-const PIECE_S = 30;
+import { free } from "./memory.js";
+
+const PIECE_S = 15;
+const LONG_S = 60; // shorter files are decoded whole
 const WARM_UP = 10; // mp3 frames decoded before a piece, which what follows refers to
 const HEAD = 65_536; // bytes in which a wav file says what it is
 
@@ -39,7 +42,8 @@ function paddingOf(bytes, { tag, nSamples }) {
 }
 
 /** Pieces of an mp3 file; null where it is not what it should be throughout. */
-function mp3Pieces(bytes) {
+async function mp3Pieces(blob) {
+  const bytes = new Uint8Array(await blob.arrayBuffer());
   let at = 0;
   if (word(bytes, 0, 3) === "ID3") {
     at = 10 + bytes.subarray(6, 10).reduce((size, byte) => (size << 7) | byte, 0);
@@ -61,19 +65,21 @@ function mp3Pieces(bytes) {
   starts.push(at);
   const n = Math.ceil((PIECE_S * rate) / nSamples);
   const nFrames = starts.length - 1;
-  if (nFrames < 2 * n) return null;
+  if (nFrames * nSamples < LONG_S * rate) return null;
+  const padding = paddingOf(bytes, first);
   const pieces = [];
   for (let from = 0; from < nFrames; from += n) {
     const to = Math.min(from + n, nFrames);
     const before = Math.min(from, WARM_UP);
     pieces.push({
-      file: new Blob([bytes.subarray(starts[from - before], starts[to])]),
+      file: blob.slice(starts[from - before], starts[to]),
       skip: before * nSamples,
       // The first piece begins where the encoder says.
       length: from ? (to - from + before) * nSamples : null,
-      drop: to === nFrames ? paddingOf(bytes, first) : 0,
+      drop: to === nFrames ? padding : 0,
     });
   }
+  free(bytes);
   return { rate, pieces };
 }
 
@@ -100,7 +106,7 @@ async function wavPieces(blob) {
 function cut(blob, head, { kind, frame, rate, at, size }) {
   const nSamples = Math.floor(Math.min(size, blob.size - at) / frame);
   const n = PIECE_S * rate;
-  if (!PLAIN.includes(kind) || !frame || !(nSamples >= 2 * n)) return null;
+  if (!PLAIN.includes(kind) || !frame || !(nSamples >= LONG_S * rate)) return null;
   const pieces = [];
   for (let from = 0; from < nSamples; from += n) {
     const length = Math.min(n, nSamples - from);
@@ -126,5 +132,5 @@ export async function piecesOf(blob) {
   const start = new Uint8Array(await blob.slice(0, 12).arrayBuffer());
   if (word(start, 0) === "RIFF") return wavPieces(blob);
   if (word(start, 0, 3) !== "ID3" && !frameAt(start, 0)) return null;
-  return mp3Pieces(new Uint8Array(await blob.arrayBuffer()));
+  return mp3Pieces(blob);
 }

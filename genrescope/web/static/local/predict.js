@@ -176,8 +176,10 @@ function picture(logMel, config, { duration, silent, settings }) {
   const levels = new Uint8Array(nBins * nColumns);
   for (let bin = 0; bin < nBins && !silent; bin++) {
     for (let column = 0; column < nColumns; column++) {
-      const cells = data.subarray(bin * nFrames + edges[column], bin * nFrames + edges[column + 1]);
-      const level = (mean(cells) / config.top_db + 1) * 255 + 0.5;
+      const [from, to] = [bin * nFrames + edges[column], bin * nFrames + edges[column + 1]];
+      let total = 0;
+      for (let i = from; i < to; i++) total += data[i];
+      const level = (total / (to - from) / config.top_db + 1) * 255 + 0.5;
       levels[bin * nColumns + column] = Math.min(Math.max(level, 0), 255);
     }
   }

@@ -1,50 +1,55 @@
 // Whether a recording is music at all: descriptors of its texture, and what a bundle makes of them.
 
 import { grid, take } from "./clip.js";
+import { free } from "./memory.js";
 import { deviation, linspace, maximum, mean, rint, sum } from "./numbers.js";
 
 /** Level-free descriptors of a window, as `genrescope.features.texture` has them, in its order. */
 function describe(window, nBins, nFrames, { texture_floor_db: floor }) {
   const loudest = maximum(window);
   const x = Float64Array.from(window, (level) => Math.max(level - loudest, floor));
-  const at = (bin, frame) => x[bin * nFrames + frame];
   const overFrames = (f) => Float64Array.from({ length: nFrames }, (_, frame) => f(frame));
   const overBins = (f) => Float64Array.from({ length: nBins }, (_, bin) => f(bin));
-  const column = (frame) => overBins((bin) => at(bin, frame));
+  const overColumn = (frame, f) => {
+    let total = 0;
+    for (let bin = 0; bin < nBins; bin++) total += f(x[bin * nFrames + frame], bin);
+    return total;
+  };
   const power = x.map((level) => 10 ** (level / 10));
-  const total = overFrames((frame) => sum(overBins((bin) => power[bin * nFrames + frame])));
+  const total = overFrames((frame) =>
+    overColumn(frame, (_, bin) => power[bin * nFrames + frame]),
+  );
   const level = total.map((p) => 10 * Math.log10(p));
   const highest = maximum(level);
   const loud = level.map((db) => Math.max(db - highest, floor));
-  const flat = overFrames((frame) => mean(column(frame)) - level[frame] + 10 * Math.log10(nBins));
-  const changes = Array.from({ length: nFrames - 1 }, (_, frame) =>
-    overBins((bin) => at(bin, frame + 1) - at(bin, frame)),
+  const flat = overFrames(
+    (frame) => overColumn(frame, (db) => db) / nBins - level[frame] + 10 * Math.log10(nBins),
   );
-  const steps = changes.map((change) => mean(change.map(Math.abs)));
+  const change = (frame, f) =>
+    overColumn(frame, (db, bin) => f(x[bin * nFrames + frame + 1] - db)) / nBins;
+  const changes = Float64Array.from({ length: nFrames - 1 }, (_, i) => change(i, (db) => db));
+  const steps = Float64Array.from({ length: nFrames - 1 }, (_, i) => change(i, Math.abs));
   const means = overBins((bin) => mean(x.subarray(bin * nFrames, (bin + 1) * nFrames)));
   const centred = x.map((db, i) => db - means[Math.floor(i / nFrames)]);
   const spreads = overBins((bin) =>
     deviation(centred.subarray(bin * nFrames, (bin + 1) * nFrames)),
   );
-  const common = overFrames((frame) =>
-    mean(overBins((bin) => centred[bin * nFrames + frame])),
+  const common = overFrames(
+    (frame) => overColumn(frame, (_, bin) => centred[bin * nFrames + frame]) / nBins,
   );
   const peak = peaks(x, nBins, nFrames);
-  const active = overFrames(
-    (frame) => column(frame).reduce((n, db) => n + (db > floor + 5), 0) / nBins,
+  const active = overFrames((frame) => overColumn(frame, (db) => db > floor + 5) / nBins);
+  const centre = overFrames((frame) =>
+    overColumn(frame, (_, bin) => (power[bin * nFrames + frame] / total[frame]) * (bin / nBins)),
   );
-  const centre = overFrames(
-    (frame) =>
-      sum(overBins((bin) => (power[bin * nFrames + frame] / total[frame]) * (bin / nBins))),
-  );
-  return [
+  const found = [
     mean(x),
     deviation(x),
     mean(flat),
     deviation(flat),
     mean(steps),
     maximum(steps),
-    skew(changes.map(mean)),
+    skew(changes),
     mean(spreads),
     deviation(common) ** 2 / Math.max(mean(centred.map((db) => db ** 2)), 1e-6),
     mean(peak.map((db) => Math.max(db, 0))),
@@ -59,6 +64,8 @@ function describe(window, nBins, nFrames, { texture_floor_db: floor }) {
     deviation(centre),
     ...fifths(power, nBins, nFrames),
   ];
+  [x, power, centred, peak].forEach(free); // a long recording has hundreds of windows
+  return found;
 }
 
 /** How far each cell is above the mean of the bins within three of it. */

@@ -6,10 +6,16 @@ import { Extractor } from "./extract.js";
 import { createHeads } from "./heads.js";
 import { master } from "./loudness.js";
 import { partsOf } from "./masking.js";
+import { free } from "./memory.js";
 import { createNet } from "./net.js";
 import { explain } from "./occlusion.js";
 import { predict } from "./predict.js";
 import { wavOf } from "./wav.js";
+
+const BLOCK = 2 ** 18; // samples of a channel taken in before other messages are looked at
+
+/** Lets messages in. */
+const pause = () => new Promise((resolve) => setTimeout(resolve));
 
 let site = null; // what was published here, see genrescope.web.site
 let root = ""; // address that its files' paths begin from
@@ -23,7 +29,8 @@ async function loadRuntime() {
   const wasm = fetchChecked(`${root}static/ort/ort.wasm`, site.ort_sha256);
   const ort = await import(`${root}static/ort/ort.js`);
   Object.assign(ort.env, { logLevel: "error" });
-  Object.assign(ort.env.wasm, { numThreads: 1, wasmBinary: await wasm });
+  // The buffer itself: of an array ONNX Runtime would make a copy.
+  Object.assign(ort.env.wasm, { numThreads: 1, wasmBinary: (await wasm).buffer });
   return ort;
 }
 
@@ -38,6 +45,8 @@ async function loadModel(files) {
   // For the small nets the runtime is compiled already while the large one is still on its way.
   const hear = await createHeads(ort, { tempo, key }, bundle, settings);
   const net = await createNet(ort, await model, bundle);
+  // ONNX Runtime would keep the 14 MB that it was compiled from.
+  if (ort.env.wasm.wasmBinary) free({ buffer: ort.env.wasm.wasmBinary });
   ort.env.wasm.wasmBinary = undefined;
   const catalogue = read("catalogue.npz").then((bytes) => Catalogue.read(bytes, settings));
   catalogue.catch(() => {}); // who asks for suggestions hears of it
@@ -67,8 +76,13 @@ const asks = {
     const { bundle, settings } = await modelOf(model);
     sessions.set(session, { model, extractor: new Extractor(rate, bundle, settings, { keep }) });
   },
-  async push({ session, channels }) {
-    sessions.get(session)?.extractor.push(channels);
+  async push({ session, channels }, { id }) {
+    for (let at = 0; at < channels[0].length; at += BLOCK) {
+      if (at) await pause();
+      if (left.has(id) || !sessions.has(session)) break;
+      sessions.get(session).extractor.push(channels.map((x) => x.subarray(at, at + BLOCK)));
+    }
+    channels.forEach(free);
   },
   /** What the samples so far say; they go on being taken in. */
   async guess({ session }) {
@@ -85,7 +99,7 @@ const asks = {
     const report = (share) => {
       if (left.has(id)) throw new DOMException("aborted", "AbortError");
       postMessage({ id, share });
-      return new Promise((resolve) => setTimeout(resolve)); // lets messages in
+      return pause();
     };
     const [{ bundle, net, settings }, clip] = await finish(session);
     const { figures, mask } = await explain(clip, genre, bundle, net, settings, report);
