@@ -14,6 +14,7 @@ if sys.platform != "win32":
     import resource
 
 _CGROUPS = Path("/sys/fs/cgroup")
+_NO_LIMIT = 2**62  # control groups of version 1 say about so much where there is none
 _KEPT_BYTES = 4 << 20  # half a minute of sound at the front end's rate
 
 
@@ -28,6 +29,17 @@ def n_cores() -> int:
         cores = os.cpu_count() or 1
     quota = _cpu_quota(_CGROUPS)
     return cores if quota is None else max(1, min(cores, round(quota)))
+
+
+def memory_limit() -> int | None:
+    """Bytes of memory that a container gives; None without a limit."""
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            limit = int((_CGROUPS / name).read_text())
+        except (OSError, ValueError):  # "max" stands for no limit
+            continue
+        return limit if 0 < limit < _NO_LIMIT else None
+    return None
 
 
 def keep_freed_memory() -> None:

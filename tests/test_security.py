@@ -91,6 +91,7 @@ def test_usual_values_are_those_that_are_set() -> None:
         assert usual[name].split(" MiB")[0] == f"{getattr(limits, name) / 2**20:g}"
     assert usual["held_bytes"].split(" MiB")[0] == f"{limits.room_bytes / 2**20:g}"
     assert usual["audio_s"].split(" minutes")[0] == f"{limits.audio_s / 60:g}"
+    assert limits.memory_bytes is None
     for name in ("connections", "small_pieces"):
         assert usual[name].split(" of")[0] == f"{getattr(limits, name):,}"
 

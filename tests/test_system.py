@@ -39,6 +39,27 @@ def test_a_quota_of_processor_time_bounds_the_cores(
     assert system.n_cores() == cores
 
 
+@pytest.mark.parametrize(
+    ("files", "limit"),
+    [
+        ({"memory.max": "1073741824"}, 2**30),
+        ({"memory.max": "max"}, None),
+        ({"memory/memory.limit_in_bytes": "1073741824"}, 2**30),
+        ({"memory/memory.limit_in_bytes": "9223372036854771712"}, None),
+        ({"memory.max": "nonsense"}, None),
+        ({}, None),
+    ],
+)
+def test_what_memory_a_container_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], limit: int | None
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(system, "_CGROUPS", tmp_path)
+    assert system.memory_limit() == limit
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
 @pytest.mark.parametrize(
     ("soft", "hard", "wanted", "allowed"),

@@ -71,6 +71,13 @@ from genrescope.errors import GenrescopeError
     help="Longest upload that is taken, in minutes.",
 )
 @click.option(
+    "--memory-mb",
+    type=Number(min=256),
+    metavar="MIB",
+    help="Memory that it may take in all; what the container gives if absent. With less than 4 GB, "
+    "long recordings are classified and not polished.",
+)
+@click.option(
     "--ort",
     type=PATH,
     metavar="FOLDER",
@@ -86,6 +93,7 @@ def serve(
     workers: int | None,
     max_upload_mb: float,
     max_audio_minutes: float,
+    memory_mb: float | None,
     ort: Path | None,
 ) -> None:
     """Serve the page and the HTTP API.
@@ -95,7 +103,7 @@ def serve(
     """
     import uvicorn
 
-    from genrescope.system import n_cores, room_for_files
+    from genrescope.system import memory_limit, n_cores, room_for_files
     from genrescope.web.app import create_app
     from genrescope.web.connections import (
         BACKLOG,
@@ -112,6 +120,7 @@ def serve(
         upload_bytes=int(max_upload_mb * 2**20),
         audio_s=max_audio_minutes * 60,
         workers=workers or n_cores(),
+        memory_bytes=memory_limit() if memory_mb is None else int(memory_mb * 2**20),
     )
     allowed = room_for_files(limits.connections + OTHER_FILES)
     limits = replace(limits, connections=connections_within(allowed, limits.connections))

@@ -81,6 +81,7 @@ class Engine:
         self.classifier = classifier
         self.catalogue = catalogue
         self._max_audio_s = limits.audio_s
+        self._max_polished_s = limits.polish_audio_s
         self._allowance = limits.allowance
         self._own: list[Sandbox] = []
         self._decoders: IsolatedFeatures
@@ -269,7 +270,11 @@ class Engine:
         Raises like ``classify``.
         """
         return self._polisher.polish(
-            upload.data, form, name=upload.name, max_duration_s=self._max_audio_s, deadline=deadline
+            upload.data,
+            form,
+            name=upload.name,
+            max_duration_s=self._max_polished_s,
+            deadline=deadline,
         )
 
     def warm_up(self, deadline: float = math.inf) -> None:

@@ -32,6 +32,9 @@ class Limits:
             ones being sent, may weigh together; None for 400 MiB, or as much as two of the
             largest uploads or of the longest polished recordings need. With less, one alone
             would be told that the server is busy, and would be as often as it asks.
+        memory_bytes: what the server and its processes may take together, such as a container
+            gives; None for as much as the other limits lead to. With little, less is held at once,
+            and long recordings are not polished.
         audio_s: the most seconds of audio one recording may hold.
         workers: short recordings that are classified at once; beside them, `thorough` long ones,
             and one or two that are polished.
@@ -58,6 +61,7 @@ class Limits:
 
     upload_bytes: int = 50 * 2**20
     held_bytes: int | None = None
+    memory_bytes: int | None = None
     audio_s: float = 900.0
     workers: int = field(default_factory=n_cores)
     waiting: int = 32
@@ -84,8 +88,11 @@ class Limits:
         """`held_bytes`, worked out where it is None."""
         if self.held_bytes is not None:
             return self.held_bytes
-        wav_bytes = int(self.audio_s * MAX_STEREO_SR * 2 * 2)
-        return max(400 * 2**20, 2 * self.upload_bytes, 2 * wav_bytes)
+        wav_bytes = int(self.polish_audio_s * MAX_STEREO_SR * 2 * 2)
+        usual = 400 * 2**20
+        if self.memory_bytes is not None:
+            usual = min(usual, self.memory_bytes // 5)
+        return max(usual, 2 * self.upload_bytes, 2 * wav_bytes)
 
     @property
     def decoding_bytes(self) -> int:
@@ -95,7 +102,16 @@ class Limits:
     @property
     def polishing_bytes(self) -> int:
         """What polishing one recording may take: 2 GB for a quarter of an hour."""
-        return 512 * 2**20 + 2 * self.upload_bytes + int(self.audio_s * 3_000_000)
+        wanted = 512 * 2**20 + 2 * self.upload_bytes + int(self.audio_s * 3_000_000)
+        if self.memory_bytes is None:
+            return wanted
+        return min(wanted, self.memory_bytes // 3 // self.polishers)
+
+    @property
+    def polish_audio_s(self) -> float:
+        """The most seconds of audio that are polished within `polishing_bytes`."""
+        room = (self.polishing_bytes - _POLISHING_BYTES) / _POLISHING_BYTES_A_SECOND
+        return min(self.audio_s, max(1.0, room))
 
     @property
     def allowance(self) -> Allowance:
@@ -111,6 +127,11 @@ class Limits:
     def polishers(self) -> int:
         """Recordings polished at once: a quarter of an hour takes 2 GB, so never more than two."""
         return min(2, max(1, self.workers // 2))
+
+
+# What polishing takes whatever the length, and for each second at the highest rate that is kept.
+_POLISHING_BYTES = 96 * 2**20
+_POLISHING_BYTES_A_SECOND = 2_400_000
 
 
 class Pool:

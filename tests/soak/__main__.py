@@ -32,7 +32,7 @@ from soak.fuzz import fuzz
 from soak.load import load, released
 from soak.material import asks
 from soak.server import served
-from soak.siege import besiege
+from soak.siege import MEMORY_MB, besiege
 
 from genrescope.model.bundle import DEFAULT_BUNDLE
 
@@ -147,7 +147,7 @@ def _api(run: Run) -> Iterator[report.Result]:
 
 
 def _siege(run: Run) -> Iterator[report.Result]:
-    with served(run.tiny, log=run.here / "siege.log") as server:
+    with served(run.tiny, log=run.here / "siege.log", memory_mb=MEMORY_MB) as server:
         good = encoded("mp3", chord(10, 44_100, n_channels=2), 44_100)
         siege = besiege(server.url, good, seconds=max(10, run.n(120)))
         yield report.of_siege(siege, max(server.memory_mb))

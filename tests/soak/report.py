@@ -19,7 +19,7 @@ from soak.fleet_overhead import Comparison
 from soak.folder import Survival
 from soak.fuzz import Findings
 from soak.load import Traffic, percentiles
-from soak.siege import ATTACKS, Siege
+from soak.siege import ATTACKS, MEMORY_MB, Siege
 
 from genrescope import __version__
 
@@ -250,13 +250,9 @@ def of_load(rounds: list[Traffic], marks: list[float], held: dict[str, float]) -
     return Result("Load", text, figures, failures)
 
 
-SIEGE_MB = 1_024
-"""Memory that a server under siege has to do with, its processes included."""
-
-
 def of_siege(siege: Siege, memory_mb: float) -> Result:
     failures = [f"siege: {failure}" for failure in siege.failures]
-    if memory_mb > SIEGE_MB:
+    if memory_mb > MEMORY_MB:
         failures.append(f"siege: {memory_mb:.0f} MB of memory")
     if not siege.good_s:
         failures.append("siege: no good recording was answered")

@@ -22,13 +22,16 @@ class Server:
 
 
 @contextmanager
-def served(bundle: Path, *, log: Path, sample_s: float = 0.25) -> Iterator[Server]:
+def served(
+    bundle: Path, *, log: Path, sample_s: float = 0.25, memory_mb: int | None = None
+) -> Iterator[Server]:
     """``genrescope serve``, its memory read every ``sample_s``, its log in a file.
 
     Raises:
         RuntimeError: it does not start, ends unasked, or does not stop in good order.
     """
     command = [sys.executable, "-u", "-m", "genrescope", "serve", "--port", "0"]
+    command += [] if memory_mb is None else ["--memory-mb", str(memory_mb)]
     with log.open("w") as errors:
         process = subprocess.Popen(
             [*command, "--bundle", str(bundle)], stdout=subprocess.PIPE, stderr=errors, text=True

@@ -25,8 +25,13 @@ import numpy as np
 import soundfile
 from odd_makers import alac_with_frames_of, with_packets
 
+from genrescope.web.limits import Limits
+
 BOUNDARY = b"----a-boundary"
 _PIECE = 2**18
+MEMORY_MB = 1_024
+"""What a server under siege is given, its processes included."""
+LIMITS = Limits(memory_bytes=MEMORY_MB * 2**20)
 PATH = "/api/v1/classify"
 
 Attack = Callable[[str, int], Awaitable[None]]
@@ -211,6 +216,15 @@ def _noise() -> bytes:
     return file.getvalue()
 
 
+def _music() -> bytes:
+    """Nearly as much as is polished within `LIMITS`, at the rate that takes the most memory."""
+    file = io.BytesIO()
+    n_samples = int(48_000 * (LIMITS.polish_audio_s - 1))
+    noise = np.random.default_rng(0).normal(0, 0.1, (n_samples, 2))
+    soundfile.write(file, noise, 48_000, format="FLAC")
+    return file.getvalue()
+
+
 def _dense() -> bytes:
     """Short, but with as many samples a second as are read: seconds of a processor."""
     file = io.BytesIO()
@@ -237,6 +251,7 @@ ATTACKS: dict[str, Attack] = {
     "millions of samples a second": _sending(_dense),
     "explanations": _sending(_noise, "/api/v1/explain?sound=all"),
     "a quarter of an hour to polish": _sending(_silence, "/api/v1/polish"),
+    "the longest that is polished": _sending(_music, "/api/v1/polish?format=opus"),
     "claims of a broken header": _sending(_broken),
     "frames of millions of samples": _sending(lambda: alac_with_frames_of(1 << 24)),
     "48 MB in one packet": _sending(_huge_block),

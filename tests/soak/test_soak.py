@@ -23,7 +23,7 @@ from soak.load import load, released
 from soak.material import Ask, asks
 from soak.mutate import mutant
 from soak.server import Server, served
-from soak.siege import besiege
+from soak.siege import MEMORY_MB, besiege
 
 from genrescope.audio.waveform import Waveform
 from genrescope.model import Classifier
@@ -116,7 +116,7 @@ def test_a_wrong_answer_would_be_noticed(server: Server, kinds: list[Ask]) -> No
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="measures memory by /proc")
 def test_a_siege_takes_neither_memory_nor_answers(tiny_bundle: Path, tmp_path: Path) -> None:
     good = encoded("wav16", chord(6, 22_050, n_channels=2), 22_050)
-    with served(tiny_bundle, log=tmp_path / "log") as server:
+    with served(tiny_bundle, log=tmp_path / "log", memory_mb=MEMORY_MB) as server:
         post = {"files": {"file": ("song.wav", good)}, "timeout": 60}
         assert httpx.post(f"{server.url}/api/v1/classify", **post).status_code == 200
         siege = besiege(server.url, good, seconds=12)

@@ -27,6 +27,17 @@ def test_the_limits_that_are_given_are_those_that_hold() -> None:
     assert limits_shown(None) == {"upload_bytes": 50 * 2**20, "audio_s": 900}
 
 
+def test_little_memory_is_shared_out() -> None:
+    little, usual = Limits(memory_bytes=2**30, workers=2), Limits(workers=2)
+    assert little.polishing_bytes == 2**30 // 3
+    assert 60 < little.polish_audio_s < 120 < little.audio_s
+    assert little.room_bytes == 2**30 // 5
+    assert Limits(memory_bytes=2**30, workers=8).polishing_bytes == 2**30 // 6  # two at once
+    much = Limits(memory_bytes=64 * 2**30, workers=2)
+    assert (much.polishing_bytes, much.room_bytes) == (usual.polishing_bytes, usual.room_bytes)
+    assert usual.polish_audio_s == usual.audio_s
+
+
 def test_limits_have_room_for_two_of_the_largest() -> None:
     assert Limits().room_bytes == 400 * 2**20
     assert Limits(upload_bytes=2**30).room_bytes == 2 * 2**30

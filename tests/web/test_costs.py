@@ -23,11 +23,12 @@ import soundfile
 from audio_makers import chord, encoded
 from odd_makers import alac_with_frames_of, muxed, with_packets
 
-from genrescope.errors import AudioError
+from genrescope.errors import AudioError, AudioTooLongError
 from genrescope.model.bundle import Bundle
 from genrescope.model.isolation import IsolatedFeatures
 from genrescope.sandbox import JobTimeoutError
 from genrescope.web.limits import Limits
+from genrescope.web.polishing import Polisher
 
 LIMITS = Limits(workers=1)
 MOST_MB = 160
@@ -103,7 +104,7 @@ class Cost:
     cpu_s: float
 
 
-def cost(isolated: IsolatedFeatures) -> Cost:
+def cost(isolated: IsolatedFeatures | Polisher) -> Cost:
     (process,) = isolated.sandbox._all
     folder = Path(f"/proc/{process._process.pid}")
     status = (folder / "status").read_text()
@@ -147,6 +148,36 @@ def test_the_worst_recordings_take_little(isolated: IsolatedFeatures, name: str)
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_polishing_keeps_within_the_memory_that_there_is() -> None:
+    limits = Limits(workers=1, memory_bytes=2**30)
+    polisher = Polisher(processes=1, memory_bytes=limits.polishing_bytes)
+    file = io.BytesIO()
+    n_samples = int(48_000 * (limits.polish_audio_s - 1))
+    noise = np.random.default_rng(0).normal(0, 0.1, (n_samples, 2))
+    soundfile.write(file, noise, 48_000, format="WAV", subtype="PCM_16")
+    try:
+        polisher.sandbox.fences()
+        before = cost(polisher)
+        done = polisher.polish(
+            *(file.getvalue(), "wav"),
+            name="song",
+            max_duration_s=limits.polish_audio_s,
+            deadline=time.monotonic() + 300,
+        )
+        assert len(done.data) > 4 * n_samples
+        assert (cost(polisher).peak_mb - before.peak_mb) * 2**20 < limits.polishing_bytes
+        with pytest.raises(AudioTooLongError):
+            polisher.polish(
+                *(silence(round(limits.polish_audio_s) + 1, 8_000, 1), "wav"),
+                name="song",
+                max_duration_s=limits.polish_audio_s,
+                deadline=time.monotonic() + 300,
+            )
+    finally:
+        polisher.sandbox.close()
+
+
 def test_what_needs_too_long_frees_its_process_at_the_deadline(
     isolated: IsolatedFeatures,
 ) -> None:
