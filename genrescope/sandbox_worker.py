@@ -30,6 +30,7 @@ REQUEST_HEAD = struct.Struct("=IQ")
 """Before a request: the bytes of its header and of its data."""
 REPLY_HEAD = struct.Struct("=I")
 """Before a reply: the bytes of its header, which says how long its arrays are."""
+_PIECE = 2**20
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,19 @@ class _Requests:
             os.lseek(descriptor, 0, os.SEEK_SET)
             file = os.fdopen(descriptor, "rb")
         else:
-            file = io.BytesIO(self._read(n_data) or b"")
+            file = self._file(n_data)
         return Job(file, header["options"])
+
+    def _file(self, n_bytes: int) -> io.BytesIO:
+        """So many bytes that follow, read piece by piece: they are never there twice."""
+        file = io.BytesIO()
+        while (left := n_bytes - file.tell()) > 0:
+            piece = self._read(min(left, _PIECE))
+            if piece is None:
+                break
+            file.write(piece)
+        file.seek(0)
+        return file
 
     def _read(self, n_bytes: int) -> bytes | None:
         data = bytearray(n_bytes)

@@ -91,13 +91,17 @@ class Limits:
         wav_bytes = int(self.polish_audio_s * MAX_STEREO_SR * 2 * 2)
         usual = 400 * 2**20
         if self.memory_bytes is not None:
-            usual = min(usual, self.memory_bytes // 5)
+            usual = min(usual, self.memory_bytes // 8)
         return max(usual, 2 * self.upload_bytes, 2 * wav_bytes)
 
     @property
     def decoding_bytes(self) -> int:
         """What decoding one recording may take: its file, twice, and what decoders need."""
-        return 256 * 2**20 + 2 * self.upload_bytes + int(self.audio_s * 100_000)
+        wanted = 256 * 2**20 + 2 * self.upload_bytes + int(self.audio_s * 100_000)
+        if self.memory_bytes is None:
+            return wanted
+        least = self.upload_bytes + int(self.audio_s * 100_000) + 32 * 2**20
+        return min(wanted, max(least, self.memory_bytes // 6))
 
     @property
     def polishing_bytes(self) -> int:
@@ -105,7 +109,7 @@ class Limits:
         wanted = 512 * 2**20 + 2 * self.upload_bytes + int(self.audio_s * 3_000_000)
         if self.memory_bytes is None:
             return wanted
-        return min(wanted, self.memory_bytes // 3 // self.polishers)
+        return min(wanted, self.memory_bytes // 4 // self.polishers)
 
     @property
     def polish_audio_s(self) -> float:

@@ -29,10 +29,11 @@ def test_the_limits_that_are_given_are_those_that_hold() -> None:
 
 def test_little_memory_is_shared_out() -> None:
     little, usual = Limits(memory_bytes=2**30, workers=2), Limits(workers=2)
-    assert little.polishing_bytes == 2**30 // 3
+    assert little.polishing_bytes == 2**30 // 4
     assert 60 < little.polish_audio_s < 120 < little.audio_s
-    assert little.room_bytes == 2**30 // 5
-    assert Limits(memory_bytes=2**30, workers=8).polishing_bytes == 2**30 // 6  # two at once
+    assert little.room_bytes == 2**30 // 8
+    assert little.decoding_bytes < usual.decoding_bytes / 2
+    assert Limits(memory_bytes=2**30, workers=8).polishing_bytes == 2**30 // 8  # two at once
     much = Limits(memory_bytes=64 * 2**30, workers=2)
     assert (much.polishing_bytes, much.room_bytes) == (usual.polishing_bytes, usual.room_bytes)
     assert usual.polish_audio_s == usual.audio_s
