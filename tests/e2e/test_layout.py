@@ -97,6 +97,24 @@ def test_what_can_be_done_stands_in_one_row_and_in_sight(
     page.context.close()
 
 
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_what_can_be_done_stands_in_one_row_on_phones_and_tablets(
+    browser: Browser, page_server: Running, language: str
+) -> None:
+    page, _ = opened(browser, page_server, **PHONE, locale=language)
+    send(page, song())
+    expect(page.locator("#result")).to_be_visible(timeout=RESULT_MS)
+    for width, height in ((390, 844), (844, 390), (820, 1180)):
+        page.set_viewport_size({"width": width, "height": height})
+        boxes = [b.bounding_box() for b in page.locator(".verdict .actions .button").all()]
+        assert len({box["y"] for box in boxes if box}) == 1, width
+        # The sign alone is seen; what it does is said.
+        expect(page.locator("#share")).to_have_accessible_name(
+            "Share" if language == "en" else "Teilen"
+        )
+    page.context.close()
+
+
 @pytest.mark.parametrize("name", SCREENS)
 def test_every_screen_from_start_to_result(
     browser: Browser, page_server: Running, name: str
