@@ -141,6 +141,32 @@ def test_a_coding_that_is_not_read_is_refused(strict: Running, coding: bytes) ->
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: %d\r\nTransfer-Encoding: chunked",
+        b"Transfer-Encoding: chunked\r\nContent-Length: %d",
+        b"Content-Length: %d\r\nContent-Length: 5",
+        b"Content-Length: %d, 5",
+        b"Content-Length: +%d",
+        b"Content-Length: -%d",
+        b"Content-Length : %d",
+        b"Content-Length: 0x%d",
+        b"X: %d\nContent-Length: 9",
+        b"Transfer-Encoding: chunked\r\nX: %d\r\nTransfer-Encoding: chunked",
+        b"X: %d\r\nTransfer-Encoding:\r\n chunked",
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused(strict: Running, framing: bytes) -> None:
+    body = form(b"abc")
+    ask, _, _ = head(strict.port, length=0).partition(b"Content-Length: 0")
+    kind = b"Content-Type: multipart/form-data; boundary=%s\r\n\r\n" % BOUNDARY
+    hidden = asks(strict.port, b"Connection: close")
+    answer = exchange(strict.port, ask + framing % len(body) + b"\r\n" + kind + body + hidden)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 def test_an_answer_that_has_begun_is_not_followed_by_a_refusal(strict: Running) -> None:
     start = head(strict.port, length=None).replace(b"multipart/form-data", b"text/plain")
     with socket.create_connection(("127.0.0.1", strict.port), timeout=20) as connection:
