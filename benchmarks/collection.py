@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks import collection_quality as quality
 from benchmarks import collection_similar as similar
+from benchmarks.collection_duplicates import duplicates
 from benchmarks.collection_scale import Figure, scanning, searching
 from benchmarks.labelled import add_data_option
 from genrescope.system import n_cores
@@ -61,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
         ):
             _print(figures)
     else:
-        _print(quality.duplicates(chosen.music))
+        _print(duplicates(chosen.music))
 
 
 def _print(figures: Iterable[Figure]) -> None:

@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.agreement import by_ffmpeg
 from benchmarks.collection_scale import Figure
 from benchmarks.labelled import certain_clips, read_facts
-from genrescope.library.fingerprint import SAME, SR, difference, of_samples
 from genrescope.library.learn.head import fit, seen
 from genrescope.library.learn.lessons import MIN_ARTISTS, MIN_TRACKS
 from genrescope.library.tags.plan import SURE_PRECISION, sure_precisions
@@ -234,60 +232,3 @@ def _own_accuracy(judged: Judged) -> float:
     """Of the bundle's own head, which may answer no genre that is not there."""
     genres = np.unique(judged.labels)
     return float((genres[judged.probs[:, genres].argmax(axis=1)] == judged.labels).mean())
-
-
-def duplicates(music: Path, *, pairs: int = 2_000, seed: int = 0) -> Iterator[Figure]:
-    """Pairs of one genre that are not the same, and one recording in several guises.
-
-    Args:
-        music: a folder with a sub-folder of recordings for each genre; those of 10 s and more
-            are used.
-    """
-    from genrescope.audio.decode import decode
-
-    rng = np.random.default_rng(seed)
-    prints: dict[str, list[tuple[Path, NDArray[np.uint32]]]] = {}
-    sounds: list[Path] = []
-    for path in sorted(music.glob("*/*.flac")):
-        samples = decode(path, sr=SR, duration=60).samples
-        if len(samples) >= 10 * SR:
-            prints.setdefault(path.parent.name, []).append((path, of_samples(samples)))
-            sounds.append(path)
-    every = [(a, b) for group in prints.values() for i, a in enumerate(group) for b in group[:i]]
-    chosen = [every[i] for i in rng.permutation(len(every))[:pairs]]
-    apart = [difference(a[1], b[1]) for a, b in chosen]
-    wrong = sum(value < SAME for value in apart)
-    yield Figure(
-        f"duplicates: false among {len(chosen):,} pairs of one genre",
-        f"{wrong}, the nearest {min(apart):.2f} (the same is below {SAME:g})",
-        "0",
-        wrong == 0,
-    )
-    known = {path: bits for group in prints.values() for path, bits in group}
-    hits, total = 0, 0
-    for path in sounds[:: max(1, len(sounds) // 50)]:
-        for bits in _guises(path):
-            total += 1
-            hits += difference(known[path], bits) < SAME
-    yield Figure(
-        f"duplicates: recall over mp3 128, opus 96, 6 dB up and down, 1 s later ({total} files)",
-        f"{hits / total:.3f}",
-        ">= .99",
-        hits / total >= 0.99,
-    )
-
-
-def _guises(path: Path) -> Iterator[NDArray[np.uint32]]:
-    from genrescope.audio.decode import decode
-
-    y = decode(path, sr=None)
-    for container, codec, kbps, rate in (
-        ("mp3", "libmp3lame", 128, None),
-        ("ogg", "libopus", 96, 48_000),
-    ):
-        mono = y.samples[:, None]
-        data = by_ffmpeg(mono, y.sr, container=container, codec=codec, kbps=kbps, rate=rate)
-        yield of_samples(decode(data, sr=SR).samples)
-    low = decode(path, sr=SR).samples
-    for changed in (2 * low, low / 2, low[SR:]):
-        yield of_samples(np.clip(changed, -1, 1).astype(np.float32))

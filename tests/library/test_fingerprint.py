@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from audio_makers import encoded
+from hypothesis import given
+from hypothesis import strategies as st
 from library_makers import tune
 from sandbox_handlers import CRASHING_SOUNDFILE
 
@@ -47,6 +49,17 @@ def test_other_tunes_of_the_same_instrument_are_others(tmp_path: Path) -> None:
     prints = [_print(tmp_path / f"{seed}.flac", "flac", tune(seed)) for seed in range(8)]
     apart = [difference(a, b) for i, a in enumerate(prints) for b in prints[:i]]
     assert min(apart) > SAME + 0.05
+
+
+@given(st.integers(0, 2**32), st.integers(-100, 100), st.floats(0, 0.25))
+def test_the_right_shift_is_found(seed: int, shift: int, noise: float) -> None:
+    rng = np.random.default_rng(seed)
+    bits = rng.integers(0, 2**32, 900, np.uint32)
+    flipped = np.packbits(rng.random((800, 32)) < noise, axis=1).view(">u4").ravel()
+    other = bits[100 + shift :][:800] ^ flipped[: len(bits[100 + shift :][:800])].astype(np.uint32)
+    first = bits[100:]
+    assert difference(first, other) < noise + 0.03
+    assert difference(other, first) == pytest.approx(difference(first, other), abs=1e-9)
 
 
 def test_what_is_too_short_is_like_nothing() -> None:
