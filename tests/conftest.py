@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -28,19 +29,19 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("quick")
 
 
-TESTS = Path(__file__).parent
-TOGETHER = (
-    *("cli", "fleet", "lab/evaluation", "lab/export", "lab/training"),
-    *("library", "reproduction", "web"),
-)
-"""Rooms whose tests share what is dear to make, such as runs and servers: one process has each."""
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests that share what is dear to make run in one process."""
+    from scheduling import ByGroup
+
+    return ByGroup(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Say which tests one process is to run: those of a file, or of a room in `TOGETHER`."""
-    file = item.path.relative_to(TESTS).as_posix() if item.path.is_relative_to(TESTS) else ""
-    room = next((room for room in TOGETHER if file.startswith(f"{room}/")), file)
-    item.add_marker(pytest.mark.xdist_group(room))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first."""
+    from scheduling import rank_of
+
+    items.sort(key=lambda item: rank_of(item.nodeid))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -40,7 +40,7 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def page_server(tiny_bundle: Path) -> Iterator[Running]:
     """Serves the page; takes up to 2 MB."""
     with serve(create_app(bundle=tiny_bundle, limits=Limits(upload_bytes=2 * 2**20))) as running:
