@@ -16,7 +16,7 @@ from benchmarks.collection_scale import Figure
 from genrescope.audio.decode import decode
 from genrescope.library.catalogue import Catalogue
 from genrescope.library.duplicates import find_duplicates
-from genrescope.library.fingerprint import SAME, difference
+from genrescope.library.fingerprint import difference
 from genrescope.library.fpcalc import available_fingerprints
 from genrescope.library.judge import judge
 from genrescope.library.scan import scan
@@ -50,15 +50,15 @@ def _by_prints(
     sounds: list[Path], guises: dict[Path, list[Path]], pairs: int, seed: int
 ) -> Iterator[Figure]:
     with closing(available_fingerprints()) as fingerprints:
-        kind, hop_s = fingerprints.kind, fingerprints.hop_s
+        kind, hop_s, same = fingerprints.kind, fingerprints.hop_s, fingerprints.same
         bits = {path: fingerprints.of(path) for path in (*sounds, *chain(*guises.values()))}
     every = [(a, b) for a, b in combinations(sounds, 2) if a.parent == b.parent]
     order = np.random.default_rng(seed).permutation(len(every))[:pairs]
     apart = [difference(bits[every[i][0]], bits[every[i][1]], hop_s=hop_s) for i in order]
-    wrong = sum(value < SAME for value in apart)
+    wrong = sum(value < same for value in apart)
     yield Figure(
         f"duplicates by {kind}: false among {len(apart):,} pairs of one genre",
-        f"{wrong}, the nearest {min(apart):.2f} (the same is below {SAME:g})",
+        f"{wrong}, the nearest {min(apart):.2f} (the same is below {same:g})",
         "0",
         wrong == 0,
     )
@@ -67,7 +67,7 @@ def _by_prints(
         for path, changed in guises.items()
         for guise in changed
     ]
-    recall = float(np.mean([value < SAME for value in found]))
+    recall = float(np.mean([value < same for value in found]))
     yield Figure(
         f"duplicates by {kind}: recall over mp3 128, opus 96, 6 dB up and down, 1 s later "
         f"({len(found)} files)",

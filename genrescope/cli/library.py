@@ -4,6 +4,7 @@ learn, tags, playlist"""
 from __future__ import annotations
 
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -181,7 +182,7 @@ def export(
 def odd(as_json: bool, catalogue_path: Path | None, bundle_path: Path | None) -> None:
     """List songs whose tag and sound disagree, the clearest cases first.
 
-    A tag whose genre is none of the model's is never odd; such songs are counted.
+    A tag whose genre is none of the model's is never odd; such genres are listed below.
     """
     import json
 
@@ -198,6 +199,10 @@ def odd(as_json: bool, catalogue_path: Path | None, bundle_path: Path | None) ->
             sound = f"{item.song.sound} ({item.song.confidence:.0%})"
             echo(f"{tagged:<24}  sounds like {sound:<18}  {printable(item.song.path)}")
     if not as_json:
+        if found.outside:
+            echo(f"outside of the model's {len(collection.families.labels)} genres", bold=True)
+        for genre, n in Counter(song.genre for song in found.outside).most_common():
+            echo(f"{printable(str(genre)):<24}  {n} {'song' if n == 1 else 'songs'}")
         echo(
             f"{len(found.odd)} odd of {found.compared} compared; {len(found.outside)} have a "
             f"genre outside of the model's {len(collection.families.labels)}",

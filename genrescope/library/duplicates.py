@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from genrescope.errors import AudioError
 from genrescope.library.catalogue import Catalogue
-from genrescope.library.fingerprint import SAME, Fingerprints, difference
+from genrescope.library.fingerprint import Fingerprints, difference
 from genrescope.library.fpcalc import available_fingerprints
 from genrescope.library.songs import Song, by_ids, songs
 from genrescope.library.vectors import Vectors, work_key
@@ -123,7 +123,7 @@ def _same_sound(
         for done, (first, others) in enumerate(candidates(vectors), 1):
             for second in others:
                 apart = difference(printed(first), printed(second), hop_s=fingerprints.hop_s)
-                if apart < SAME:
+                if apart < fingerprints.same:
                     same.append((first, second))
             prints.pop(first, None)  # those behind it are not compared with it
             progress(done, len(vectors), last)

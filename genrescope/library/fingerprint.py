@@ -42,10 +42,12 @@ class Fingerprints:
     Attributes:
         kind: what makes them; those of different kinds cannot be compared.
         hop_s: seconds from one number of a fingerprint to the next.
+        same: share of different bits below which two recordings are the same sound.
     """
 
     kind = "own"
     hop_s = HOP_S
+    same = SAME
     _handler = "genrescope.library.fingerprint:handler"
 
     def __init__(self) -> None:

@@ -26,6 +26,10 @@ SR = 11_025
 HOP_S = 1_365 / SR
 """Between two numbers of a fingerprint: a third of Chromaprint's frame of 4,096 samples."""
 
+SAME = 0.20
+"""Share of different bits below which two recordings are the same sound: of 295 guises the
+farthest was at .06, of 2,000 pairs of one genre the nearest at .35."""
+
 _LENGTH_S = 120.0  # as much as fpcalc takes by itself
 _TIMEOUT_S = 60.0
 _TRIAL_S = 10.0
@@ -40,6 +44,7 @@ class FpcalcFingerprints(Fingerprints):
 
     kind = "fpcalc"
     hop_s = HOP_S
+    same = SAME
     _handler = "genrescope.library.fpcalc:handler"
 
     def __init__(self, program: str) -> None:

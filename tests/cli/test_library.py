@@ -27,6 +27,9 @@ def test_odd_and_export(shell: Shell, songs: Path, tmp_path: Path) -> None:
     shell("judge")
     result = shell("odd")
     assert "1 have a genre outside of the model's 10" in result.stderr
+    heading, line = result.stdout.splitlines()[-2:]
+    assert heading == "outside of the model's 10 genres"
+    assert line.split() == ["Polka", "1", "song"]
     shell("odd", "--json")
     out = tmp_path / "songs.csv"
     assert f"1 songs in {out}" in shell("export", "csv", out, "artist:bob").stdout

@@ -18,8 +18,8 @@ from library_makers import make_song, tune
 from genrescope.errors import AudioError
 from genrescope.library.catalogue import Catalogue
 from genrescope.library.duplicates import find_duplicates
-from genrescope.library.fingerprint import SAME, Fingerprints, difference
-from genrescope.library.fpcalc import HOP_S, SR, FpcalcFingerprints, available_fingerprints
+from genrescope.library.fingerprint import Fingerprints, difference
+from genrescope.library.fpcalc import HOP_S, SAME, SR, FpcalcFingerprints, available_fingerprints
 from genrescope.library.judge import judge
 from genrescope.library.scan import scan
 from genrescope.library.vectors import load_vectors
