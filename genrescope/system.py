@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 if sys.platform != "win32":
     import resource
 
 _CGROUPS = Path("/sys/fs/cgroup")
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # of glibc's malloc.h
 _NO_LIMIT = 2**62  # control groups of version 1 say about so much where there is none
 _KEPT_BYTES = 4 << 20  # half a minute of sound at the front end's rate
 
@@ -50,6 +52,16 @@ def keep_freed_memory() -> None:
     M_MMAP_THRESHOLD). Other allocators do not care.
     """
     bytes(_KEPT_BYTES)
+
+
+def give_back_freed_memory() -> None:
+    """The opposite of `keep_freed_memory`, for a process that holds large things for a while: have
+    each block of more than 1 MB given back to the system once it is freed, and let all threads
+    share two heaps (mallopt(3)). Nothing where the system has no such setting."""
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_MMAP_THRESHOLD, 1 << 20)
+        libc.mallopt(_M_ARENA_MAX, 2)
 
 
 def room_for_files(wanted: int) -> int:

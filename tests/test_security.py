@@ -87,7 +87,7 @@ def test_usual_values_are_those_that_are_set() -> None:
         assert usual[name].split(" s")[0] == f"{getattr(limits, name):g}"
     for name in ("form_bytes", "json_bytes", "header_bytes", "upload_rate"):
         assert usual[name].split(" kB")[0] == f"{getattr(limits, name) / 2**10:g}"
-    for name in ("upload_bytes", "linger_bytes"):
+    for name in ("upload_bytes", "quick_bytes", "linger_bytes"):
         assert usual[name].split(" MiB")[0] == f"{getattr(limits, name) / 2**20:g}"
     assert usual["held_bytes"].split(" MiB")[0] == f"{limits.room_bytes / 2**20:g}"
     assert usual["audio_s"].split(" minutes")[0] == f"{limits.audio_s / 60:g}"

@@ -103,6 +103,37 @@ def test_pages_of_freed_memory_are_used_again() -> None:
     assert new_pages["keep"] < 0.5 * new_pages["leave"]
 
 
+_HOLD = """
+import sys
+from pathlib import Path
+from genrescope import system
+if sys.argv[1] == "back":
+    system.give_back_freed_memory()
+large = b"x" * (30 << 20)
+del large  # from now on glibc keeps blocks of this size
+blocks = [b"x" * (8 << 20) for _ in range(10)]
+last = b"x" * 200_000
+del blocks
+status = Path("/proc/self/status").read_text()
+print(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="sets what glibc knows")
+def test_what_a_server_held_is_given_back_to_the_system() -> None:
+    kept_kb = {
+        way: int(
+            subprocess.run(
+                [sys.executable, "-c", _HOLD, way],
+                check=True, capture_output=True, text=True, timeout=60,
+            ).stdout
+        )
+        for way in ("back", "keep")
+    }  # fmt: skip
+    assert kept_kb["back"] < kept_kb["keep"] - 40_000
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there no timer interrupts")
 @pytest.mark.usefixtures("main_thread", "no_callbacks_of_the_collector")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

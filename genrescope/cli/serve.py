@@ -103,7 +103,12 @@ def serve(
     """
     import uvicorn
 
-    from genrescope.system import memory_limit, n_cores, room_for_files
+    from genrescope.system import (
+        give_back_freed_memory,
+        memory_limit,
+        n_cores,
+        room_for_files,
+    )
     from genrescope.web.app import create_app
     from genrescope.web.connections import (
         BACKLOG,
@@ -115,6 +120,7 @@ def serve(
     from genrescope.web.middleware.hosts import LOCAL_HOSTS
     from genrescope.web.site import ORT
 
+    give_back_freed_memory()
     names = allowed_host or ([] if _is_local(host) else ["*"])
     limits = Limits(
         upload_bytes=int(max_upload_mb * 2**20),

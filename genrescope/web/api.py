@@ -124,7 +124,7 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
         "time, in words, and how true that is. With `sound` the answer is that part of the "
         "recording's own sound: what decided, what did not matter, or what spoke against. Each "
         "request computes the explanation anew; `sound=all` brings all of it at once. For "
-        "recordings of up to two minutes.",
+        "recordings of up to two minutes, or less where the server has little memory.",
         response_description="cells and words, or a sound",
         tags=["recordings"],
         responses={

@@ -49,9 +49,6 @@ MAX_COLUMNS = 600
 """Columns of the spectrogram picture; more would not be seen."""
 
 
-EXPLAINED_S = 120.0
-"""The longest recording that is explained: that takes a hundred times what its answer takes."""
-
 EXPLAINED_LUFS = -20.0
 """Loudness of every part of an explained recording, so that they can be compared by ear."""
 
@@ -82,6 +79,7 @@ class Engine:
         self.catalogue = catalogue
         self._max_audio_s = limits.audio_s
         self._max_polished_s = limits.polish_audio_s
+        self._max_explained_s = limits.explain_audio_s
         self._allowance = limits.allowance
         self._own: list[Sandbox] = []
         self._decoders: IsolatedFeatures
@@ -209,7 +207,7 @@ class Engine:
             ValueError: the bundle knows no such genre.
         """
         clip = self._thorough.features(
-            upload.data, name=upload.name, max_duration_s=EXPLAINED_S, deadline=deadline
+            upload.data, name=upload.name, max_duration_s=self._max_explained_s, deadline=deadline
         )
         explanation = self.classifier.explain_features(
             clip, genre, name=upload.name, progress=_until(deadline)
@@ -256,7 +254,7 @@ class Engine:
         self, upload: Upload, genre: str | None, progress: Progress, deadline: float
     ) -> Explanation:
         recording = self._thorough.recording(
-            upload.data, name=upload.name, max_duration_s=EXPLAINED_S, deadline=deadline
+            upload.data, name=upload.name, max_duration_s=self._max_explained_s, deadline=deadline
         )
         return self.classifier.explain_features(
             recording.clip, genre, waveform=recording.waveform, name=upload.name, progress=progress

@@ -41,6 +41,7 @@ class Limits:
         waiting: how many may wait for each kind of worker before 503.
         work_s: time limit of one classification or polishing, waiting included.
         quick_audio_s: the longest recording, in seconds of sound, that goes before long ones.
+        quick_bytes: the most such a one may weigh.
         quick_processor_s: the most seconds of a processor that decoding such a one may take.
         upload_s: time limit of receiving one upload, and of sending one polished recording.
         idle_s: how long a client may send nothing, or read nothing, in the middle of one.
@@ -67,6 +68,7 @@ class Limits:
     waiting: int = 32
     work_s: float = 60.0
     quick_audio_s: float = 60.0
+    quick_bytes: int = 16 * 2**20
     quick_processor_s: float = 0.2
     upload_s: float = 300.0
     idle_s: float = 20.0
@@ -128,6 +130,14 @@ class Limits:
         return max(1, self.workers // 2)
 
     @property
+    def explain_audio_s(self) -> float:
+        """The most seconds of audio that are explained."""
+        if self.memory_bytes is None:
+            return _EXPLAINED_S
+        room = self.memory_bytes / 8 / self.thorough
+        return min(_EXPLAINED_S, max(1.0, room / _EXPLAINING_BYTES_A_SECOND))
+
+    @property
     def polishers(self) -> int:
         """Recordings polished at once: a quarter of an hour takes 2 GB, so never more than two."""
         return min(2, max(1, self.workers // 2))
@@ -136,6 +146,12 @@ class Limits:
 # What polishing takes whatever the length, and for each second at the highest rate that is kept.
 _POLISHING_BYTES = 96 * 2**20
 _POLISHING_BYTES_A_SECOND = 2_400_000
+
+
+# The longest recording that is explained takes a hundred times what its answer takes; its sounds
+# take so much memory for each second.
+_EXPLAINED_S = 120.0
+_EXPLAINING_BYTES_A_SECOND = 3_200_000
 
 
 class Pool:

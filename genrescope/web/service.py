@@ -102,20 +102,22 @@ class Service:
     ) -> T:
         """As `listen`, for a recording that was received, whose memory is ``held``."""
         until = self.listening.deadline()
-        try:
-            return await self.listening.run(
-                lambda deadline: task(upload, deadline, quick=True),
-                gone=lambda: left(request),
-                ended=held.also(),
-                deadline=until,
-            )
-        except OverAllowanceError:
-            return await self.thorough.run(
-                lambda deadline: task(upload, deadline, quick=False),
-                gone=lambda: left(request),
-                ended=held.also(),
-                deadline=until,
-            )
+        if len(upload.data) <= self.limits.quick_bytes:
+            try:
+                return await self.listening.run(
+                    lambda deadline: task(upload, deadline, quick=True),
+                    gone=lambda: left(request),
+                    ended=held.also(),
+                    deadline=until,
+                )
+            except OverAllowanceError:
+                pass
+        return await self.thorough.run(
+            lambda deadline: task(upload, deadline, quick=False),
+            gone=lambda: left(request),
+            ended=held.also(),
+            deadline=until,
+        )
 
     def lease(self) -> Lease:
         """A share, empty at first, of the memory for recordings and large answers."""

@@ -209,9 +209,10 @@ def _broken_packets() -> bytes:
 
 
 def _noise() -> bytes:
-    """Two minutes of noise, the longest that is explained, at a low rate."""
+    """Noise, nearly as long as what is explained within `LIMITS`, at a low rate."""
     file = io.BytesIO()
-    noise = np.random.default_rng(0).normal(0, 0.1, 8_000 * 119)
+    n_samples = int(8_000 * (LIMITS.explain_audio_s - 1))
+    noise = np.random.default_rng(0).normal(0, 0.1, n_samples)
     soundfile.write(file, noise, 8_000, format="OGG", subtype="VORBIS")
     return file.getvalue()
 

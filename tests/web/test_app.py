@@ -34,6 +34,8 @@ def test_little_memory_is_shared_out() -> None:
     assert little.room_bytes == 2**30 // 8
     assert little.decoding_bytes < usual.decoding_bytes / 2
     assert Limits(memory_bytes=2**30, workers=8).polishing_bytes == 2**30 // 8  # two at once
+    assert 30 < little.explain_audio_s < 60  # what the page records
+    assert usual.explain_audio_s == 120
     much = Limits(memory_bytes=64 * 2**30, workers=2)
     assert (much.polishing_bytes, much.room_bytes) == (usual.polishing_bytes, usual.room_bytes)
     assert usual.polish_audio_s == usual.audio_s

@@ -185,6 +185,22 @@ def test_what_is_quick_does_not_wait_for_what_takes_long() -> None:
         wait_until(lambda: "genrescope_held_bytes 0\n" in metrics(running))
 
 
+def test_what_is_large_is_not_tried_among_what_is_quick() -> None:
+    tried: list[tuple[int, bool]] = []
+
+    def classify(upload: Upload, *, quick: bool, **_: object) -> bytes:
+        tried.append((len(upload.data), quick))
+        return b"{}"
+
+    engine = StubEngine()
+    engine.classify = classify  # type: ignore[method-assign,assignment]
+    limits = Limits(quick_bytes=100)
+    with serve(create_app(engine=engine, limits=limits)) as running:  # type: ignore[arg-type]
+        for size in (100, 101):
+            assert post(running.url, b"x" * size).status_code == 200
+    assert tried == [(100, True), (101, False)]
+
+
 def test_explanations_keep_no_answer_waiting() -> None:
     work = Gatekeeper()
     engine = StubEngine(lambda upload: b"{}")
