@@ -159,8 +159,10 @@ def of_overhead(idle: Comparison, busy: Comparison) -> Result:
             f"The same songs in {idle.n_shards} and {busy.n_shards} shards, two workers, each "
             "engine three times in turn; medians. Rate and processor are from the first shard "
             "that was committed to the last, all processes of the run together; the whole has "
-            "the start as well. For a song that takes work, Ray's rate is "
-            f"{busy.by_clock:+.1%} lower, and it takes {busy.by_processor:+.1%} of the processor.",
+            "the start as well. Where a song takes work, Ray takes "
+            f"{1 + busy.by_processor:.3f} times the processor of plain processes, and answers for "
+            f"{1 / (1 + busy.by_clock):.2f} times as many songs in a second, on a machine that "
+            "may have had other work.",
             "",
             "| a song is | engine | songs | songs a second | ms of a core a song | whole, s |",
             "|---|---|---|---|---|---|",

@@ -17,6 +17,9 @@ from soak import fuzz, report
 from soak.agreement import disagreements
 from soak.api import explore
 from soak.collection import Damage
+from soak.fleet import Disturbance
+from soak.fleet_broken import Breakage
+from soak.fleet_overhead import Comparison, Course
 from soak.folder import disturb
 from soak.kinds import KINDS
 from soak.load import load, released
@@ -151,3 +154,57 @@ def test_the_report_names_no_failure_where_there_is_none(tmp_path: Path) -> None
     assert "**fuzzer: 1 × hang**" in page
     assert "48 answers" in page
     assert (tmp_path / "soak.csv").read_text().startswith("part,figure,value,command,")
+
+
+def _disturbed() -> Disturbance:
+    found = Disturbance(n_songs=600, planned=2, kills=Counter(driver=1, worker=1), same=True)
+    found.again, found.most_again = [400, 0], [400, 200]
+    return found
+
+
+def test_a_fleet_that_was_killed_as_planned_and_lost_nothing_is_well() -> None:
+    result = report.of_fleet(_disturbed())
+    assert result.failures == []
+    assert "killed 2 times (1 × driver, 1 × worker): 400 songs" in result.text
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"planned": 3}, "2 kills fell of 3"),
+        ({"same": False}, "not those of an undisturbed run"),
+        # More than is allowed here is no better for less than is allowed there.
+        ({"again": [401, 0]}, "were done twice"),
+        ({"again": [400, -1]}, "were done twice"),
+        ({"reported": {"192.0.2.1"}}, "connected to 192.0.2.1"),
+        ({"may_report": {"raylet"}}, "may report its use: raylet"),
+    ],
+)
+def test_what_a_fleet_must_not_do_is_named(changed: dict[str, object], words: str) -> None:
+    (failure,) = report.of_fleet(replace(_disturbed(), **changed)).failures
+    assert words in failure
+
+
+def _compared(rate: float, core_ms: float) -> Comparison:
+    return Comparison(
+        0, 10, {"local": Course(100, 2_000, 10, 1), "ray": Course(100, rate, core_ms, 2)}
+    )
+
+
+def test_an_engine_that_takes_too_much_is_named() -> None:
+    good = _compared(1_500, 10.5)
+    result = report.of_overhead(good, good)
+    assert result.failures == []
+    assert "1.050 times the processor" in result.text
+    assert "0.75 times as many songs" in result.text
+    (failure,) = report.of_overhead(_compared(900, 10), good).failures
+    assert "900 songs a second" in failure
+    (failure,) = report.of_overhead(good, _compared(1_500, 11.5)).failures
+    assert "15.0% more of the processor" in failure
+
+
+def test_a_song_that_got_what_it_should_not_is_named() -> None:
+    found = Breakage(100, n_broken=2, n_hanging=1, answered=97, errors=Counter(unreadable=3))
+    assert report.of_breakage(found).failures == []
+    found.answered, found.wrong = 96, ["000001.wav: None: None"]
+    assert len(report.of_breakage(found).failures) == 2
