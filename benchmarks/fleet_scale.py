@@ -74,7 +74,9 @@ def planning(folder: Path, n_rows: int, shard_size: int) -> Iterator[Figure]:
     """Plan a made manifest; drive its shards by both engines, doing nothing; ask for the status."""
     session = Session(folder, repeats=1, quick=False, bundle=None)
     table, plan, out = folder / "songs.parquet", folder / "plan", folder / "out"
-    _write_manifest(table, n_rows)
+    # In a process of its own: a child's peak memory is at least what its parent had at its start.
+    write = "import sys; from benchmarks.fleet_scale import write_manifest as f; f(*sys.argv[1:])"
+    session.process([sys.executable, "-c", write, str(table), str(n_rows)])
     size = f"{table.stat().st_size / 1e9:.2f} GB"
     verb = session.genrescope(
         *("fleet", "plan", str(table), "--out", str(plan), "--shard", str(shard_size))
@@ -86,7 +88,8 @@ def planning(folder: Path, n_rows: int, shard_size: int) -> Iterator[Figure]:
     for engine in ("local", "ray"):
         command = [sys.executable, "-c", drive, engine, str(plan), str(out)]
         yield _measured(session, f"run of all shards by {engine}, each doing nothing", command)
-    _link_parts(plan, out)
+    link = "import sys; from benchmarks.fleet_scale import link_parts; link_parts(*sys.argv[1:])"
+    session.process([sys.executable, "-c", link, str(plan), str(out)])
     verb = session.genrescope("fleet", "status", str(out))
     yield _measured(session, "status of a finished run", verb)
 
@@ -97,9 +100,9 @@ def _measured(session: Session, what: str, command: list[str]) -> Figure:
     return Figure(what, value, f"<= {MOST_MB} MB", found.peak_mb <= MOST_MB)
 
 
-def _write_manifest(path: Path, n_rows: int) -> None:
+def write_manifest(path: str, rows: str) -> None:
     """Rows as an object store's inventory has them; ETags are random, and cannot be compressed."""
-    rng = np.random.default_rng(0)
+    rng, n_rows = np.random.default_rng(0), int(rows)
     with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
         for start in range(0, n_rows, _ROW_GROUP):
             n = min(_ROW_GROUP, n_rows - start)
@@ -138,7 +141,7 @@ def nothing(shard: Shard) -> None:
     """What `drive` has done with a shard."""
 
 
-def _link_parts(plan: Path, out: Path) -> None:
+def link_parts(plan: str, out: str) -> None:
     """A part for each shard: one that is written, and links to it."""
     bundle = Bundle.load()
     folders = open_folder(plan), open_folder(out)
@@ -146,7 +149,7 @@ def _link_parts(plan: Path, out: Path) -> None:
     job = ShardJob(*folders, made.sha256, Model.of(bundle), make_step=NoStep)
     job(made.shards[0])
     for shard in made.shards[1:]:
-        os.link(out / made.shards[0].part, out / shard.part)
+        os.link(Path(out, made.shards[0].part), Path(out, shard.part))
 
 
 def searching(folder: Path, n_songs: int) -> Iterator[Figure]:
