@@ -39,7 +39,7 @@ from genrescope.system import n_cores
 
 MOST_MB = 1_000
 _ROW_GROUP = 2**20
-_QUERIES = 200
+_QUERIES = 100
 _BLOCK = 2**16
 
 
@@ -52,6 +52,13 @@ def main(arguments: list[str] | None = None) -> None:
     manifest.add_argument("--shard", type=int, default=2_000, help="songs in a shard")
     near = verbs.add_parser("neighbours", help="recall and time of the index")
     near.add_argument("--songs", type=int, default=1_000_000)
+    near.add_argument(
+        "--noise",
+        type=float,
+        default=0.5,
+        help="length of what is added to directions between songs; with half, the nearest of as "
+        "many are as near as the nearest songs of the bundle's catalogue",
+    )
     for verb in (manifest, near):
         verb.add_argument("--folder", type=Path, help="for what is made, which goes at the end")
     chosen = parser.parse_args(arguments)
@@ -63,7 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
         figures = (
             planning(folder, chosen.rows, chosen.shard)
             if chosen.verb == "manifest"
-            else searching(folder, chosen.songs)
+            else searching(folder, chosen.songs, chosen.noise)
         )
         for figure in figures:
             met = "" if figure.met is None else "yes" if figure.met else "no"
@@ -152,10 +159,10 @@ def link_parts(plan: str, out: str) -> None:
         os.link(Path(out, made.shards[0].part), Path(out, shard.part))
 
 
-def searching(folder: Path, n_songs: int) -> Iterator[Figure]:
+def searching(folder: Path, n_songs: int, noise: float) -> Iterator[Figure]:
     """Build the index and ask it; what comes is compared with comparing all."""
     embeddings = catalogue_embeddings(Bundle.load())
-    make = functools.partial(_vectors, embeddings)
+    make = functools.partial(_vectors, embeddings, noise)
     writer = neighbours.VectorWriter(folder, n_songs)
     rng = np.random.default_rng(0)
     for start in range(0, n_songs, _BLOCK):
@@ -167,7 +174,7 @@ def searching(folder: Path, n_songs: int) -> Iterator[Figure]:
     neighbours.build(folder)
     seconds, core_s = time.perf_counter() - began[0], time.process_time() - began[1]
     size = (folder / neighbours.INDEX).stat().st_size / 1e6
-    what = f"index of {n_songs:,} vectors of {embeddings.shape[1]} numbers"
+    what = f"index of {n_songs:,} vectors of {embeddings.shape[1]} numbers, noise {noise:g}"
     yield Figure(what, f"{seconds:.0f} s, {core_s:.0f} s of processor, {size:.0f} MB")
     near = neighbours.Neighbours(folder)
     queries = make(rng, _QUERIES)
@@ -180,13 +187,13 @@ def searching(folder: Path, n_songs: int) -> Iterator[Figure]:
 
 
 def _vectors(
-    embeddings: NDArray[np.float32], rng: np.random.Generator, n: int
+    embeddings: NDArray[np.float32], level: float, rng: np.random.Generator, n: int
 ) -> NDArray[np.float32]:
     """Directions between two songs of the bundle's catalogue, float32 (n, d), with noise."""
     a, b = (embeddings[rng.integers(0, len(embeddings), n)] for _ in range(2))
     share = rng.random((n, 1), np.float32)
     noise = rng.standard_normal(a.shape, np.float32) / np.sqrt(np.float32(a.shape[1]))
-    made = share * a + (1 - share) * b + 0.3 * noise
+    made = share * a + (1 - share) * b + np.float32(level) * noise
     directions: NDArray[np.float32] = made / np.linalg.norm(made, axis=1, keepdims=True)
     return directions
 
