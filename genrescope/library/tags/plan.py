@@ -241,12 +241,22 @@ def _genre_change(
     if not has_genre:
         return Change(song.path, fields.GENRE, before, (name,), f"{why}; no genre was named")
     if mode == ADD:
-        if Path(song.path).suffix.lower() in _SINGLE:
+        if Path(song.path).suffix.lower() in _SINGLE or _has_old_id3(song.path):
             return "the container holds one genre"
         return Change(song.path, fields.GENRE, before, (*before, name), why)
     if recalls.get(song.sound, 0.0) < TRUSTED_RECALL:
         return f"{song.sound} is found too rarely to replace a person's genre"
     return Change(song.path, fields.GENRE, before, (name,), why)
+
+
+def _has_old_id3(path: str) -> bool:
+    """Whether a file begins with ID3v2.3 or older, whose genre is one; no, where it is gone."""
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(4)
+    except OSError:
+        return False
+    return head[:3] == b"ID3" and head[3:] < b"\x04"
 
 
 def to_line(change: Change) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from library_makers import make_song, pretend
 from mutagen.flac import FLAC
+from mutagen.id3 import ID3
 
 from genrescope.errors import LibraryError
 from genrescope.library.catalogue import Catalogue
@@ -67,17 +68,19 @@ def test_add_keeps_a_persons_genre_and_replace_needs_recall(
     make_song(music / "b.flac", genre="Polka")
     make_song(music / "same.flac", genre="Bebop")
     make_song(music / "mp4.m4a", genre="Polka")
+    ID3(make_song(music / "old.mp3", genre="Polka")).save(v2_version=3)
     scan(catalogue, [music])
     pretend(catalogue, bundle, "a.flac", {"jazz": 0.95})
     pretend(catalogue, bundle, "b.flac", {"rock": 0.95})
     pretend(catalogue, bundle, "same.flac", {"jazz": 0.95})
     pretend(catalogue, bundle, "mp4.m4a", {"jazz": 0.95})
+    pretend(catalogue, bundle, "old.mp3", {"jazz": 0.95})
     assert _genres(_plan(catalogue, bundle, "add")) == {
         "a.flac": ("Polka", "Jazz"),
         "b.flac": ("Polka", "Rock"),
     }
     replacing = _plan(catalogue, bundle, "replace")
-    assert _genres(replacing) == {"a.flac": ("Jazz",), "mp4.m4a": ("Jazz",)}
+    assert _genres(replacing) == dict.fromkeys(("a.flac", "mp4.m4a", "old.mp3"), ("Jazz",))
     assert replacing.abstained == {"rock is found too rarely to replace a person's genre": 1}
     assert _genres(_plan(catalogue, bundle, "none")) == {}
 
