@@ -56,6 +56,7 @@ def test_frames_of_flac_are_those_of_the_whole(kind: str) -> None:
         assert (blocks == block).all(axis=1).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mp3", "mp3-bare", "mp2"])
 def test_frames_of_mpeg_sound_as_in_the_whole(kind: str) -> None:
     excerpt = _cut(_made(kind))

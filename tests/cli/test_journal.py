@@ -226,6 +226,7 @@ def test_a_file_replaced_before_it_is_locked_is_opened_again(
     assert [row["error"] for row in records(out)] == ["theirs", "ours"]
 
 
+@pytest.mark.slow
 def test_a_disk_that_was_not_there_leaves_no_error_behind(
     tiny_bundle: Path, tmp_path: Path, music: Path
 ) -> None:

@@ -11,6 +11,7 @@ from cli_makers import Shell
 from library_makers import make_song
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_is_named_and_the_code_is_1(shell: Shell, songs: Path) -> None:
     (songs / "bad.mp3").write_bytes(b"bad" * 99)
     result = shell("scan", songs, ask=False, code=1)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from cli_makers import invoke
 from click_makers import click_file
 
 
+@pytest.mark.slow
 def test_it_says_in_which_order_and_how(tiny_bundle: Path, tmp_path: Path) -> None:
     paths = [click_file(tmp_path / f"{bpm}.wav", 15, bpm) for bpm in (120, 124)]
     out = tmp_path / "mix.wav"

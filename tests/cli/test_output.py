@@ -68,6 +68,7 @@ def test_flags_in_csv_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None
     assert row["flags"] == "short;no music"
 
 
+@pytest.mark.slow
 def test_csv_has_a_header_and_a_row_a_file(run: Any, music: Path, tmp_path: Path) -> None:
     odd = tone(tmp_path / 'a, "b".wav', "rock", seconds=1)
     result = run("--csv", music / "b.wav", odd, tmp_path / "absent.wav")

@@ -192,6 +192,7 @@ def test_a_store_begun_before_kinds_had_names_is_gone_on_with(music: Path, tmp_p
             build_store(folder.read(music), out, config=replace(MEL, n_mels=21), workers=1)
 
 
+@pytest.mark.slow
 def test_what_changed_is_computed_again(music: Path, tmp_path: Path) -> None:
     build_store(folder.read(music), tmp_path / "store", config=MEL, workers=1)
     write_tone(music / "fado" / "1.wav", seconds=4.0)

@@ -41,6 +41,7 @@ def test_silence_is_left_out_as_the_store_leaves_it_out(music: Path, tmp_path: P
     assert found.absent == store.absent
 
 
+@pytest.mark.slow
 def test_what_decodes_is_not_called_undecodable(tmp_path: Path) -> None:
     sound, sr = sf.read(write_tone(tmp_path / "tone.wav"))
     (tmp_path / "jazz").mkdir()

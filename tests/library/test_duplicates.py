@@ -30,6 +30,7 @@ def _found(catalogue: Catalogue, bundle: Bundle, **more: bool) -> list[tuple[str
     ]
 
 
+@pytest.mark.slow
 def test_copies_and_other_encodings_are_found(
     catalogue: Catalogue, music: Path, bundle: Bundle
 ) -> None:

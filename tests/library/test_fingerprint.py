@@ -26,6 +26,7 @@ def _print(path: Path, kind: str, samples: np.ndarray) -> np.ndarray:
     return of_samples(decode(path, sr=OWN_SR).samples)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_codecs_levels_and_shifts_leave_it_the_same(seed: int, tmp_path: Path) -> None:
     played = tune(seed)

@@ -108,6 +108,7 @@ def test_signed_numbers_are_the_same_bits(tmp_path: Path) -> None:
         assert found.of(make_song(tmp_path / "a.flac")).tolist() == [0xFFFFFFFF]
 
 
+@pytest.mark.slow
 def test_duplicates_are_found_by_it_and_both_kinds_are_kept_apart(
     calls: Path,
     catalogue: Catalogue,

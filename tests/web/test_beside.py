@@ -81,12 +81,14 @@ def test_what_is_not_of_it_is_not_there(both: httpx.Client, path: str) -> None:
     assert both.get(f"/local/{path}").status_code == 404
 
 
+@pytest.mark.slow
 def test_without_onnx_runtime_it_is_not_offered(tiny_bundle: Path) -> None:
     with serve(create_app(bundle=tiny_bundle)) as running:
         assert _link(httpx.get(running.url).text) is None
         assert httpx.get(f"{running.url}/local/").status_code == 404
 
 
+@pytest.mark.slow
 def test_nor_for_a_front_end_that_no_browser_computes(tmp_path: Path, ort: Path) -> None:
     bundle = make_bundle(tmp_path / "odd", features=FeatureConfig(n_fft=2000)).path
     with serve(create_app(bundle=bundle, ort=ort)) as running:

@@ -35,6 +35,7 @@ def asker(folders: list[Path]) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "bundle", "label"),
     [("", "tiny", "blues"), ("?bundle=usual", "tiny", "blues"), ("?bundle=own", "my own", OWN[0])],

@@ -236,6 +236,7 @@ def test_odd_sounds_get_the_same_answer(node: Node, tiny_bundle: Path, bundle: s
         np.testing.assert_allclose(answer["embedding"], prediction.embedding, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_what_was_guessed_at_stop_is_the_answer_of_the_whole(node: Node) -> None:
     x = song(48_000, 11, seed=5)
     pieces = [20_000] * 30  # with a guess after each
@@ -282,6 +283,7 @@ def test_parts_of_a_sound_are_python_s(node: Node, seconds: float) -> None:
         np.testing.assert_allclose(array(found[name]), mask_sound(x, part, CONFIG), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_loudness_is_python_s(node: Node) -> None:
     quiet, loud = 0.02 * song(CONFIG.sr, 6, seed=3)[0], song(CONFIG.sr, 6, seed=4)[0]
     pops = noise(6 * CONFIG.sr, gain=0.001)

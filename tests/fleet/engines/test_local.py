@@ -16,6 +16,7 @@ from genrescope.fleet.scheduler import TRIES
 SHARDS = [Shard(number, 1, "") for number in range(6)]
 
 
+@pytest.mark.slow
 def test_every_shard_is_done_once_by_workers_of_one_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

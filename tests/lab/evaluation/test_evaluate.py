@@ -95,6 +95,7 @@ def test_runs_of_one_experiment_are_put_together(tmp_path: Path) -> None:
         evaluate_runs([runs[0], Run.load(tmp_path / "other")], music_of(store))
 
 
+@pytest.mark.slow
 def test_disturbed_recordings_are_measured_beside_the_clean(
     recordings: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,6 +97,7 @@ def test_codecs_are_sent_as_they_are(tracks: list[Track], monkeypatch: pytest.Mo
         degrade.encode(np.zeros(100, np.float32), SR, "opus")
 
 
+@pytest.mark.slow
 def test_what_cannot_be_heard_is_left_out_and_named(tracks: list[Track], tmp_path: Path) -> None:
     broken, silent = tmp_path / "broken.wav", tmp_path / "silent.wav"
     broken.write_bytes(b"no sound at all")
@@ -116,6 +117,7 @@ def test_what_cannot_be_heard_is_left_out_and_named(tracks: list[Track], tmp_pat
         measure_robustness(odd, *arguments)
 
 
+@pytest.mark.slow
 def test_a_recording_that_fails_half_way_is_in_no_row(tracks: list[Track]) -> None:
     asked = 0
 

@@ -81,6 +81,7 @@ def test_too_few_artists_are_refused(
         learn(catalogue, base, tmp_path / "mine")
 
 
+@pytest.mark.slow
 def test_rare_genres_are_left_out_and_named(
     catalogue: Catalogue, music: Path, base: Bundle, tmp_path: Path
 ) -> None:
