@@ -163,7 +163,7 @@ class Classifier:
             flags = (*flags, SHORT)
         if SILENT not in flags:
             flags = (*flags, *self._doubts(prepared, clip.duration_s, clip_probs))
-            genres = self._likely(clip_probs)
+            genres = self._genres_of(clip_probs)
             tempo, key = self._heads.estimate(clip.log_mel)
             if tempo is not None and self._heads.lacks_beat(tempo):
                 flags = (*flags, NO_BEAT)
@@ -254,7 +254,7 @@ class Classifier:
             if score > bundle.no_music.threshold:
                 yield NO_MUSIC
 
-    def _likely(self, clip_probs: NDArray[np.float64]) -> tuple[str, ...]:
+    def _genres_of(self, clip_probs: NDArray[np.float64]) -> tuple[str, ...]:
         if SET not in self.bundle.thresholds:
             return ()
         inside = prediction_set(clip_probs, self.bundle.thresholds[SET])
