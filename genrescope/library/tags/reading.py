@@ -123,7 +123,10 @@ def open_audio(path: str | bytes | os.PathLike[str], *, kind: type | None = None
     name = os.fsdecode(path)
     try:
         with Path(name).open("rb") as file:
-            chosen = kind or _kind(name, file.read(16))
+            head = file.read(16)
+        if kind is None and _is_foreign(head):
+            return None
+        chosen = kind or _kind(name, head)
         with bounded_unpacking(), interrupted_after(MOST_CPU_S):
             try:
                 if chosen is None:
@@ -143,6 +146,15 @@ def _has_no_header(name: str) -> bool:
     """Whether it is no mp3 that mutagen knows: an ID3 tag before another sound, or free format."""
     with open_input(name, None) as file:
         return file.peek(0, 3) == b"ID3" or is_free_format(file)
+
+
+def _is_foreign(head: bytes) -> bool:
+    """Whether a container only looks like one that mutagen knows: AVI, RF64, IFF, MPEG of DVDs."""
+    return (
+        (head.startswith(b"RIFF") and head[8:12] != b"WAVE")
+        or (head.startswith(b"FORM") and head[8:12] not in (b"AIFF", b"AIFC"))
+        or head.startswith((b"RF64", b"\0\0\1\xba"))
+    )
 
 
 def _kind(name: str, head: bytes) -> Any:

@@ -83,9 +83,19 @@ def test_ape_tags_of_other_containers_are_read_but_not_written(tmp_path: Path) -
     assert read.family is None
 
 
-def test_what_is_no_known_container_has_no_tags(tmp_path: Path) -> None:
-    path = tmp_path / "a.webm"
-    path.write_bytes(sound("webm"))
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.webm", sound("webm")),
+        ("a.wav", sound("rf64")),
+        ("a.avi", b"RIFF\x10\0\0\0AVI LIST" + bytes(99)),
+        ("a.iff", b"FORM\0\0\0\x108SVXVHDR" + bytes(99)),
+        ("a.mpg", b"\0\0\1\xba" + bytes(99)),
+    ],
+)
+def test_what_is_no_known_container_has_no_tags(name: str, data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
     assert read_tags(path).tags == ()
 
 
