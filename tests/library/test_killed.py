@@ -92,10 +92,11 @@ def test_a_read_only_share_is_named_and_passed_over(
     path = make_song(music / "a.flac")
     scan(catalogue, [music])
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(apply, "_copy", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
     report = apply_changes(catalogue, _planned(path), dry=False)
     assert report.conflicts == [f"{path}: it cannot be written (Read-only file system)."]
     assert check(catalogue) == []

@@ -177,7 +177,8 @@ def recover(catalogue: Catalogue) -> int:
         copy = path.with_name(os.fsdecode(part))
         # A copy that was ready and is gone has taken the file's place.
         replaced = state == "ready" and not copy.exists()
-        copy.unlink(missing_ok=True)
+        if not _is_gone(copy):
+            continue  # `check` names it until the disk may be written again
         with catalogue.transaction(durable=True) as db:
             if replaced:
                 db.execute("UPDATE edit SET state = 'done' WHERE id = ?", (number,))
@@ -291,15 +292,25 @@ def _write(catalogue: Catalogue, run: int, path: Path, fresh: _Fresh, *, keep_ti
     except BaseException as error:
         if ready and not copy.exists():
             raise  # interrupted just behind the step: `recover` will see that it was taken
-        copy.unlink(missing_ok=True)
-        with suppress(LibraryError), catalogue.transaction(durable=True) as db:
-            _void(db, number, str(error) or type(error).__name__)
+        if _is_gone(copy):
+            with suppress(LibraryError), catalogue.transaction(durable=True) as db:
+                _void(db, number, str(error) or type(error).__name__)
         raise
     with suppress(OSError):  # not every system can flush a folder
         _flush(path.parent)
     with catalogue.transaction(durable=True) as db:
         db.execute("UPDATE edit SET state = 'done' WHERE id = ?", (number,))
         refresh(db, path, keep_audio=True)
+
+
+def _is_gone(copy: Path) -> bool:
+    """Remove a copy; whether none is there. A disk that may only be read refuses even to look for
+    one that is absent."""
+    try:
+        copy.unlink(missing_ok=True)
+    except OSError:
+        return not copy.exists()
+    return True
 
 
 def _copy(path: Path, copy: Path) -> None:
