@@ -15,14 +15,7 @@ from genrescope.audio.waveform import Waveform
 from genrescope.model.bundle import Bundle
 from genrescope.model.clip import Clip, as_waveform, extract_features
 from genrescope.model.heads import Heads
-from genrescope.model.inference import (
-    SHORTEST_WINDOW_S,
-    NetOutput,
-    PreparedClip,
-    infer,
-    prepare,
-    softmax,
-)
+from genrescope.model.inference import NetOutput, PreparedClip, infer, prepare, softmax
 from genrescope.model.key import Key
 from genrescope.model.net import BundleNet
 from genrescope.model.prediction import (
@@ -149,8 +142,8 @@ class Classifier:
         starts, length = bundle.windowing.places(len(frames))
         windows = np.stack([starts, starts + length], axis=1).astype(np.float64)
         step_logits = output.steps
-        if length < step_logits.shape[1] * round(SHORTEST_WINDOW_S * bundle.features.frame_rate):
-            step_logits = output.logits[:, np.newaxis]  # parts of so short a window are guesses
+        if not bundle.windowing.tells_apart(step_logits.shape[1], length):
+            step_logits = output.logits[:, np.newaxis]
         steps = _parts(windows, step_logits.shape[1])
         step_probs = softmax(step_logits, bundle.temperature).reshape(-1, len(bundle.labels))
         end_s = min(clip.duration_s, (frames[-1] + 1) / bundle.features.frame_rate)

@@ -106,6 +106,10 @@ class Windowing:
         starts = grid(n_frames, window_length=self.window_length, hop_length=self.hop_length)
         return starts, self.window_length
 
+    def tells_apart(self, n_parts: int, length: int) -> bool:
+        """Whether the parts of a window are more than guesses: a short clip's may be too short."""
+        return length >= self.window_length or length >= n_parts * (self.shortest or 0)
+
 
 @dataclass(frozen=True, eq=False)
 class PreparedClip:

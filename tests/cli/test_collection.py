@@ -31,7 +31,7 @@ def test_each_word_of_a_command_stays_one_term(words: list[str]) -> None:
     ("song", "parts"),
     [
         (SONG, ["Polka", "jazz 80%", "/music/a.flac", "short"]),
-        (replace(SONG, genre=None, sound=None, confidence=None), ["-", "not judged"]),
+        (replace(SONG, genre=None, sound=None, probabilities=None), ["-", "not judged"]),
         (replace(SONG, error="no sound"), ["failed"]),
     ],
 )

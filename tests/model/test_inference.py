@@ -103,6 +103,12 @@ def test_a_short_clip_is_heard_as_it_is_and_a_shorter_one_repeated() -> None:
     assert Windowing.of_length(13, config=STORE_CONFIG).places(5)[1] == 13
 
 
+def test_parts_are_told_apart_where_they_are_no_guesses() -> None:
+    ten, one = (Windowing.of_length(n, config=STORE_CONFIG) for n in (129, 13))
+    assert [ten.tells_apart(3, n) for n in (26, 77, 78, 129)] == [False, False, True, True]
+    assert one.tells_apart(2, 13)
+
+
 def test_silences_are_left_out_before_a_clip_is_standardised() -> None:
     features = RNG.normal(-30, 5, (128, 100)).astype(np.float32)
     features[:, 40:60] = -120

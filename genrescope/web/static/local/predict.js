@@ -50,9 +50,11 @@ export async function predict({ logMel, duration, peak }, bundle, net, settings,
   if (silent) for (const name of Object.keys(output)) output[name].fill(0);
   const probsOfWindows = softmax(output.logits, n, temperature);
   const probs = meanOf(probsOfWindows);
-  // Parts of so short a window are guesses.
-  const shortest = rint(settings.shortest_window_s * frameRate);
-  const toldApart = places.length >= shortest * (output.steps.length / output.logits.length);
+  // The parts of a short clip may be too short to be more than guesses.
+  const parts = output.steps.length / output.logits.length;
+  const toldApart =
+    places.length >= bundle.windowLength ||
+    places.length >= parts * rint(settings.shortest_window_s * frameRate);
   const stepProbs = toldApart ? softmax(output.steps, n, temperature) : probsOfWindows;
 
   const flags = [];
