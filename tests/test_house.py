@@ -91,6 +91,7 @@ def test_the_rooms_of_the_laboratory_stand_on_each_other(path: Path) -> None:
     assert rooms <= LAB_MAY_IMPORT.get(room, set())
 
 
+@pytest.mark.slow
 def test_using_a_model_loads_no_training_library() -> None:
     code = (
         "import sys, genrescope, genrescope.model, genrescope.web.app; "
@@ -103,6 +104,7 @@ def test_using_a_model_loads_no_training_library() -> None:
     assert not HEAVY & set(loaded)
 
 
+@pytest.mark.slow
 def test_using_a_model_leaves_nothing_behind_and_reports_to_nobody(
     tiny_bundle: Path, tmp_path: Path
 ) -> None:

@@ -123,6 +123,7 @@ def test_the_readme_is_short() -> None:
     assert len(README.split()) <= 900
 
 
+@pytest.mark.slow
 def test_the_readme_s_sample_is_answered_as_it_shows() -> None:
     from click.testing import CliRunner
 

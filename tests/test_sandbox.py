@@ -74,6 +74,7 @@ def test_a_crash_ends_one_job_and_the_next_has_a_new_process(sandbox: Sandbox) -
     assert pid(sandbox) != before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["sleep", "spin"])
 def test_what_never_ends_is_ended(sandbox: Sandbox, task: str) -> None:
     before = pid(sandbox)
@@ -82,6 +83,7 @@ def test_what_never_ends_is_ended(sandbox: Sandbox, task: str) -> None:
     assert pid(sandbox) != before
 
 
+@pytest.mark.slow
 def test_what_is_ended_late_on_a_busy_machine_was_ended_for_its_time(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,6 +100,7 @@ def test_what_is_ended_late_on_a_busy_machine_was_ended_for_its_time(
         sandbox.run(b"", {"task": "sleep"}, deadline=time.monotonic() + 0.5)
 
 
+@pytest.mark.slow
 def test_who_waits_for_a_process_waits_no_longer_than_the_deadline(sandbox: Sandbox) -> None:
     def occupy() -> None:
         with pytest.raises(JobTimeoutError):
@@ -120,6 +123,7 @@ def test_memory_is_bounded(sandbox: Sandbox) -> None:
     assert pid(sandbox)
 
 
+@pytest.mark.slow
 def test_errors_come_back_as_they_were(sandbox: Sandbox) -> None:
     with pytest.raises(AudioTooLongError) as caught:
         sandbox.run(b"", {"task": "refuse"})
@@ -230,6 +234,7 @@ def test_what_cannot_start_says_why(factory: str, words: str) -> None:
         running.close()
 
 
+@pytest.mark.slow
 def test_closing_ends_what_is_under_way() -> None:
     running = Sandbox("sandbox_handlers:do", {}, processes=2, memory_bytes=MB)
     errors: list[Exception] = []

@@ -81,6 +81,7 @@ def test_what_crashes_or_never_ends_costs_one_recording(
             decoder.decode(written(tmp_path, "wav16", name="stuck.wav"), sr=22_050)
 
 
+@pytest.mark.slow
 def test_after_its_end_it_starts_anew(tmp_path: Path) -> None:
     decoder = ConfinedDecoder()
     for _ in range(2):

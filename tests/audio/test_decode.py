@@ -87,6 +87,7 @@ def test_blocks_concatenate_to_the_whole(
     assert 0 < lengths[-1] <= max(lengths)
 
 
+@pytest.mark.slow
 def test_streaming_needs_memory_for_its_blocks_alone() -> None:
     silence_and_sound = np.tile(chord(5.0, 8_000), (120, 1))  # ten minutes: 53 MB decoded
     data = encoded("flac", silence_and_sound, 8_000)

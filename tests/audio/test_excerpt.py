@@ -89,6 +89,7 @@ def test_what_stands_between_frames_of_layer_3_is_silent_and_short() -> None:
     assert quiet.sum() <= 4 * N_PLACES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mp3", "flac", "wav16"])
 def test_tags_are_no_part_of_it(kind: str) -> None:
     data = recording(kind, SECONDS)

@@ -130,6 +130,7 @@ def test_a_header_that_promises_gigabytes_takes_none(tmp_path: Path) -> None:
     assert peak_mb(tmp_path / "large.wav") < 50
 
 
+@pytest.mark.slow
 def test_a_playlist_is_no_sound() -> None:
     """FFmpeg would open what such a list names, here and on other machines."""
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -42,6 +42,7 @@ def test_what_ends_the_process_is_the_recordings_own_fault(sandbox: Sandbox) -> 
         ask(sandbox, b"", {"task": "grow", "mb": 100}, name="song")
 
 
+@pytest.mark.slow
 def test_refusals_and_deadlines_come_back_as_they_were(sandbox: Sandbox, tmp_path: Path) -> None:
     with pytest.raises(AudioTooLongError):
         ask(sandbox, b"", {"task": "refuse"})

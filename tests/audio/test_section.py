@@ -78,6 +78,7 @@ def test_a_header_that_hides_the_length_does_not_pass_the_limit() -> None:
         decode(bytes(data), max_duration_s=10.0)
 
 
+@pytest.mark.slow
 def test_the_limit_is_on_the_section_and_at_the_limit_nothing_is_refused() -> None:
     data = recording("wav16")
     assert decode(data, max_duration_s=2.0).duration == 2.0
@@ -108,6 +109,7 @@ def test_a_section_beyond_the_end() -> None:
             decode(recording(kind), start=7.5)
 
 
+@pytest.mark.slow
 def test_sections_before_the_damage_are_not_flagged() -> None:
     for kind in ("wav16", "flac", "mp3", "webm"):
         data = recording(kind, 6.0)

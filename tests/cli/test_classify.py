@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from genrescope.cli import app
 
 
+@pytest.mark.slow
 def test_a_file_that_fails_is_named_and_the_others_go_on(
     run: Any, music: Path, tmp_path: Path
 ) -> None:
@@ -196,6 +197,7 @@ def test_a_job_begins_only_with_a_bundle_that_is_whole(
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_a_cold_start_loads_nothing_it_does_not_need(tiny_bundle: Path, music: Path) -> None:
     code = (
         "import sys, genrescope.cli as c\n"
@@ -211,6 +213,7 @@ def test_a_cold_start_loads_nothing_it_does_not_need(tiny_bundle: Path, music: P
     assert not loaded & (heavy | {"pydantic", "rich", "socket"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", [None, "2"])
 def test_numpy_starts_no_threads_unless_told_to(
     tiny_bundle: Path, music: Path, chosen: str | None

@@ -72,6 +72,7 @@ def test_a_genre_s_name_is_shown_as_it_is(music: Path) -> None:
     assert "polka [german]" in run("check", music).stdout
 
 
+@pytest.mark.slow
 def test_what_fails_is_named_once_without_driving_the_terminal(music: Path) -> None:
     (music / "polka" / "\x1b[31mred.mp3").write_bytes(b"no audio")
     result = run("check", music)
@@ -159,6 +160,7 @@ def test_build_and_train_have_one_front_end_where_none_is_asked_for(
     assert FeatureStore.load(tmp_path / "store").config == CONFIGS["mel"]
 
 
+@pytest.mark.slow
 def test_build_makes_a_store_that_check_reads(music: Path, tmp_path: Path) -> None:
     (music / "polka" / "broken.mp3").write_bytes(b"no audio")
     out = tmp_path / "new" / "store"
@@ -190,6 +192,7 @@ def test_build_of_linear_spectra(music: Path, tmp_path: Path) -> None:
     assert (config.kind, config.n_bins) == ("stft", 129)
 
 
+@pytest.mark.slow
 def test_another_configuration_is_an_error_in_words(music: Path, tmp_path: Path) -> None:
     out = tmp_path / "store"
     assert run("build", music, "--out", out, "--workers", 1).exit_code == 0
@@ -236,6 +239,7 @@ def test_show_in_an_unknown_format(music: Path, tmp_path: Path, name: str) -> No
     assert not list(tmp_path.glob("picture*"))
 
 
+@pytest.mark.slow
 def test_fetch_unpacks_gtzan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with tarfile.open(tmp_path / "genres.tar.gz", "w:gz") as tar:
         for track_id in ("blues.00000", "rock.00000"):
@@ -264,6 +268,7 @@ def test_fetch_unpacks_gtzan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert "2 tracks" in run("check", tmp_path / "here").stdout
 
 
+@pytest.mark.slow
 def test_progress_is_told_where_there_is_no_terminal(
     music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ def test_it_writes_twenty_seconds_of_stereo(tiny_bundle: Path, tmp_path: Path) -
     assert (info.duration, info.channels) == (20.0, 2)
 
 
+@pytest.mark.slow
 def test_the_song_is_told_as_json(tiny_bundle: Path, tmp_path: Path) -> None:
     out = tmp_path / "a.wav"
     result = invoke(

@@ -15,6 +15,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tone(tmp_path_factory.mktemp("music") / "a.wav", "jazz", seconds=4)
 
 
+@pytest.mark.slow
 def test_it_tells_what_decided_and_how_true_that_is(recording: Path, tiny_bundle: Path) -> None:
     result = invoke("explain", recording, "--bundle", tiny_bundle)
     assert result.exit_code == 0, result.output
@@ -24,6 +25,7 @@ def test_it_tells_what_decided_and_how_true_that_is(recording: Path, tiny_bundle
     assert "higher is truer" in insertion
 
 
+@pytest.mark.slow
 def test_another_genre_is_explained_and_everything_written(
     recording: Path, tiny_bundle: Path, tmp_path: Path
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_link_beside_it_is_not_written_through(tmp_path: Path) -> None:
     assert other.read_bytes() == b"kept"
 
 
+@pytest.mark.slow
 def test_what_changed_and_what_failed_is_asked_again(
     tiny_bundle: Path, tmp_path: Path, music: Path
 ) -> None:

@@ -37,6 +37,7 @@ def test_odd_and_export(shell: Shell, songs: Path, tmp_path: Path) -> None:
     assert "Bob" in out.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_names_and_states_are_shown_in_a_line(shell: Shell, songs: Path) -> None:
     make_song(songs / "line\nbreak.flac")
     (songs / "silent.wav").write_bytes(encoded("wav16", np.zeros((22_050, 1), np.float32), 22_050))

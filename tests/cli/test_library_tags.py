@@ -12,6 +12,7 @@ from library_makers import tag
 from genrescope.library.tags.reading import read_tags
 
 
+@pytest.mark.slow
 def test_from_scan_to_undo(shell: Shell, songs: Path, tmp_path: Path) -> None:
     assert "2 files in 1 folders: 2 new" in shell("scan", songs, ask=False).stdout
     assert "2 judged, 0 known already, 0 failed" in shell("judge").stdout

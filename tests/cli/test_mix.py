@@ -22,6 +22,7 @@ def test_it_says_in_which_order_and_how(tiny_bundle: Path, tmp_path: Path) -> No
     assert out.exists()
 
 
+@pytest.mark.slow
 def test_wrong_commands_are_told(tiny_bundle: Path, tmp_path: Path) -> None:
     path = click_file(tmp_path / "a.wav", 13, 120)
     for options, code, words in (

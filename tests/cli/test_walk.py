@@ -13,6 +13,7 @@ from cli_makers import lines, tone
 from genrescope.cli import walk
 
 
+@pytest.mark.slow
 def test_a_folder_is_walked_in_order_and_only_music_is_taken(run: Any, music: Path) -> None:
     result = run("--json", music)
     assert result.exit_code == 0

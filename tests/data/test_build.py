@@ -30,6 +30,7 @@ MEL = FeatureConfig(sr=8000, n_fft=256, hop_length=128, n_mels=20)
 GOOD = ("fado/0.wav", "fado/1.wav", "fado/2.wav", "polka/0.wav", "polka/1.wav", "polka/2.wav")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [MEL, replace(MEL, n_mels=None, kind="stft")])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_store_holds_the_features_of_every_clip(
@@ -134,6 +135,7 @@ def _runs(pid: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 @NEEDS_PROC
 def test_workers_end_with_a_build_that_is_killed(music: Path, tmp_path: Path) -> None:
     script = tmp_path / "build.py"
@@ -274,6 +276,7 @@ def test_a_line_of_something_else_in_a_journal_is_passed_over(music: Path, tmp_p
     assert again.facts == whole.facts
 
 
+@pytest.mark.slow
 def test_nothing_usable(tmp_path: Path) -> None:
     silent = write_tone(tmp_path / "silent.wav", hz=0.0)
     import soundfile as sf
@@ -293,6 +296,7 @@ def test_nothing_usable(tmp_path: Path) -> None:
         build_store(lost, tmp_path / "store2", config=MEL, workers=1)
 
 
+@pytest.mark.slow
 def test_damaged_store_is_said(music: Path, tmp_path: Path) -> None:
     out = tmp_path / "store"
     build_store(folder.read(music), out, config=MEL, workers=1)
@@ -329,6 +333,7 @@ def test_full_disk_is_said_in_words(
         build_store(folder.read(music), tmp_path / "store", config=MEL, workers=1)
 
 
+@pytest.mark.slow
 def test_store_can_move(music: Path, tmp_path: Path) -> None:
     build_store(folder.read(music), tmp_path / "store", config=MEL, workers=1)
     shutil.move(tmp_path / "store", tmp_path / "elsewhere")

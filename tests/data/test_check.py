@@ -58,6 +58,7 @@ def test_what_decodes_is_not_called_undecodable(tmp_path: Path) -> None:
     assert "jazz.00054" in found.absent
 
 
+@pytest.mark.slow
 def test_description_says_what_splits_are_possible(music: Path) -> None:
     facts = describe(check_dataset(folder.read(music)))
     assert facts["genres"] == {"fado": 3, "polka": 3}

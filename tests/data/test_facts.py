@@ -53,6 +53,7 @@ def test_a_table_in_another_encoding_is_named(tmp_path: Path) -> None:
         facts_beside(tmp_path / "mel.npz", ["a"])
 
 
+@pytest.mark.slow
 def test_a_built_store_remembers_what_is_doubtful(music: Path, tmp_path: Path) -> None:
     (music / "artists.csv").write_text("track,artist,certain\nfado/0,Ana,no\n", "utf-8")
     build_store(read(music), tmp_path / "store", workers=1)

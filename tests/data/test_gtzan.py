@@ -50,6 +50,7 @@ def test_facts_agree_with_the_shared_index(gtzan_dir: Path) -> None:
             assert gtzan.fault_filtered()[row["track"]] == row["fault_filtered"]
 
 
+@pytest.mark.slow
 def test_repeats_in_one_file_are_repeats_in_the_other(gtzan_dir: Path) -> None:
     with np.load(gtzan_dir / "mel_u8.npz") as arrays:
         ids, mel = arrays["track"].tolist(), arrays["mel"]

@@ -62,6 +62,7 @@ def test_what_kills_stalls_fills_and_lies_is_a_row_with_its_reason(
     assert len(store) == len(checked.tracks) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="measures memory by /proc")
 def test_hostile_files_are_rows_and_take_little_memory_and_time(
     tmp_path: Path, music: Path

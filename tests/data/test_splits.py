@@ -67,6 +67,7 @@ def split_or_none(protocol: str, tracks: list[Track], seed: int) -> Split | None
     return make_split(protocol, tracks, seed=seed, n_folds=N_FOLDS)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(data_sets(), st.sampled_from(["windows", "tracks", "artists"]), st.integers(0, 9))
 def test_each_fold_divides_the_whole(tracks: list[Track], protocol: str, seed: int) -> None:
@@ -83,6 +84,7 @@ def test_each_fold_divides_the_whole(tracks: list[Track], protocol: str, seed: i
     assert Split.from_dict(json.loads(json.dumps(split.to_dict()))) == split
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(data_sets(), st.integers(0, 9))
 def test_artists_and_repeats_stay_on_one_side(tracks: list[Track], seed: int) -> None:
@@ -101,6 +103,7 @@ def test_artists_and_repeats_stay_on_one_side(tracks: list[Track], seed: int) ->
         assert all(len(side) == 1 for side in sides.values())
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(data_sets(), st.integers(0, 9))
 def test_repeats_stay_on_one_side_by_tracks(tracks: list[Track], seed: int) -> None:
@@ -113,6 +116,7 @@ def test_repeats_stay_on_one_side_by_tracks(tracks: list[Track], seed: int) -> N
         assert all(part[other] == side for m, side in part.items() for other in known[m].repeats)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(data_sets(), st.integers(0, 9))
 def test_windows_lie_in_their_clips_and_apart(tracks: list[Track], seed: int) -> None:
@@ -161,6 +165,7 @@ def test_fault_filtered_lists() -> None:
     assert split.absent == ()
 
 
+@pytest.mark.slow
 def test_fault_filtered_of_a_part_says_what_is_absent(gtzan_dir: Path) -> None:
     store = FeatureStore.load(gtzan_dir / "mel_u8.npz")
     split = make_split("fault-filtered", store.facts)
@@ -203,6 +208,7 @@ def two_sets() -> list[Track]:
     return [*gtzan.tracks(), *others, Track("rock/shared", "rock", shared)]
 
 
+@pytest.mark.slow
 def test_world_judges_sure_labels_and_keeps_artists_of_both_sets_apart() -> None:
     tracks = two_sets()
     known = {track.track_id: track for track in tracks}

@@ -101,6 +101,7 @@ def test_what_is_no_store_is_said(tmp_path: Path) -> None:
             FeatureStore.load(tmp_path / name)
 
 
+@pytest.mark.slow
 def test_a_damaged_byte_is_said(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     rng = np.random.default_rng(0)
@@ -137,6 +138,7 @@ def test_facts_of_a_known_dataset_are_its_own(tmp_path: Path) -> None:
     assert FeatureStore.load(path).facts[0].artist == "Queen"
 
 
+@pytest.mark.slow
 def test_a_larger_set_with_its_table_is_read(gtzan_dir: Path) -> None:
     more = gtzan_dir.parent / "more"
     if not more.exists():

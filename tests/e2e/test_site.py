@@ -45,7 +45,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     bundles = [Bundle.load(path) for path in shipped_bundles()]
     export_site(folder / "genrescope", bundles=bundles, ort=ORT)
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=folder))
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/genrescope/"
     server.shutdown()
@@ -370,7 +370,7 @@ def test_a_bundle_that_was_changed_is_refused(browser: Browser, tmp_path: Path) 
     changed["labels"].reverse()
     path.write_text(json.dumps(changed), encoding="utf-8")
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=folder))
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     page = browser.new_page()
     page.goto(f"http://127.0.0.1:{server.server_port}/")

@@ -55,6 +55,7 @@ WORDS = """async () => {
 }"""
 
 
+@pytest.mark.slow
 def test_its_words_say_what_the_figures_say(browser: Browser, page_server: Running) -> None:
     page, _ = opened(browser, page_server)
     words = page.evaluate(WORDS)

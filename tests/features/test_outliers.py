@@ -150,6 +150,7 @@ def test_a_click_out_of_silence_is_all_there_is() -> None:
     assert_untouched(x)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.data())
 def test_blocks_of_any_lengths_give_the_same(data: st.DataObject) -> None:

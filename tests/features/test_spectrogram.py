@@ -179,6 +179,7 @@ def test_stored_columns_come_from_the_audio(
         assert np.mean(difference <= 1) >= 0.99, track
 
 
+@pytest.mark.slow
 def test_store_config_makes_the_stored_columns(
     gtzan_dir: Path, stored: dict[str, NDArray[np.uint8]]
 ) -> None:

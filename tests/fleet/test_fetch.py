@@ -71,7 +71,7 @@ class Web(BaseHTTPRequestHandler):
 def web() -> Iterator[str]:
     Web.asked, Web.sent = [], 0
     with ThreadingHTTPServer(("127.0.0.1", 0), Web) as server:
-        thread = Thread(target=server.serve_forever)
+        thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
@@ -171,6 +171,7 @@ def test_a_store_that_nobody_can_read_is_no_fault_of_the_song() -> None:
 EXCERPT_S = 6.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["wav16", "flac", "mp3"])
 def test_no_more_of_a_long_song_is_sent_than_its_places_and_its_head(
     web: str, tmp_path: Path, kind: str
@@ -191,6 +192,7 @@ def test_no_more_of_a_long_song_is_sent_than_its_places_and_its_head(
     assert Web.asked.count("/rangeless") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "seconds"), [("ogg", 20.0), ("m4a", 20.0), ("mp3", 5.0)])
 def test_what_has_no_places_is_read_whole(web: str, kind: str, seconds: float) -> None:
     Web.song = recording(kind, seconds)

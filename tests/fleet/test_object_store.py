@@ -31,6 +31,7 @@ def _song(key: str, size: int | None = None) -> Song:
     return Song("song", f"s3://music/{key}", size, None)
 
 
+@pytest.mark.slow
 def test_a_prefix_is_planned_with_sizes_and_etags_whatever_its_pages(s3: s3_server.Store) -> None:
     names = [f"{folder}/{i}.mp3" for folder in "ab" for i in range(5)]
     for i, name in enumerate(names):
@@ -81,6 +82,7 @@ def test_a_run_in_a_store_is_that_on_a_disk(
     assert Watch(out).look().errors == {"denied": 1}
 
 
+@pytest.mark.slow
 def test_of_two_writers_at_once_the_store_takes_the_first(s3: s3_server.Store) -> None:
     folder = open_folder("s3://answers/race")
     with ThreadPoolExecutor(4) as pool:
@@ -91,6 +93,7 @@ def test_of_two_writers_at_once_the_store_takes_the_first(s3: s3_server.Store) -
     assert read(folder, "part-000000.parquet") == s3.objects["answers/race/part-000000.parquet"]
 
 
+@pytest.mark.slow
 def test_a_refusal_in_other_words_is_one_as_well(s3: s3_server.Store) -> None:
     s3.names_condition = False
     folder = open_folder("s3://answers/other")
@@ -99,6 +102,7 @@ def test_a_refusal_in_other_words_is_one_as_well(s3: s3_server.Store) -> None:
     assert read(folder, "part-000000.parquet") == b"first"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["wav16", "flac", "mp3"])
 def test_of_a_long_song_the_store_sends_places_and_head_alone(
     s3: s3_server.Store, tmp_path: Path, kind: str
@@ -115,6 +119,7 @@ def test_of_a_long_song_the_store_sends_places_and_head_alone(
     assert fetch(Song("song", str(path), None, None), excerpt_s=EXCERPT_S) == fetched
 
 
+@pytest.mark.slow
 def test_songs_that_are_gone_kept_back_or_changed_are_told_apart(s3: s3_server.Store) -> None:
     s3.objects["music/song"] = s3.objects[f"music/{s3_server.DENIED}"] = b"music"
     assert fetch(_song("song", 5)).source == b"music"

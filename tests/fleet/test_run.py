@@ -67,6 +67,7 @@ def test_leftovers_go_once_they_are_old(planned: Path, tmp_path: Path, tiny_bund
     assert new.exists()
 
 
+@pytest.mark.slow
 def test_a_folder_holds_answers_of_one_plan_and_one_bundle(
     planned: Path, tmp_path: Path, tiny_bundle: Path
 ) -> None:
@@ -112,6 +113,7 @@ def test_an_excerpt_is_answered_for_as_the_places_alone(tmp_path: Path, tiny_bun
     assert all(row["duration_s"] == pytest.approx(20.0, abs=0.01) for row in rows)
 
 
+@pytest.mark.slow
 def test_a_shard_whose_songs_are_gone_fails_and_no_other(
     planned: Path, tmp_path: Path, tiny_bundle: Path
 ) -> None:

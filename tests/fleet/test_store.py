@@ -42,6 +42,7 @@ def _names(folder: Folder) -> set[str]:
     return {entry.name for entry in folder.entries()}
 
 
+@pytest.mark.slow
 def test_what_is_written_is_read_and_listed(folder: Folder) -> None:
     assert _names(folder) == set()
     folder.write("run.json", b"first")

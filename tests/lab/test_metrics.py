@@ -18,6 +18,7 @@ def _random(seed: int, n: int = 60, k: int = 4) -> tuple[np.ndarray, np.ndarray]
     return y, probs
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000))
 @settings(max_examples=25, deadline=None)
 def test_scores_equal_scikit_learns(seed: int) -> None:
@@ -60,6 +61,7 @@ def test_the_order_of_rows_does_not_matter(seed: int) -> None:
     assert a.calibration_error == pytest.approx(b.calibration_error)
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_value_and_narrows_with_more_data() -> None:
     small, large = (metrics.score(*_random(3, n)).accuracy for n in (40, 2000))
     for score in (small, large):
@@ -100,6 +102,7 @@ def test_votes_join_windows_into_tracks() -> None:
         metrics.by_track(tracks, y, probs, vote="loud")
 
 
+@pytest.mark.slow
 def test_the_temperature_undoes_a_known_one() -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, (5000, 5))
@@ -111,6 +114,7 @@ def test_the_temperature_undoes_a_known_one() -> None:
     assert metrics.fit_temperature(windows, y) == pytest.approx(3, rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_short_clip_does_not_spoil_the_temperature_of_long_ones() -> None:
     rng = np.random.default_rng(0)
     y = rng.integers(0, 5, 400)

@@ -11,6 +11,7 @@ import genrescope
 from genrescope.lab.provenance import commit
 
 
+@pytest.mark.slow
 def test_the_commit_is_that_of_the_package_s_own_checkout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

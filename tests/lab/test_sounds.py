@@ -11,6 +11,7 @@ from genrescope.lab import sounds
 SR = STORE_CONFIG.sr
 
 
+@pytest.mark.slow
 def test_speech_has_syllables_pitch_and_pauses() -> None:
     for seed in range(3):
         x = sounds.speech(8 * SR, SR, rng=np.random.default_rng(seed))

@@ -13,6 +13,7 @@ from genrescope.data import folder, isolation
 from genrescope.lab.stores import make_store
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["waveform", "mel"])
 def test_a_copy_is_known_as_a_repeat(tmp_path: Path, kind: str) -> None:
     music = tmp_path / "music"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from library_makers import make_song
 
 from genrescope.library.catalogue import Catalogue
@@ -12,6 +13,7 @@ from genrescope.library.tags.parts import part_name
 from genrescope.model.bundle import Bundle
 
 
+@pytest.mark.slow
 def test_a_sound_catalogue_has_no_findings(
     catalogue: Catalogue, music: Path, tiny_bundle: Path
 ) -> None:
@@ -22,6 +24,7 @@ def test_a_sound_catalogue_has_no_findings(
     assert check(catalogue) == []
 
 
+@pytest.mark.slow
 def test_what_is_damaged_or_left_over_is_named(
     catalogue: Catalogue, music: Path, tiny_bundle: Path
 ) -> None:

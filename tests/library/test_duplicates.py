@@ -60,6 +60,7 @@ def test_embeddings_alone_decide_nothing(catalogue: Catalogue, music: Path, bund
     assert _found(catalogue, bundle) == []
 
 
+@pytest.mark.slow
 def test_versions_are_suggested_on_request_only(
     catalogue: Catalogue, music: Path, bundle: Bundle
 ) -> None:

@@ -76,6 +76,7 @@ def fingerprints() -> Iterator[Fingerprints]:
     running.close()
 
 
+@pytest.mark.slow
 def test_another_process_makes_the_same_of_a_file(
     fingerprints: Fingerprints, tmp_path: Path
 ) -> None:

@@ -66,6 +66,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_it_is_used_where_it_is_on_path(calls: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.flac"
     path.write_bytes(encoded("flac", tune(1), 22_050))
@@ -79,6 +80,7 @@ def test_it_is_used_where_it_is_on_path(calls: Path, tmp_path: Path) -> None:
     assert str(path) not in call
 
 
+@pytest.mark.slow
 def test_what_is_too_short_is_like_nothing(calls: Path, tmp_path: Path) -> None:
     with closing(available_fingerprints()) as found:
         assert len(found.of(make_song(tmp_path / "a.flac", seconds=0.1))) == 0
@@ -100,6 +102,7 @@ def test_one_that_does_not_work_is_not_used(
         broken.of(path)
 
 
+@pytest.mark.slow
 def test_signed_numbers_are_the_same_bits(tmp_path: Path) -> None:
     program = _program(
         tmp_path / "bin", "#!/bin/sh\ncat >/dev/null\necho '{\"fingerprint\": [-1]}'\n"

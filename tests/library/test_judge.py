@@ -42,6 +42,7 @@ def listener(tiny_bundle: Path) -> Listener:
     return Listener(tiny_bundle)
 
 
+@pytest.mark.slow
 def test_an_answer_is_kept_as_it_was_given(
     catalogue: Catalogue, music: Path, bundle: Bundle
 ) -> None:
@@ -114,6 +115,7 @@ def test_a_stopped_job_goes_on_where_it_was(
     assert sorted(listener.paths) == ["0.flac", "1.flac", "2.flac", "3.flac"]
 
 
+@pytest.mark.slow
 def test_a_file_that_fails_is_a_row_with_its_reason(
     catalogue: Catalogue, music: Path, bundle: Bundle
 ) -> None:
@@ -155,6 +157,7 @@ def test_a_file_that_crashes_the_decoder_is_a_row_with_its_reason(
     assert "in a coding that cannot be read" in str(bad.error)
 
 
+@pytest.mark.slow
 def test_what_changed_since_the_scan_is_left_to_the_next(
     catalogue: Catalogue, music: Path, bundle: Bundle
 ) -> None:

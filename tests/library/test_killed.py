@@ -43,6 +43,7 @@ def _planned(path: Path) -> list[Change]:
     return [Change(str(path), GENRE, (), ("Jazz",))]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs limits on files")
 def test_a_full_disk_leaves_the_file_as_it_was(catalogue: Catalogue, music: Path) -> None:
     import resource
@@ -63,6 +64,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(catalogue: Catalogue, music: Path
     assert apply_changes(catalogue, _planned(path), dry=False).written == [str(path)]
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_scan_and_judge_in_words_and_both_go_on(
     catalogue: Catalogue, music: Path, tiny_bundle: Path
 ) -> None:

@@ -38,6 +38,7 @@ def test_what_holds_no_sound_is_named(tmp_path: Path) -> None:
         packets_hash(tmp_path / "a.mp3")
 
 
+@pytest.mark.slow
 def test_a_list_of_other_files_is_no_sound(tmp_path: Path) -> None:
     """FFmpeg would open what such a list names, here and on other machines."""
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -19,6 +19,7 @@ from genrescope.mastering.loudness import (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gain", [0.1, 1.0])
 def test_music_is_brought_to_its_loudness_under_the_limit(gain: float) -> None:
     x = np.stack([melody(6), melody(6, seed=1)]) * np.float32(gain)

@@ -88,6 +88,7 @@ def test_one_channel_becomes_wide_but_not_hollow(polished: Polished) -> None:
     assert -40 < side - middle < -10
 
 
+@pytest.mark.slow
 def test_stereo_is_not_turned_round() -> None:
     x = np.stack([melody(4), 0.25 * melody(4, seed=1)], axis=1)
     left, right = polish(x, SR).samples.T

@@ -27,6 +27,7 @@ def decoder() -> Iterator[ConfinedDecoder]:
         yield running
 
 
+@pytest.mark.slow
 def test_tempo_beats_key_and_balance(
     classifier: Classifier, decoder: ConfinedDecoder, tmp_path: Path
 ) -> None:
@@ -40,6 +41,7 @@ def test_tempo_beats_key_and_balance(
     assert material.balance.mean() == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seconds", "level", "words"),
     [(20, 0.0, "silent"), (5, 0.3, "too short"), (1_300, 0.0, "longer than")],

@@ -113,6 +113,7 @@ def test_chapters_and_length(mixed: tuple[Path, Mix]) -> None:
     assert {Path(song.material.path).name for song in made.songs} == {"0.wav", "1.wav", "2.wav"}
 
 
+@pytest.mark.slow
 def test_one_recording_is_no_mix_and_a_bad_file_leaves_nothing(
     classifier: Classifier, tmp_path: Path
 ) -> None:
@@ -125,6 +126,7 @@ def test_one_recording_is_no_mix_and_a_bad_file_leaves_nothing(
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_progress_counts_listening_and_writing(classifier: Classifier, tmp_path: Path) -> None:
     paths = [click_file(tmp_path / f"{i}.wav", 13, 120) for i in range(2)]
     told: list[float] = []

@@ -119,6 +119,7 @@ def test_what_decided_sounds_more_like_the_genre_than_what_spoke_against_it(samp
     assert decided > against
 
 
+@pytest.mark.slow
 def test_the_verb_writes_the_explanation(tiny_bundle: Path, tmp_path: Path) -> None:
     from click.testing import CliRunner
 

@@ -146,6 +146,7 @@ _JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(data=st.data())
 def test_any_value_anywhere_is_read_or_refused(tiny_bundle: Path, data: st.DataObject) -> None:

@@ -42,6 +42,7 @@ def test_audio_and_stored_columns_lead_to_the_same_genre(
     assert np.median(apart) < 0.06
 
 
+@pytest.mark.slow
 def test_it_names_a_string_orchestra_and_a_metal_band(
     classifier: Classifier, clips_dir: Path
 ) -> None:

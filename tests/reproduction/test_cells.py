@@ -17,6 +17,7 @@ from genrescope.reproduction.cells import run_cells
 from genrescope.reproduction.results import is_done, read_results, result_path, up_to_date
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["windows", "tracks", "artists"])
 @pytest.mark.parametrize(
     ("kind", "model"),
@@ -127,6 +128,7 @@ def test_done_cells_are_left_alone_and_stopped_nets_go_on(
     assert losses[0] == losses[1]
 
 
+@pytest.mark.slow
 def test_a_cell_whose_recipe_has_changed_is_run_again(store: FeatureStore, tmp_path: Path) -> None:
     old = quick_cell("tracks", "mel", "cnn")
     assert old.recipe is not None

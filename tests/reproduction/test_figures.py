@@ -34,6 +34,7 @@ def test_curves_without_validation_say_so(folder: Path, tmp_path: Path) -> None:
     assert [c.split(":")[0] for c in captions if words in c] == ["tracks"]
 
 
+@pytest.mark.slow
 def test_a_picture_takes_the_page_s_ink() -> None:
     text = svg(draw_confusion([[3, 1], [0, 4]], ["fado", "polka"], "cnn, windows (leaky)"), "one")
     assert text.startswith("<svg")

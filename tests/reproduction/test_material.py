@@ -45,6 +45,7 @@ def test_a_few_tracks_of_each_genre_are_by_different_artists() -> None:
         np.testing.assert_array_equal(chosen.get(track_id), store.get(track_id))
 
 
+@pytest.mark.slow
 def test_features_are_computed_when_a_cell_needs_them(tmp_path: Path) -> None:
     from genrescope.reproduction.plan import Cell
 

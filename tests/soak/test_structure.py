@@ -64,6 +64,7 @@ NOT_REACHED = {
 }
 
 
+@pytest.mark.slow
 def test_the_fuzzer_has_a_seed_for_every_demuxer_and_decoder() -> None:
     demuxers, decoders = set(), set()
     for kind in KINDS:

@@ -44,6 +44,7 @@ def test_classify_says_what_the_classifier_says(
     schemas.ClassifyAnswer.model_validate(answer)
 
 
+@pytest.mark.slow
 def test_explain_says_what_the_classifier_explains(
     client: httpx.Client, song: bytes, tiny_bundle: Path
 ) -> None:
@@ -54,6 +55,7 @@ def test_explain_says_what_the_classifier_explains(
     assert asked["genre"] == "metal"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["decided", "indifferent", "against"])
 def test_an_explanation_can_be_heard(client: httpx.Client, song: bytes, part: str) -> None:
     response = send(client, f"explain?sound={part}&format=flac", song).raise_for_status()
@@ -250,6 +252,7 @@ def test_similar_refuses_odd_numbers(client: httpx.Client, song: bytes, n: str) 
         assert fault(answer).code == "invalid_request"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("accept", "media_type", "beginning"),
     [

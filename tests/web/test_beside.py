@@ -52,6 +52,7 @@ def test_each_page_leads_to_the_other_in_its_language(
     assert _link(page) == f"../?lang={language}"
 
 
+@pytest.mark.slow
 def test_its_files_come_with_their_types_and_a_policy_that_lets_the_net_run(
     both: httpx.Client,
 ) -> None:

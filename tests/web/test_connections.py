@@ -71,12 +71,14 @@ def test_no_answer_names_the_software(strict: Running) -> None:
     assert b"server:" not in exchange(strict.port, b"this is no HTTP\r\n\r\n").lower()
 
 
+@pytest.mark.slow
 def test_headers_that_do_not_arrive_in_time_end_the_connection(strict: Running) -> None:
     assert exchange(strict.port) == b""
     assert exchange(strict.port, b"\r\n").startswith(b"HTTP/1.1 408 ")
     assert exchange(strict.port, asks(strict.port)[:-4]).startswith(b"HTTP/1.1 408 ")
 
 
+@pytest.mark.slow
 def test_headers_that_come_one_by_one_end_it_too(strict: Running) -> None:
     with socket.create_connection(("127.0.0.1", strict.port), timeout=20) as connection:
         connection.sendall(asks(strict.port)[:-2])
@@ -181,6 +183,7 @@ def test_an_answer_that_has_begun_is_not_followed_by_a_refusal(strict: Running) 
             assert connection.recv(65_536) == b""
 
 
+@pytest.mark.slow
 def test_a_connection_may_ask_again_and_again(strict: Running) -> None:
     with httpx.Client(base_url=strict.url) as client:
         for _ in range(20):
@@ -191,6 +194,7 @@ def test_a_connection_may_ask_again_and_again(strict: Running) -> None:
         assert client.get("/api/v1/healthz").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_connection_that_asks_no_more_is_closed() -> None:
     app = create_app(engine=StubEngine())  # type: ignore[arg-type]
     with serve(app, Limits(keep_alive_s=1)) as running:
@@ -199,6 +203,7 @@ def test_a_connection_that_asks_no_more_is_closed() -> None:
     assert b"connection: close" not in answer.lower()
 
 
+@pytest.mark.slow
 def test_idle_connections_make_room_for_new_ones() -> None:
     limits = Limits(connections=8)
     app = create_app(engine=StubEngine())  # type: ignore[arg-type]
@@ -217,6 +222,7 @@ def test_connections_leave_room_for_other_files(files: int, connections: int) ->
     assert connections_within(files, 1_000) == connections
 
 
+@pytest.mark.slow
 def test_where_none_is_idle_the_new_one_is_refused() -> None:
     app = create_app(engine=StubEngine())  # type: ignore[arg-type]
     with serve(app, Limits(connections=3)) as running, ExitStack() as stack:

@@ -178,6 +178,7 @@ def test_polishing_keeps_within_the_memory_that_there_is() -> None:
         polisher.sandbox.close()
 
 
+@pytest.mark.slow
 def test_what_needs_too_long_frees_its_process_at_the_deadline(
     isolated: IsolatedFeatures,
 ) -> None:

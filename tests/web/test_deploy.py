@@ -96,6 +96,7 @@ def proxy(request: pytest.FixtureRequest) -> str:
     return url
 
 
+@pytest.mark.slow
 def test_the_page_and_the_api_are_there_and_the_metrics_are_not(proxy: str, song: bytes) -> None:
     with httpx.Client(base_url=proxy, timeout=60) as client:
         assert client.get("/").status_code == 200
@@ -125,6 +126,7 @@ def test_uploads_over_the_limit_are_refused_on_the_way(proxy: str) -> None:
         assert answer.status_code == 413
 
 
+@pytest.mark.slow
 def test_headers_that_never_end_are_cut_off(proxy: str) -> None:
     port = int(proxy.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import httpx
+import pytest
 from web.serving import MB, StubEngine, form, head, metrics, serve
 
 from genrescope.web.app import create_app
@@ -26,6 +27,7 @@ class PolishingStub(StubEngine):
         return PolishedSound(bytes(20 * MB), "audio/wav", -20.0, -14.0, -1.0)
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_read_its_answer_holds_nothing_for_long() -> None:
     app = create_app(
         engine=PolishingStub(),  # type: ignore[arg-type]
@@ -61,6 +63,7 @@ def test_a_file_of_the_page_is_sent_in_pieces() -> None:
     assert max(map(len, sent)) == PIECE
 
 
+@pytest.mark.slow
 def test_a_client_that_reads_no_file_of_the_page_is_let_go() -> None:
     app = create_app(engine=StubEngine(), limits=Limits(idle_s=0.25))  # type: ignore[arg-type]
     with serve(app) as running, ExitStack() as stack:
@@ -74,6 +77,7 @@ def test_a_client_that_reads_no_file_of_the_page_is_let_go() -> None:
             time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_answers_count_against_the_memory_too() -> None:
     app = create_app(
         engine=PolishingStub(),  # type: ignore[arg-type]

@@ -46,6 +46,7 @@ def test_the_shortest_sound_can_be_encoded(form: str) -> None:
     assert np.abs(samples).max(initial=0) < 1e-3
 
 
+@pytest.mark.slow
 def test_polishing_takes_each_form(engine: Engine) -> None:
     beginnings = {"wav": b"RIFF", "flac": b"fLaC", "opus": b"OggS"}
     for form, beginning in beginnings.items():

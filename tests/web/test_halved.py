@@ -66,6 +66,7 @@ def test_a_net_without_weights_stays_as_it_is() -> None:
     assert halve(net) == (net, [])
 
 
+@pytest.mark.slow
 def test_a_browser_makes_the_same_of_it(tmp_path_factory: pytest.TempPathFactory) -> None:
     node: Node = find_node(tmp_path_factory.mktemp("node"))
     odd = [0.0, -0.0, 65_504, -65_504, 6e-8, -6e-8, 6.1e-5, 1, -1, 1 / 3]

@@ -18,6 +18,7 @@ class Upload:
         return "jazz"
 
 
+@pytest.mark.slow
 def test_an_upload_given_up_while_it_waits_is_let_go() -> None:
     pool = Pool("test", workers=1, waiting=2, work_s=60)
     begun, done = threading.Event(), threading.Event()

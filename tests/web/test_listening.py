@@ -22,6 +22,7 @@ def listen(client: httpx.Client, data: bytes, form: str = "wav") -> httpx.Respon
     return client.post(f"/api/v1/listen?format={form}", files={"file": ("song.wav", data)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "media_type", "kind"),
     [("wav", "audio/wav", "WAV"), ("flac", "audio/flac", "FLAC"), ("opus", "audio/ogg", "OGG")],
@@ -44,6 +45,7 @@ def test_both_parts_are_what_the_two_verbs_say(
         assert abs(sound.read()).max() > 0.1
 
 
+@pytest.mark.slow
 def test_a_smaller_form_is_smaller(client: httpx.Client, song: bytes) -> None:
     opus, flac, plain = (
         len(listen(client, song, form).content) for form in ("opus", "flac", "wav")
@@ -74,6 +76,7 @@ class Unpolished(StubEngine):
         raise ProblemError(503, "busy", "Many are here.", remedy="Later.")
 
 
+@pytest.mark.slow
 def test_when_polishing_fails_the_genre_has_been_said() -> None:
     with (
         serve(create_app(engine=Unpolished())) as running,  # type: ignore[arg-type]

@@ -268,6 +268,7 @@ def test_tracks_that_sound_alike_are_the_same(node: Node, classifier: Classifier
 PARTS = {DECIDED: "decided", INDIFFERENT: "indifferent", AGAINST: "against"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.01, 0.5, 3])
 def test_parts_of_a_sound_are_python_s(node: Node, seconds: float) -> None:
     x = song(CONFIG.sr, seconds, seed=2)[0]
@@ -359,6 +360,7 @@ def test_the_same_parts_decide(node: Node, classifier: Classifier) -> None:
     assert found["random_deletion_auc"] == pytest.approx(expected["random_deletion_auc"], abs=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bpm", "told", "seed"), [(117.3, 118.5, 0), (92.0, 91.0, 1), (174, 171, 2)]
 )

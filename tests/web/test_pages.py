@@ -107,6 +107,7 @@ def test_no_words_stand_in_the_page_or_its_scripts() -> None:
     assert set(re.findall(r"[A-Za-z]{2,}", text)) <= {"Genrescope", "dB"}
 
 
+@pytest.mark.slow
 def test_text_is_packed_for_who_takes_that(client: httpx.Client) -> None:
     paths = ["/", "/static/app.js", "/static/style.css", "/static/strings.de.js"]
     for path in paths:
@@ -155,6 +156,7 @@ def test_the_reference_asks_for_nothing_that_is_gone(client: httpx.Client) -> No
     assert "icons.svg" not in page
 
 
+@pytest.mark.slow
 def test_the_page_can_be_installed(client: httpx.Client) -> None:
     page = client.get("/").text
     path = re.findall(r'rel="manifest" href="([^"]+)"', page)[0]

@@ -10,6 +10,7 @@ from genrescope.web.middleware.headers import SECURITY_HEADERS
 from genrescope.web.uploads import Upload
 
 
+@pytest.mark.slow
 def test_a_fault_of_ours_is_said_without_its_details(caplog: pytest.LogCaptureFixture) -> None:
     def fail(upload: Upload) -> bytes:
         raise RuntimeError("the secret of " + upload.name)

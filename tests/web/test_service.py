@@ -50,6 +50,7 @@ def is_listening(port: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_all_uploads_together_are_bounded() -> None:
     app = create_app(
         engine=StubEngine(),  # type: ignore[arg-type]
@@ -60,6 +61,7 @@ def test_all_uploads_together_are_bounded() -> None:
         assert post(running.url, b"x" * 90_000).status_code == 200
 
 
+@pytest.mark.slow
 def test_work_past_its_time_is_given_up() -> None:
     work = Gatekeeper()
     app = create_app(engine=StubEngine(work), limits=Limits(work_s=0.1))  # type: ignore[arg-type]
@@ -69,6 +71,7 @@ def test_work_past_its_time_is_given_up() -> None:
         assert (answer.status_code, answer.json()["error"]["code"]) == (504, "timed_out")
 
 
+@pytest.mark.slow
 def test_memory_counts_until_the_worker_lets_go_of_it() -> None:
     work = Gatekeeper()
     app = create_app(engine=StubEngine(work), limits=Limits(work_s=0.1))  # type: ignore[arg-type]
@@ -81,6 +84,7 @@ def test_memory_counts_until_the_worker_lets_go_of_it() -> None:
         wait_until(lambda: "genrescope_held_bytes 0\n" in metrics(running))
 
 
+@pytest.mark.slow
 def test_who_hangs_up_while_waiting_leaves_the_queue() -> None:
     work = Gatekeeper()
     limits = Limits(workers=1, waiting=4)
@@ -97,6 +101,7 @@ def test_who_hangs_up_while_waiting_leaves_the_queue() -> None:
         assert first.result().status_code == 200
 
 
+@pytest.mark.slow
 def test_shutdown_finishes_what_is_running() -> None:
     work = Gatekeeper()
     app = create_app(engine=StubEngine(work))  # type: ignore[arg-type]
@@ -135,6 +140,7 @@ class Hanging(StubEngine):
         self.sandbox.close()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="the handlers are of POSIX")
 def test_shutdown_does_not_wait_for_a_decoder_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "_GRACE_S", 1)
@@ -165,6 +171,7 @@ class Two:
         return self.late(upload)
 
 
+@pytest.mark.slow
 def test_what_is_quick_does_not_wait_for_what_takes_long() -> None:
     work = Two()
     engine = StubEngine()
@@ -185,6 +192,7 @@ def test_what_is_quick_does_not_wait_for_what_takes_long() -> None:
         wait_until(lambda: "genrescope_held_bytes 0\n" in metrics(running))
 
 
+@pytest.mark.slow
 def test_what_is_large_is_not_tried_among_what_is_quick() -> None:
     tried: list[tuple[int, bool]] = []
 
@@ -201,6 +209,7 @@ def test_what_is_large_is_not_tried_among_what_is_quick() -> None:
     assert tried == [(100, True), (101, False)]
 
 
+@pytest.mark.slow
 def test_explanations_keep_no_answer_waiting() -> None:
     work = Gatekeeper()
     engine = StubEngine(lambda upload: b"{}")
@@ -218,6 +227,7 @@ def test_explanations_keep_no_answer_waiting() -> None:
         assert [job.result().status_code for job in asked] == [200] * 9
 
 
+@pytest.mark.slow
 def test_both_ways_together_have_one_deadline() -> None:
     work = Two()
     engine = StubEngine()
@@ -229,6 +239,7 @@ def test_both_ways_together_have_one_deadline() -> None:
         assert (answer.status_code, answer.json()["error"]["code"]) == (504, "timed_out")
 
 
+@pytest.mark.slow
 def test_a_guess_is_refused_where_others_work() -> None:
     work = Gatekeeper()
     limits = Limits(workers=1, waiting=4)

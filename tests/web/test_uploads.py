@@ -67,6 +67,7 @@ def test_the_largest_upload_is_taken(small: Running) -> None:
     assert post(small.url, b"x" * (MB + 1)).status_code == 413
 
 
+@pytest.mark.slow
 def test_a_client_that_stops_sending_is_let_go(small: Running) -> None:
     answer = talk(small.port, head(small.port, length=1_000), form(b"abc")[:50])
     assert status(answer) == 408
@@ -91,6 +92,7 @@ def test_a_form_is_a_recording_and_little_else(small: Running) -> None:
     assert status(talk(small.port, head(small.port, length=len(body)), body)) == 200
 
 
+@pytest.mark.slow
 def test_an_upload_that_trickles_is_let_go() -> None:
     limits = Limits(idle_s=0.2, upload_rate=10_000)
     with serve(create_app(engine=StubEngine(), limits=limits)) as running:  # type: ignore[arg-type]
@@ -100,6 +102,7 @@ def test_an_upload_that_trickles_is_let_go() -> None:
         assert status(answer) == 408
 
 
+@pytest.mark.slow
 def test_an_upload_that_takes_too_long_in_all_is_let_go() -> None:
     limits = Limits(upload_s=0.3, idle_s=20, upload_rate=0)
     with serve(create_app(engine=StubEngine(), limits=limits)) as running:  # type: ignore[arg-type]
@@ -109,6 +112,7 @@ def test_an_upload_that_takes_too_long_in_all_is_let_go() -> None:
         assert status(answer) == 408
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limits", [Limits(form_bytes=200), Limits(form_parts=2)])
 def test_what_stands_beside_the_recording_is_bounded(limits: Limits) -> None:
     part = b"--%s\r\nContent-Disposition: form-data; name=x\r\n\r\n%s\r\n"
@@ -119,6 +123,7 @@ def test_what_stands_beside_the_recording_is_bounded(limits: Limits) -> None:
             assert status(answer) == wanted
 
 
+@pytest.mark.slow
 def test_a_body_of_json_is_bounded() -> None:
     app = create_app(engine=StubEngine(), limits=Limits(json_bytes=1_000))  # type: ignore[arg-type]
     with serve(app) as running:

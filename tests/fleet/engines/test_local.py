@@ -34,6 +34,7 @@ def test_every_shard_is_done_once_by_workers_of_one_thread(
     assert "MKL_NUM_THREADS" not in os.environ
 
 
+@pytest.mark.slow
 def test_a_shard_that_fails_each_time_is_told_in_a_line_and_costs_no_other(tmp_path: Path) -> None:
     function = Noted(tmp_path, fails={2})
     outcomes = list(local.map_shards(function, SHARDS, workers=1))

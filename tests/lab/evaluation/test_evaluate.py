@@ -29,6 +29,7 @@ from genrescope.model.bundle import Bundle
 RECIPE = Recipe(net="cnn", options={"width": 4}, window_s=1.5, epochs=1, batch_size=16)
 
 
+@pytest.mark.slow
 def test_a_bundle_is_judged_by_recordings(recordings: Path, bundle: Bundle) -> None:
     done: list[int] = []
     report = evaluate_bundle(

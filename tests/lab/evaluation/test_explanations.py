@@ -56,6 +56,7 @@ def test_what_decides_is_told_from_chance(music: Path, tiny_bundle: Path) -> Non
     assert found.shifted > found.shuffled
 
 
+@pytest.mark.slow
 def test_music_that_is_too_short_cannot_be_measured_by(music: Path, tiny_bundle: Path) -> None:
     with pytest.raises(GenrescopeError, match="no recording of 10 s"):
         measure_explanations(Bundle.load(tiny_bundle), tracks(music)[2:])

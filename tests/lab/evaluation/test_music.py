@@ -39,6 +39,7 @@ def test_music_without_a_protocol_is_judged_whole() -> None:
     assert set(members) == set(store.tracks)
 
 
+@pytest.mark.slow
 def test_a_bundle_is_judged_by_excerpts_of_recordings(recordings: Path, bundle: Bundle) -> None:
     report = evaluate_bundle(bundle, open_music([recordings], excerpts=Excerpts(1.0)))
     assert report.evaluation.track.n == 18

@@ -13,6 +13,7 @@ from genrescope.lab.nets import NETS
 every_net = pytest.mark.parametrize("name", NETS)
 
 
+@pytest.mark.slow
 @every_net
 @pytest.mark.parametrize("factor", [1.0, 2.5, 6.3])
 def test_any_number_of_frames_gives_logits(name: str, factor: float) -> None:

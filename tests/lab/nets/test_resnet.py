@@ -95,7 +95,7 @@ def image_weights_url(image_weights: Path) -> Iterator[str]:
 
     handler = functools.partial(Quiet, directory=str(image_weights.parent))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/{image_weights.name}"
         server.shutdown()

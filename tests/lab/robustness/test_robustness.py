@@ -54,6 +54,7 @@ def hears_height(data: bytes) -> Said:
     )
 
 
+@pytest.mark.slow
 def test_the_suite_measures_drop_sink_and_flags(tracks: list[Track]) -> None:
     steps: list[tuple[int, int, str]] = []
     suite = partial(
@@ -75,6 +76,7 @@ def test_the_suite_measures_drop_sink_and_flags(tracks: list[Track]) -> None:
     assert suite().rows[2].to_dict() == clipped.to_dict()
 
 
+@pytest.mark.slow
 def test_a_sink_is_found(tracks: list[Track]) -> None:
     deaf = measure_robustness(
         tracks, ["high", "low"], lambda data: Said(np.array([0.9, 0.1])), names=["hall"]

@@ -60,6 +60,7 @@ def test_genres_are_balanced_and_doubtful_clips_drawn_less() -> None:
     assert draw_shares(labels, labels == 0, balance=1, doubtful=0)[8:].tolist() == [0, 0]
 
 
+@pytest.mark.slow
 def test_a_training_draws_clips_by_their_shares(store: FeatureStore, tmp_path: Path) -> None:
     doubtful = {track.track_id for track in store.facts[:18]}
     facts = tuple(replace(t, certain=t.track_id not in doubtful) for t in store.facts)

@@ -71,6 +71,7 @@ def test_a_net_without_an_embedding_is_refused() -> None:
         with_head(model.SerializeToString(), _head(16, 4), temperature=1.0)
 
 
+@pytest.mark.slow
 def test_it_needs_no_training_library(tmp_path: Path) -> None:
     import subprocess
     import sys

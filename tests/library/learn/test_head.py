@@ -28,6 +28,7 @@ def test_genres_that_lie_apart_are_told() -> None:
     assert (fitted.head.logits(others).argmax(axis=1) == truth).mean() > 0.95
 
 
+@pytest.mark.slow
 def test_genres_that_are_the_same_are_not_told() -> None:
     rows, _, artists = _clusters(120, spread=0.5)
     labels = np.random.default_rng(0).integers(0, 3, 120)
@@ -36,6 +37,7 @@ def test_genres_that_are_the_same_are_not_told() -> None:
     assert fitted.held_out.max() < 0.9  # and it does not pretend
 
 
+@pytest.mark.slow
 def test_sets_hold_the_true_genre_as_often_as_they_promise() -> None:
     rows, labels, artists = _clusters(400, spread=2.5)
     fitted = fit(rows, labels, artists, seed=0)
@@ -44,6 +46,7 @@ def test_sets_hold_the_true_genre_as_often_as_they_promise() -> None:
     assert fitted.sets.sum(axis=1).mean() < 4
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_head() -> None:
     rows, labels, artists = _clusters(80, spread=1.0)
     first, again = (fit(rows, labels, artists, seed=3) for _ in range(2))

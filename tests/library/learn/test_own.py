@@ -42,6 +42,7 @@ def base(tiny_bundle: Path) -> Bundle:
     return Bundle.load(tiny_bundle)
 
 
+@pytest.mark.slow
 def test_own_genres_become_a_bundle_that_answers(
     catalogue: Catalogue, music: Path, base: Bundle, tmp_path: Path
 ) -> None:

@@ -48,6 +48,7 @@ def test_a_clip_of_one_window_keeps_the_temperature(
     assert window_temperature(bundle, head, taught, seed=0) == pytest.approx(1.0, abs=0.03)
 
 
+@pytest.mark.slow
 def test_the_average_is_made_as_sure_as_the_clip(
     tmp_path: Path, bundle: Bundle, head: Head, monkeypatch: pytest.MonkeyPatch
 ) -> None:

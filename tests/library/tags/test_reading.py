@@ -130,6 +130,7 @@ def test_long_texts_are_digests_and_too_many_are_refused(tmp_path: Path) -> None
         read_tags(path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there no timer interrupts")
 @pytest.mark.usefixtures("main_thread", "no_callbacks_of_the_collector")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # see _AGAIN_S

@@ -61,6 +61,7 @@ def test_what_unpacks_to_much_is_refused(
         read_tags(path)
 
 
+@pytest.mark.slow
 def test_one_file_takes_nothing_from_the_next(tmp_path: Path) -> None:
     path = bomb(tmp_path, 20 * MB)
     for _ in range(3):

@@ -9,6 +9,7 @@ from web.serving import StubEngine
 from genrescope.web.app import create_app
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("host", "known"),
     [
