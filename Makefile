@@ -12,8 +12,8 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 run: .venv/core
 	$(BIN)/genrescope serve
 
-# Two to four processes; what belongs together stays in one (tests/scheduling.py).
-PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+# How many processes, tests/conftest.py says; what belongs together stays in one (tests/scheduling.py).
+PYTEST := $(BIN)/pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
 
 test: .venv/dev
 	$(PYTEST)

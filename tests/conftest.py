@@ -30,6 +30,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """As many processes as cores, four at most, and one more where browsers are waited for."""
+    from genrescope.system import n_cores
+
+    return min(4, n_cores() + (config.getoption("markexpr") != "not slow"))
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Tests that share what is dear to make run in one process."""
     from scheduling import ByGroup
