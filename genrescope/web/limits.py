@@ -300,6 +300,8 @@ class Lease:
             self._budget._arriving.discard(self)
 
     def give_up(self) -> None:
+        """Have its upload end, once: it may take a while until it does."""
+        self._budget._arriving.discard(self)
         self._give_up()
 
     def take(self, n_bytes: int) -> None:

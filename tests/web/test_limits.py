@@ -10,7 +10,8 @@ import weakref
 import pytest
 from starlette.requests import ClientDisconnect
 
-from genrescope.web.limits import Pool
+from genrescope.web import limits
+from genrescope.web.limits import Budget, Pool
 
 
 class Upload:
@@ -55,3 +56,22 @@ def test_an_upload_given_up_while_it_waits_is_let_go() -> None:
         done.set()
         pool.close()
     assert pool.jobs == 0
+
+
+def test_the_slowest_upload_is_given_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "_YOUNG_S", -1.0)
+    budget = Budget(100)
+    slow, fast = budget.lease(), budget.lease()
+    given_up: list[str] = []
+    with (
+        slow.arriving(lambda: given_up.append("slow")),
+        fast.arriving(lambda: given_up.append("fast")),
+    ):
+        slow.take(1)
+        fast.take(90)
+        budget.give_up_slowest()
+        assert given_up == ["slow"]  # which takes until its client notices
+        budget.give_up_slowest()
+        assert given_up == ["slow", "fast"]
+        budget.give_up_slowest()
+    assert given_up == ["slow", "fast"]
