@@ -77,6 +77,16 @@ def no_callbacks_of_the_collector() -> Iterator[None]:
     gc.callbacks[:] = callbacks
 
 
+@pytest.fixture
+def crashing_soundfile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that start now read files named crash or stuck as a decoder with a hole would."""
+    from sandbox_handlers import CRASHING_SOUNDFILE
+
+    (tmp_path / "evil").mkdir()
+    (tmp_path / "evil" / "soundfile.py").write_text(CRASHING_SOUNDFILE)
+    monkeypatch.syspath_prepend(tmp_path / "evil")
+
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

@@ -77,6 +77,16 @@ def test_as_many_files_as_the_hard_limit_allows(
     assert limits[resource.RLIMIT_NOFILE][0] == max(soft, allowed)
 
 
+def _number_of(script: str, way: str) -> int:
+    """What a process of its own prints, which is given ``way``."""
+    return int(
+        subprocess.run(
+            [sys.executable, "-c", script, way],
+            check=True, capture_output=True, text=True, timeout=60,
+        ).stdout
+    )  # fmt: skip
+
+
 _GROW = """
 import resource, sys
 from genrescope.system import keep_freed_memory
@@ -91,15 +101,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators do not care")
 def test_pages_of_freed_memory_are_used_again() -> None:
-    new_pages = {
-        way: int(
-            subprocess.run(
-                [sys.executable, "-c", _GROW, way],
-                check=True, capture_output=True, text=True, timeout=60,
-            ).stdout
-        )
-        for way in ("keep", "leave")
-    }  # fmt: skip
+    new_pages = {way: _number_of(_GROW, way) for way in ("keep", "leave")}
     assert new_pages["keep"] < 0.5 * new_pages["leave"]
 
 
@@ -122,15 +124,7 @@ print(next(line for line in status.splitlines() if line.startswith("VmRSS")).spl
 @pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="sets what glibc knows")
 def test_what_a_server_held_is_given_back_to_the_system() -> None:
-    kept_kb = {
-        way: int(
-            subprocess.run(
-                [sys.executable, "-c", _HOLD, way],
-                check=True, capture_output=True, text=True, timeout=60,
-            ).stdout
-        )
-        for way in ("back", "keep")
-    }  # fmt: skip
+    kept_kb = {way: _number_of(_HOLD, way) for way in ("back", "keep")}
     assert kept_kb["back"] < kept_kb["keep"] - 40_000
 
 

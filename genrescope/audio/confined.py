@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import time
 from dataclasses import asdict, dataclass
 from types import TracebackType
 
@@ -12,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.audio.decode import decode, decode_channels
-from genrescope.audio.isolation import CONVERT, FOLDER_LIMITS, ask, warm_up
+from genrescope.audio.isolation import CONVERT, FOLDER_LIMITS, ask, in_time, warm_up
 from genrescope.audio.source import name_of
 from genrescope.audio.waveform import Waveform
 from genrescope.errors import AudioError
-from genrescope.sandbox import JobTimeoutError, Sandbox
+from genrescope.sandbox import Sandbox
 from genrescope.sandbox_worker import Handler, Job, Reply
 
 
@@ -88,13 +87,9 @@ class ConfinedDecoder:
                 processes=1,
                 memory_bytes=FOLDER_LIMITS.memory_bytes,
             )
-        name, deadline = name_of(path), time.monotonic() + FOLDER_LIMITS.seconds
-        try:
+        name = name_of(path)
+        with in_time(name) as deadline:
             reply = ask(self._sandbox, path, asdict(wanted), deadline=deadline)
-        except JobTimeoutError as error:
-            raise AudioError(name, error.reason, CONVERT) from error
-        except RuntimeError as error:  # what a decoder raised that no decoder should
-            raise AudioError(name, f"it could not be decoded ({error})", CONVERT) from error
         return _checked(reply, wanted, name)
 
 

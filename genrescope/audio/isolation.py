@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -81,6 +83,23 @@ def ask(
         raise
     except JobError as error:
         raise AudioError(name, error.reason, CONVERT) from error
+
+
+@contextmanager
+def in_time(name: str) -> Iterator[float]:
+    """A deadline by `FOLDER_LIMITS` for what `ask` is asked, by `time.monotonic`.
+
+    Raises:
+        AudioError: it is past, or the handler raised what no decoder should.
+    """
+    from genrescope.sandbox import JobTimeoutError
+
+    try:
+        yield time.monotonic() + FOLDER_LIMITS.seconds
+    except JobTimeoutError as error:
+        raise AudioError(name, error.reason, CONVERT) from error
+    except RuntimeError as error:
+        raise AudioError(name, f"it could not be decoded ({error})", CONVERT) from error
 
 
 def warm_up(handle: Callable[[BinaryIO], object]) -> None:

@@ -7,17 +7,16 @@ Kalker 2002, "A Highly Robust Audio Fingerprinting System", at twice its step.
 from __future__ import annotations
 
 import os
-import time
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.audio.decode import decode
-from genrescope.audio.isolation import CONVERT, FOLDER_LIMITS, ask, warm_up
+from genrescope.audio.isolation import CONVERT, FOLDER_LIMITS, ask, in_time, warm_up
 from genrescope.audio.source import name_of
 from genrescope.errors import AudioError
-from genrescope.sandbox import JobTimeoutError, Sandbox
+from genrescope.sandbox import Sandbox
 from genrescope.sandbox_worker import Handler, Reply
 
 SR = 5_512
@@ -72,13 +71,9 @@ class Fingerprints:
 
     def _numbers(self, path: str | os.PathLike[str], kind: str, *, most: int) -> NDArray[Any]:
         """What the process answers to a recording: up to ``most`` numbers of a kind."""
-        name, deadline = name_of(path), time.monotonic() + FOLDER_LIMITS.seconds
-        try:
+        name = name_of(path)
+        with in_time(name) as deadline:
             reply = ask(self._sandbox, path, {}, deadline=deadline)
-        except JobTimeoutError as error:
-            raise AudioError(name, error.reason, CONVERT) from error
-        except RuntimeError as error:  # what a decoder raised that no decoder should
-            raise AudioError(name, f"it could not be decoded ({error})", CONVERT) from error
         (raw,) = reply.arrays if len(reply.arrays) == 1 else (np.zeros(0),)
         size = np.dtype(kind).itemsize
         if raw.dtype != np.uint8 or raw.ndim != 1 or len(raw) % size or len(raw) > size * most:

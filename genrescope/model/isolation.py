@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import BinaryIO
 
@@ -14,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrescope.audio.decode import stream
-from genrescope.audio.isolation import CONVERT, FOLDER_LIMITS, ask, warm_up
+from genrescope.audio.isolation import CONVERT, FOLDER_LIMITS, ask, in_time, warm_up
 from genrescope.audio.source import name_of
 from genrescope.audio.waveform import Waveform
 from genrescope.errors import AudioError, AudioStoppedError, AudioTooLongError, GenrescopeError
 from genrescope.model.bundle import Bundle
 from genrescope.model.clip import Clip, as_waveform, extract_features
 from genrescope.model.prediction import SHORT, SILENT, TRUNCATED
-from genrescope.sandbox import JobTimeoutError, Sandbox
+from genrescope.sandbox import Sandbox
 from genrescope.sandbox_worker import Handler, Job, Reply
 
 
@@ -112,12 +111,12 @@ class IsolatedFeatures:
         Raises:
             AudioError, AudioTooLongError, GenrescopeError: as that; or it took too long.
         """
-        with _in_time(path) as deadline:
+        with in_time(name_of(path)) as deadline:
             return self.features(path, max_duration_s=max_duration_s, deadline=deadline)
 
     def recording_in_time(self, path: str, *, max_duration_s: float) -> Recording:
         """As `recording`, of a file on this computer; raises as `features_in_time` does."""
-        with _in_time(path) as deadline:
+        with in_time(name_of(path)) as deadline:
             return self.recording(
                 path, name=name_of(path), max_duration_s=max_duration_s, deadline=deadline
             )
@@ -180,18 +179,6 @@ class IsolatedFeatures:
         assert isinstance(duration_s, float)
         assert isinstance(flags, list)
         return Clip(log_mel, duration_s, tuple(flags))
-
-
-@contextmanager
-def _in_time(path: str) -> Iterator[float]:
-    """A deadline by `FOLDER_LIMITS`; what is past it, or raises what no decoder should, is an
-    AudioError."""
-    try:
-        yield time.monotonic() + FOLDER_LIMITS.seconds
-    except JobTimeoutError as error:
-        raise AudioError(name_of(path), error.reason, CONVERT) from error
-    except RuntimeError as error:
-        raise AudioError(name_of(path), f"it could not be decoded ({error})", CONVERT) from error
 
 
 def handler(bundle: str) -> Handler:

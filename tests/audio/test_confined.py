@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from audio_makers import chord, encoded
-from sandbox_handlers import CRASHING_SOUNDFILE
 
-from genrescope.audio import confined
+from genrescope.audio import isolation
 from genrescope.audio.confined import ConfinedDecoder
 from genrescope.audio.decode import decode, decode_channels
 from genrescope.audio.isolation import JobLimits
@@ -66,17 +65,15 @@ def test_refusals_are_the_same_too(decoder: ConfinedDecoder, tmp_path: Path) -> 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="dies by a POSIX signal")
+@pytest.mark.usefixtures("crashing_soundfile")
 def test_what_crashes_or_never_ends_costs_one_recording(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "evil").mkdir()
-    (tmp_path / "evil/soundfile.py").write_text(CRASHING_SOUNDFILE)
-    monkeypatch.syspath_prepend(tmp_path / "evil")
     with ConfinedDecoder() as decoder:
         with pytest.raises(AudioError, match=r"crash\.wav: it crashed the decoder"):
             decoder.decode(written(tmp_path, "wav16", name="crash.wav"), sr=22_050)
         assert decoder.decode(written(tmp_path, "wav16"), sr=22_050).duration == 2
-        monkeypatch.setattr(confined, "FOLDER_LIMITS", JobLimits(seconds=0.5))
+        monkeypatch.setattr(isolation, "FOLDER_LIMITS", JobLimits(seconds=0.5))
         with pytest.raises(AudioError, match=r"stuck\.wav: it took more than"):
             decoder.decode(written(tmp_path, "wav16", name="stuck.wav"), sr=22_050)
 

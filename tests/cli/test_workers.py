@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 from cli_makers import classify, invoke, tone
-from sandbox_handlers import CRASHING_SOUNDFILE
 
+from genrescope.audio import isolation
 from genrescope.audio.isolation import JobLimits
 from genrescope.cli import workers
 from genrescope.errors import GenrescopeError
-from genrescope.model import isolation
 
 
 @pytest.fixture
@@ -24,16 +23,9 @@ def music(tmp_path: Path) -> Path:
     return tmp_path / "music"
 
 
-@pytest.fixture
-def evil_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "evil").mkdir()
-    (tmp_path / "evil" / "soundfile.py").write_text(CRASHING_SOUNDFILE)
-    monkeypatch.syspath_prepend(tmp_path / "evil")
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="dies by a POSIX signal")
-@pytest.mark.usefixtures("evil_decoder")
+@pytest.mark.usefixtures("crashing_soundfile")
 def test_a_file_that_crashes_the_decoder_is_named_and_the_others_go_on(
     tiny_bundle: Path, tmp_path: Path
 ) -> None:
@@ -49,7 +41,7 @@ def test_a_file_that_crashes_the_decoder_is_named_and_the_others_go_on(
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="dies by a POSIX signal")
-@pytest.mark.usefixtures("evil_decoder")
+@pytest.mark.usefixtures("crashing_soundfile")
 def test_a_file_that_never_ends_is_given_up(
     tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,7 +54,7 @@ def test_a_file_that_never_ends_is_given_up(
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="dies by a POSIX signal")
-@pytest.mark.usefixtures("evil_decoder")
+@pytest.mark.usefixtures("crashing_soundfile")
 @pytest.mark.parametrize(
     ("verb", "code"), [("explain", 1), ("mix", 1), ("evaluate", 0), ("dataset show", 0)]
 )
@@ -86,7 +78,7 @@ def test_verbs_that_hear_single_files_survive_one_that_crashes_the_decoder(
 def test_what_decodes_to_weeks_is_refused(
     tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("genrescope.audio.isolation.FOLDER_LIMITS", JobLimits(audio_s=0.25))
+    monkeypatch.setattr(isolation, "FOLDER_LIMITS", JobLimits(audio_s=0.25))
     result = classify(tone(tmp_path / "bomb.wav"), bundle=tiny_bundle)
     assert result.exit_code == 1
     assert "it is longer than 0.25 seconds" in result.stderr

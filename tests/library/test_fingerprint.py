@@ -11,7 +11,6 @@ from audio_makers import encoded
 from hypothesis import given
 from hypothesis import strategies as st
 from library_makers import tune
-from sandbox_handlers import CRASHING_SOUNDFILE
 
 from genrescope.audio.decode import decode
 from genrescope.errors import AudioError
@@ -92,12 +91,10 @@ def test_what_is_no_sound_is_refused(fingerprints: Fingerprints, tmp_path: Path)
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="dies by a POSIX signal")
+@pytest.mark.usefixtures("crashing_soundfile")
 def test_a_file_that_crashes_the_decoder_is_refused_and_the_next_is_heard(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    (tmp_path / "evil").mkdir()
-    (tmp_path / "evil" / "soundfile.py").write_text(CRASHING_SOUNDFILE)
-    monkeypatch.syspath_prepend(tmp_path / "evil")
     with closing(Fingerprints()) as fragile:
         (tmp_path / "crash.flac").write_bytes(encoded("flac", tune(1), SR))
         with pytest.raises(AudioError, match=r"it crashed the decoder \(Segmentation fault\)"):

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from bundle_maker import make_bundle
 from library_makers import make_song, tag
-from sandbox_handlers import CRASHING_SOUNDFILE
 
 from genrescope.library.catalogue import Catalogue, dequantise
 from genrescope.library.judge import Report, judge, probabilities_of
@@ -134,16 +133,13 @@ def test_a_file_that_fails_is_a_row_with_its_reason(
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="dies by a POSIX signal")
+@pytest.mark.usefixtures("crashing_soundfile")
 def test_a_file_that_crashes_the_decoder_is_a_row_with_its_reason(
     catalogue: Catalogue,
     music: Path,
     bundle: Bundle,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    (tmp_path / "evil").mkdir()
-    (tmp_path / "evil" / "soundfile.py").write_text(CRASHING_SOUNDFILE)
-    monkeypatch.syspath_prepend(tmp_path / "evil")
     make_song(music / "crash.flac")
     make_song(music / "good.flac", seed=2)
     hostile = Path(__file__).parents[1] / "soak/corpus/decoder-not-admitted-imc"
