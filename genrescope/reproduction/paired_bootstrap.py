@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from genrescope.data.fold import track_of
 from genrescope.model.interval import Interval, paired_bootstrap
-from genrescope.reproduction.plan import PROTOCOLS
+from genrescope.reproduction.plan import PROTOCOLS, TASKS
 from genrescope.reproduction.results import Result
 
 PAIRS = (
@@ -23,6 +23,9 @@ PAIRS = (
     ("compact", "res-bigru"),
 )
 """The order that the talk claims, each net against another that it calls worse; then what ships."""
+
+TASK_PAIRS = tuple((name, "genre") for name in TASKS if name != "genre")
+"""What is learned together, against the genre alone."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,12 @@ class Difference:
     seeds: tuple[int, int]
 
 
-def differences(results: Mapping[str, Result]) -> list[Difference]:
+def differences(
+    results: Mapping[str, Result], pairs: Sequence[tuple[str, str]] = PAIRS
+) -> list[Difference]:
     """All pairs whose nets answered for the very same clips of the feature store."""
     found = []
-    for ahead, behind in PAIRS:
+    for ahead, behind in pairs:
         for protocol in PROTOCOLS:
             first, second = (_hits(results, protocol, net) for net in (ahead, behind))
             if not first or not second or first.members != second.members:

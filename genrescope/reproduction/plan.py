@@ -61,6 +61,17 @@ TINY: Mapping[str, Mapping[str, Any]] = {
 }
 FULL_WIDTHS = {"resnet18": 64, "res-bigru": 64, "bbnn": 32, "cspdarknet53": 32, "m5": 128}
 
+TASKS: Mapping[str, Mapping[str, float]] = {
+    "genre": {},
+    "genre+tempo": {"tempo": 0.3},
+    "genre+key": {"key": 0.3},
+    "genre+tempo+key": {"tempo": 0.3, "key": 0.3},
+}
+"""What is learned together, and how much the others weigh beside the genre."""
+TASK_PROTOCOLS = ("fault-filtered", "artists")
+TASK_NET = "compact"
+TASK_OPTIONS: Mapping[str, Any] = {"width": 16}
+
 BASE = Recipe(epochs=120, excerpts=1, batch_size=32, lr=2e-3, weight_decay=0.05, ema=0.995)
 
 
@@ -147,6 +158,25 @@ def recipe_for(net: str, *, protocol: str, data: str, kind: str) -> Recipe:
     return recipe
 
 
+def task_recipe(*, protocol: str, weights: Mapping[str, float]) -> Recipe:
+    """How genre, tempo and key are learned together, or the genre alone.
+
+    Alike for all but the weights. Every second excerpt keeps its pitch, since only those have a
+    key; none is mixed with another, which would hide its tempo and key; and no validation part
+    chooses the epoch, which would be another one for each task.
+    """
+    recipe = recipe_for(TASK_NET, protocol=protocol, data="all", kind="mel")
+    return replace(
+        recipe,
+        options=TASK_OPTIONS,
+        excerpts=2,
+        validate_every=recipe.epochs,
+        augment=replace(STRONG, shift_bands=1.0, mixup=0.0, cutmix=0.0),
+        tempo=weights.get("tempo", 0.0),
+        key=weights.get("key", 0.0),
+    )
+
+
 def full_plan(*, audio: bool, effort: float = 1.0) -> tuple[Cell, ...]:
     """All cells, the most valuable first.
 
@@ -166,6 +196,7 @@ def full_plan(*, audio: bool, effort: float = 1.0) -> tuple[Cell, ...]:
         *_nets("all", "mel", TALK_NETS, others),
         *_nets("all", "mel", OWN_NETS, PROTOCOLS),
         *_nets("all", "mel", FIELD_NETS, PROTOCOLS),
+        *_tasks(),
     ]
     if audio:
         cells += [
@@ -192,7 +223,7 @@ def quick_plan(*, audio: bool) -> tuple[Cell, ...]:
             recipe=cell.recipe
             and replace(
                 cell.recipe,
-                options=TINY[cell.model],
+                options=TINY[cell.recipe.net],
                 epochs=1 if cell.input == "stft" else 2,
                 excerpts=1,
                 batch_size=32,
@@ -219,6 +250,16 @@ def _nets(
         )
         for protocol in protocols
         for net in nets
+    ]  # fmt: skip
+
+
+def _tasks() -> list[Cell]:
+    return [
+        Cell(protocol, "all", "mel", name, seed,
+             recipe=task_recipe(protocol=protocol, weights=weights))
+        for seed in SEEDS
+        for protocol in TASK_PROTOCOLS
+        for name, weights in TASKS.items()
     ]  # fmt: skip
 
 

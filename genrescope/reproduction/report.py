@@ -14,7 +14,13 @@ from genrescope.data.splits import SPLITS, protocol_title
 from genrescope.files import atomic_write
 from genrescope.model.interval import Interval
 from genrescope.reproduction.figures import draw_confusion, draw_curves, draw_protocols, png, svg
-from genrescope.reproduction.paired_bootstrap import PAIRS, Difference, differences, to_csv
+from genrescope.reproduction.paired_bootstrap import (
+    PAIRS,
+    TASK_PAIRS,
+    Difference,
+    differences,
+    to_csv,
+)
 from genrescope.reproduction.plan import PROTOCOLS, TALK_NETS
 from genrescope.reproduction.results import Result
 from genrescope.reproduction.tables import Entry, Row, Table, make_tables
@@ -110,7 +116,12 @@ def write_report(
     for table in tables:
         body.append(_table(table))
         if table.name == "nets":
-            body += [_order(results, out), _curves(results, out), _confusions(results, out)]
+            order = _differences(results, out, "order", "The order of the nets", PAIRS)
+            body += [order, _curves(results, out), _confusions(results, out)]
+        if table.name == "tasks":
+            body.append(
+                _differences(results, out, "tasks-help", "What the other tasks bring", TASK_PAIRS)
+            )
     body.append(_DIFFERENCES.format(**{key: escape(text) for key, text in facts.items()}))
     body.append(_footer(results))
     page = out / PAGE
@@ -233,16 +244,22 @@ def _overview(tables: Sequence[Table], results: Mapping[str, Result], out: Path)
     )
 
 
-def _order(results: Mapping[str, Result], out: Path) -> str:
-    found = {(d.ahead, d.behind, d.protocol): d for d in differences(results)}
+def _differences(
+    results: Mapping[str, Result],
+    out: Path,
+    name: str,
+    title: str,
+    pairs: Sequence[tuple[str, str]],
+) -> str:
+    found = {(d.ahead, d.behind, d.protocol): d for d in differences(results, pairs)}
     if not found:
         return ""
-    _write(out / "order.csv", to_csv(list(found.values())))
+    _write(out / f"{name}.csv", to_csv(list(found.values())))
     heads = "".join(
         f'<th scope="col"{_leaky(p)}>{escape(protocol_title(p))}</th>' for p in PROTOCOLS
     )
     lines = []
-    for ahead, behind in PAIRS:
+    for ahead, behind in pairs:
         cells = ""
         for protocol in PROTOCOLS:
             difference = found.get((ahead, behind, protocol))
@@ -250,9 +267,9 @@ def _order(results: Mapping[str, Result], out: Path) -> str:
             cells += f"<td{_leaky(protocol)}>{text}</td>"
         lines.append(f'<tr><th scope="row">{ahead} less {behind}</th>{cells}</tr>')
     return (
-        '<h3 id="order">The order of the nets</h3><p>Differences of accuracy, with 95 % intervals '
+        f'<h3 id="{name}">{title}</h3><p>Differences of accuracy, with 95 % intervals '
         "over tracks, from the answers of both nets for the same clips: an interval that holds 0 "
-        'shows no order. <span class="faint">As a file: order.csv</span></p><div class="wide">'
+        f'shows no order. <span class="faint">As a file: {name}.csv</span></p><div class="wide">'
         f'<table><tr><th scope="col"></th>{heads}</tr>{"".join(lines)}</table></div>'
     )
 

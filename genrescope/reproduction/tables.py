@@ -24,6 +24,7 @@ from genrescope.reproduction.plan import (
     TALK,
     TALK_BASELINES,
     TALK_NETS,
+    TASKS,
     Published,
 )
 from genrescope.reproduction.results import Result
@@ -187,6 +188,14 @@ def make_tables(results: Mapping[str, Result]) -> list[Table]:
                 *_voting(results),
                 *_rows(results, "all", "mel", FIELD_NETS),
             ],
+        ),
+        Table(
+            "tasks",
+            "The genre, learned together with tempo and key",
+            "Does it help the genre? Compact learns the genre alone, or with it the tempo and the "
+            "key of the tracks that have them, by a linear layer each; they weigh .3 beside it. "
+            "Figures are of the genre.",
+            _rows(results, "all", "mel", tuple(TASKS)),
         ),
         Table(
             "input-baselines",

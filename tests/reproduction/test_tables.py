@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from genrescope.lab.metrics import score
+from genrescope.reproduction.paired_bootstrap import TASK_PAIRS, differences
 from genrescope.reproduction.results import read_results
 from genrescope.reproduction.tables import INPUT_NAMES, make_tables
 
@@ -57,11 +58,11 @@ def test_the_voting_cnn_counts_windows(folder: Path) -> None:
     assert published["logistic"] is None
 
 
-def _seed(number: int, hits: list[bool]) -> dict[str, Any]:
+def _seed(number: int, hits: list[bool], model: str = "cnn") -> dict[str, Any]:
     labels = [0] * len(hits)
     probs = [[0.9, 0.1] if hit else [0.1, 0.9] for hit in hits]
     return {
-        **{"protocol": "tracks", "data": "all", "input": "mel", "model": "cnn", "seed": number},
+        **{"protocol": "tracks", "data": "all", "input": "mel", "model": model, "seed": number},
         **{"recipe": None, "level": "track", "part": "test", "folds": [1, 5], "seconds": 1.0},
         **{"labels": ["a", "b"], "confusion": [[sum(hits), len(hits) - sum(hits)], [0, 0]]},
         **dict.fromkeys(("track", "hard"), score(np.array(labels), np.array(probs)).to_dict()),
@@ -86,3 +87,20 @@ def test_seeds_are_pooled_and_tracks_drawn_whole() -> None:
     probs = np.array([[0.9, 0.1] if hit else [0.1, 0.9] for hit in rows])
     apart = score(np.zeros(40, int), probs).accuracy
     assert pooled > apart.high - apart.low
+
+
+def test_what_another_task_brings_is_a_row_and_a_difference() -> None:
+    hits = [True] * 10 + [False] * 10
+    helped = [True] * 14 + [False] * 6
+    results = {
+        "alone": _seed(0, hits, "genre"),
+        "both": _seed(0, helped, "genre+tempo+key"),
+        "other": _seed(0, hits),
+    }
+    table = next(t for t in make_tables(results) if t.name == "tasks")
+    assert [row.model for row in table.rows] == ["genre", "genre+tempo+key"]
+    (found,) = differences(results, TASK_PAIRS)
+    assert (found.ahead, found.behind) == ("genre+tempo+key", "genre")
+    assert found.accuracy.value == pytest.approx(0.2)
+    assert found.accuracy.low > 0
+    assert differences(results) == []

@@ -50,6 +50,18 @@ class Net(nn.Module):
         """
         return ()
 
+    def embed_by_band(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """`embed`'s vector, and what tells pitch as well, from one pass.
+
+        The mean over all bands does not know where in them a sound lies; what is learned beside
+        the genre may have to. A net that keeps no map over the bands gives its vector twice.
+
+        Returns:
+            (batch, d) and (batch, d_by_band).
+        """
+        embedding = self.embed(x)
+        return embedding, embedding
+
     def embed_steps(self, x: Tensor, n_steps: int) -> tuple[Tensor, Tensor]:
         """`embed`'s vector, and those of the steps of x, from one pass.
 

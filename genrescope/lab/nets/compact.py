@@ -60,6 +60,10 @@ class Compact(Net):
     def embed(self, x: Tensor) -> Tensor:
         return self._pooled(self._maps(x))
 
+    def embed_by_band(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        maps = self._maps(x)
+        return self._pooled(maps), torch.cat([maps.mean(3), maps.amax(3)], dim=1).flatten(1)
+
     def embed_steps(self, x: Tensor, n_steps: int) -> tuple[Tensor, Tensor]:
         maps = self._maps(x)
         return self._pooled(maps), _pooled_steps(maps, n_steps)

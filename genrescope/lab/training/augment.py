@@ -120,6 +120,19 @@ NO_AUGMENT = Augment(
 )  # fmt: skip
 
 
+@dataclass(frozen=True, eq=False)
+class Moves:
+    """How far excerpts were moved, and what is known of their tempo and pitch with them.
+
+    Attributes:
+        rate: how much faster each is played, (batch,).
+        shift: how many bands lower each lies, before whole ones are taken, (batch,).
+    """
+
+    rate: Tensor
+    shift: Tensor
+
+
 def _uniform(*shape: int, rng: Generator, like: Tensor) -> Tensor:
     return torch.rand(*shape, generator=rng, device=like.device)
 
@@ -130,7 +143,9 @@ def _curve(n_points: int, x: Tensor, rng: Generator) -> Tensor:
     return interpolate(points, x.shape[1], mode="linear", align_corners=True).transpose(1, 2)
 
 
-def warp(x: Tensor, *, n_frames: int, shift_bands: float, stretch: float, rng: Generator) -> Tensor:
+def warp(
+    x: Tensor, *, n_frames: int, shift_bands: float, stretch: float, rng: Generator
+) -> tuple[Tensor, Moves]:
     """Cut ``n_frames`` at a random place, stretched in time and shifted in pitch.
 
     Whole frames and bands are taken, none interpolated: that would blur every excerpt as no
@@ -145,7 +160,8 @@ def warp(x: Tensor, *, n_frames: int, shift_bands: float, stretch: float, rng: G
     shift = (2 * _uniform(batch, 1, rng=rng, like=x) - 1) * shift_bands
     band = (torch.arange(n_mels, device=x.device) + shift).clamp(0, n_mels - 1).round().long()
     x = x.gather(2, frame[:, None, :].expand(batch, n_mels, n_frames))
-    return x.gather(1, band[:, :, None].expand(batch, n_mels, n_frames))
+    x = x.gather(1, band[:, :, None].expand(batch, n_mels, n_frames))
+    return x, Moves(rate, shift[:, 0])
 
 
 def equalise(x: Tensor, strength: float, *, rng: Generator) -> Tensor:
@@ -287,7 +303,7 @@ def augment(
     frame_rate: float,
     rng: Generator,
     background: Background | None = None,
-) -> Tensor:
+) -> tuple[Tensor, Moves]:
     """Disturb a batch of excerpts and cut it to ``n_frames``.
 
     Args:
@@ -299,9 +315,11 @@ def augment(
         background: what `voices` and `hiss` draw from; without it there are none.
 
     Returns:
-        float32 (batch, n_mels, n_frames).
+        float32 (batch, n_mels, n_frames), and how far each excerpt was moved.
     """
-    x = warp(x, n_frames=n_frames, shift_bands=config.shift_bands, stretch=config.stretch, rng=rng)
+    x, moves = warp(
+        x, n_frames=n_frames, shift_bands=config.shift_bands, stretch=config.stretch, rng=rng
+    )
     before = x
     if config.equaliser:
         x = equalise(x, config.equaliser, rng=rng)
@@ -321,7 +339,7 @@ def augment(
         x = x + 0.1 * torch.randn(len(x), 1, 1, generator=rng, device=x.device)
     if config.style:
         x = mix_styles(x, config.style, rng=rng)
-    return mask(x, config.masks, rng=rng)
+    return mask(x, config.masks, rng=rng), moves
 
 
 def mix(x: Tensor, targets: Tensor, config: Augment, *, rng: Generator) -> tuple[Tensor, Tensor]:

@@ -43,7 +43,8 @@ class Examples:
     def batches(
         self, *, excerpts: int, batch_size: int, source_frames: int, rng: Generator
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """One epoch in random order: x float32 (batch, n_bins, source_frames), y int64.
+        """One epoch in random order: x float32 (batch, n_bins, source_frames), and of which
+        members, int64 (batch,).
 
         Each member is drawn ``excerpts`` times, or so often on average as its share has it.
         A member shorter than ``source_frames`` is repeated; a last batch of one, which
@@ -55,7 +56,6 @@ class Examples:
         else:
             shares = torch.from_numpy(self.shares)
             order = torch.multinomial(shares, len(self) * excerpts, True, generator=rng)
-        labels = torch.from_numpy(self.labels)
         for chosen in torch.split(order, batch_size):
             if len(chosen) < 2:
                 continue
@@ -64,7 +64,7 @@ class Examples:
                 _excerpt(self.clips[i], source_frames, draw)
                 for i, draw in zip(chosen.tolist(), draws, strict=True)
             ]
-            yield torch.stack(cut).float(), labels[chosen]
+            yield torch.stack(cut).float(), chosen
 
 
 def _excerpt(clip: Tensor, length: int, draw: float) -> Tensor:

@@ -28,6 +28,7 @@ from genrescope.lab.provenance import commit, today
 from genrescope.lab.run_folder import CHECKPOINT, CONFIG
 from genrescope.lab.stores import make_store
 from genrescope.lab.training.augment import NO_AUGMENT
+from genrescope.lab.training.auxiliary import annotated
 from genrescope.lab.training.background import Background, background
 from genrescope.lab.training.examples import Examples, draw_shares, examples
 from genrescope.lab.training.recipe import DEFAULT_RECIPE, Recipe
@@ -231,13 +232,14 @@ def prepare(
         start: a run of the same net, from whose weights this one starts.
 
     Raises:
-        GenrescopeError: a fold or net that does not exist, a train part that lacks a genre, a
-            folder of another run, or a teacher or start that is not finished, or learned what
-            this run does not.
+        GenrescopeError: a fold or net that does not exist, a train part that lacks a genre or any
+            annotation of a task beside it, a folder of another run, or a teacher or start that is
+            not finished, or learned what this run does not.
     """
     part = _checked_fold(split, fold, store)
     net, n_frames = _fresh_net(recipe, store, seed)
     _check_parents(teachers, start, store, split, part, recipe)
+    annotated(recipe, part.train)
     config = _config(store, split, recipe, fold=fold, seed=seed, command=command)
     config |= {
         "teachers": [record(run.config) for run in teachers],

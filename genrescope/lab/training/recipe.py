@@ -34,6 +34,8 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "patience": (0, math.inf),
     "balance": (0, 1),
     "doubtful": (0, 1),
+    "tempo": (0, math.inf),
+    "key": (0, math.inf),
 }
 
 
@@ -60,6 +62,8 @@ class Recipe:
         balance: 0 draws every clip as often as any other, 1 every genre; between them a genre's
             share goes with its number of clips to the power of 1 - balance.
         doubtful: how often a clip of doubtful genre is drawn, beside a certain one.
+        tempo, key: weights of the losses of these tasks beside the genre's, which are learned of
+            the tracks that have them; 0 leaves a task out. See `genrescope.lab.training.auxiliary`.
         augment: how excerpts are disturbed.
 
     Raises:
@@ -82,6 +86,8 @@ class Recipe:
     patience: int = 0
     balance: float = 0.0
     doubtful: float = 1.0
+    tempo: float = 0.0
+    key: float = 0.0
     augment: Augment = field(default_factory=Augment)
 
     def __post_init__(self) -> None:

@@ -25,6 +25,7 @@ from genrescope.lab.metrics import log_loss
 from genrescope.lab.nets.base import Net
 from genrescope.lab.run_folder import CHECKPOINT, METRICS, WEIGHTS
 from genrescope.lab.training.augment import augment, mix
+from genrescope.lab.training.auxiliary import AuxiliaryTasks
 from genrescope.lab.training.examples import Examples
 from genrescope.lab.training.prepare import (
     Prepared,
@@ -171,6 +172,8 @@ class Training:
 
     Attributes:
         net, average: the net that learns, and the running average of its weights.
+        auxiliary: what is learned beside the genre.
+        learners: the net and that.
         step, n_steps: steps that are done, and in all.
         history: figures of the epochs that are done.
 
@@ -186,7 +189,9 @@ class Training:
         self.net = self._placed(prepared.net)
         self.teachers = [self._placed(teacher).eval() for teacher in prepared.teachers]
         self.average = copy.deepcopy(self.net).eval()
-        self.optimizer = _optimizer(self.net, self.recipe)
+        self.auxiliary = self._auxiliary().to(self.device)
+        self.learners = nn.ModuleList([self.net, self.auxiliary])
+        self.optimizer = _optimizer(self.learners, self.recipe)
         per_epoch = math.ceil(len(self.train) * self.recipe.excerpts / self.recipe.batch_size)
         self.n_steps = per_epoch * self.recipe.epochs
         self.step = 0
@@ -197,6 +202,13 @@ class Training:
     def _placed(self, net: Net) -> Net:
         placed: Net = net.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return placed
+
+    @torch.no_grad()
+    def _auxiliary(self) -> AuxiliaryTasks:
+        clip = self.train.clips[0][:, :1].float().expand(-1, self.train.n_frames)
+        _, seen = self.average.embed_by_band(clip[None].to(self.device))
+        torch.manual_seed(self.seed)
+        return AuxiliaryTasks(self.recipe, self.train.members, seen.shape[1])
 
     def run(self, progress: Callable[[Step], None] | None = None) -> list[Epoch]:
         """Train to the end, from wherever this training stands; returns all epochs.
@@ -228,13 +240,15 @@ class Training:
         rng = Generator().manual_seed(self.seed * 100_003 + number)
         torch.manual_seed(self.seed * 100_003 + number)  # dropout
         self.net.train()
-        for x, y in self.train.batches(
+        labels = torch.from_numpy(self.train.labels)
+        for x, chosen in self.train.batches(
             excerpts=recipe.excerpts,
             batch_size=recipe.batch_size,
             source_frames=recipe.augment.source_frames(self.train.n_frames),
             rng=rng,
         ):
-            x = augment(
+            y = labels[chosen]
+            x, moves = augment(
                 x,
                 recipe.augment,
                 n_frames=self.train.n_frames,
@@ -242,27 +256,33 @@ class Training:
                 rng=rng,
                 background=self.background,
             )
-            x, targets = mix(x, self._smoothed(y), recipe.augment, rng=rng)
+            # Side by side, so that all that is known of two excerpts is mixed alike.
+            tasks = [self._smoothed(y), *self.auxiliary.targets(chosen, moves)]
+            x, mixed = mix(x, torch.cat(tasks, dim=1), recipe.augment, rng=rng)
             x = x.to(self.device)
-            targets = self._taught(x) if self.teachers else targets.to(self.device)
+            widths = [target.shape[1] for target in tasks]
+            targets, *others = torch.split(mixed.to(self.device), widths, dim=1)
+            if self.teachers:
+                targets = self._taught(x)
             for group in self.optimizer.param_groups:
                 group["lr"] = recipe.lr * _schedule(self.step / self.n_steps)
             with torch.autocast(self.device.type, torch.bfloat16, has_bf16(self.device)):
-                embedding = self.net.embed(x)
+                embedding, by_band = self.net.embed_by_band(x)
                 logits = self.net.head(embedding)
                 of_branches = self.net.branch_logits(embedding)
+                loss_of_others = self.auxiliary.loss(by_band, others)
             loss_of_whole = _cross_entropy(logits, targets)
-            loss = loss_of_whole
+            loss = loss_of_whole + loss_of_others
             for branch_logits in of_branches:
                 loss = loss + BRANCH_WEIGHT * _cross_entropy(branch_logits, targets)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(self.net.parameters(), GRADIENT_NORM)
+            nn.utils.clip_grad_norm_(self.learners.parameters(), GRADIENT_NORM)
             self.optimizer.step()
             self.step += 1
             if self.step % EMA_EVERY == 0 or self.step < EMA_EVERY or not recipe.ema:
                 self._average()
-            # Without the branches, so that the curves of all nets mean the same.
+            # Without branches and other tasks, so that the curves of all nets mean the same.
             value = float(loss_of_whole.detach())
             if not math.isfinite(value):
                 raise GenrescopeError(
@@ -334,6 +354,7 @@ class Training:
         state = {
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
+            "auxiliary": self.auxiliary.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "history": [asdict(epoch) for epoch in self.history],
@@ -356,6 +377,8 @@ class Training:
         state: dict[str, Any] = load_state(path, self.device)
         load_weights(self.net, state["net"], path)
         load_weights(self.average, state["average"], path)
+        # Versions without other tasks than the genre kept none.
+        load_weights(self.auxiliary, state.get("auxiliary", {}), path)
         self.optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
         self.history = [Epoch(**epoch) for epoch in state["history"]]

@@ -47,6 +47,12 @@ def test_a_net_that_keeps_no_time_tells_the_whole_whatever_it_is_asked(x: Tensor
     assert net.branch_logits(embedding) == ()
 
 
+def test_a_net_that_keeps_no_bands_tells_the_whole_twice(x: Tensor) -> None:
+    embedding, by_band = _Means().embed_by_band(x)
+    assert embedding is by_band
+    torch.testing.assert_close(embedding, x.mean(dim=2))
+
+
 def test_each_step_is_told_as_the_net_tells_it_alone(x: Tensor) -> None:
     net = _MeansOfSteps()
     logits, _, steps = net.serve(x, 3)

@@ -32,6 +32,18 @@ def test_steps_of_compact_are_parts_of_the_whole(n_steps: int) -> None:
     assert (steps[..., :n_mean].amin(1) <= whole[:, :n_mean] + 1e-6).all()
 
 
+def test_compact_tells_where_in_the_bands_a_sound_lies() -> None:
+    net = NETS["compact"](N_CLASSES, 64, width=4).eval()
+    x = torch.randn(2, 64, 24, generator=torch.Generator().manual_seed(1))
+    embedding, by_band = net.embed_by_band(x)
+    torch.testing.assert_close(embedding, net.embed(x))
+    means = by_band.shape[1] // 2
+    channels = embedding.shape[1] // 2
+    of_bands = by_band[:, :means].reshape(len(x), channels, -1)
+    torch.testing.assert_close(of_bands.mean(2), embedding[:, :channels])
+    assert of_bands.shape[2] > 1
+
+
 def test_compact_hears_as_much_of_a_bands_colour_as_it_is_told() -> None:
     x = torch.randn(2, 64, 39, generator=torch.Generator().manual_seed(1))
     coloured = x + torch.linspace(-1, 1, 64)[:, None]

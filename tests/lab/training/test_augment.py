@@ -41,27 +41,28 @@ def test_any_length_and_strength_gives_finite_excerpts(
     x = torch.randn(3, 128, config.source_frames(n_frames), generator=_rng(seed))
 
     def augmented() -> torch.Tensor:
-        return aug.augment(x, config, n_frames=n_frames, frame_rate=RATE, rng=_rng(seed))
+        return aug.augment(x, config, n_frames=n_frames, frame_rate=RATE, rng=_rng(seed))[0]
 
     once = augmented()
     assert once.shape == (3, 128, n_frames)
     assert torch.isfinite(once).all()
-    assert torch.equal(
-        once, aug.augment(x, config, n_frames=n_frames, frame_rate=RATE, rng=_rng(seed))
-    )
+    assert torch.equal(once, augmented())
 
 
 def test_all_off_returns_the_excerpt_itself() -> None:
     x = torch.randn(4, 128, OFF.source_frames(39), generator=_rng())
-    same = aug.augment(x, OFF, n_frames=39, frame_rate=RATE, rng=_rng(1))
+    same, moves = aug.augment(x, OFF, n_frames=39, frame_rate=RATE, rng=_rng(1))
     assert torch.allclose(same, x, atol=1e-4)
+    assert torch.equal(moves.rate, torch.ones(4))
+    assert torch.equal(moves.shift, torch.zeros(4))
 
 
 def test_a_shift_moves_a_band_as_far_as_it_may() -> None:
     x = torch.zeros(200, 128, 20)
     x[:, 60] = 1.0
-    moved = aug.warp(x, n_frames=20, shift_bands=4.0, stretch=0.0, rng=_rng())
+    moved, moves = aug.warp(x, n_frames=20, shift_bands=4.0, stretch=0.0, rng=_rng())
     peaks = moved.mean(2).argmax(1)
+    assert (60 - moves.shift - peaks).abs().max() <= 0.5
     assert peaks.min() < 59
     assert peaks.max() > 61
     assert ((peaks - 60).abs() <= 4).all()
@@ -71,18 +72,17 @@ def test_a_stretch_changes_the_distance_of_two_beats() -> None:
     x = torch.full((200, 8, 80), -1.0)
     x[:, :, 20:23] = 1.0
     x[:, :, 50:53] = 1.0
-    warped = aug.warp(x, n_frames=60, shift_bands=0.0, stretch=0.2, rng=_rng())[:, 0]
-    gaps = {
-        int(on[-1] - on[0])
-        for on in (torch.nonzero(row > 0.5).flatten() for row in warped)
-        if len(on) > 4
-    }
-    assert min(gaps) < 30 < max(gaps)
+    warped, moves = aug.warp(x, n_frames=60, shift_bands=0.0, stretch=0.2, rng=_rng())
+    heard = [torch.nonzero(row > 0.5).flatten() for row in warped[:, 0]]
+    gaps = {i: int(on[-1] - on[0]) for i, on in enumerate(heard) if len(on) > 4}
+    assert min(gaps.values()) < 30 < max(gaps.values())
+    # What is played faster has its beats nearer to each other: from 20 to 52 in the clip.
+    assert all(abs(gap - 32 / moves.rate[i]) < 3 for i, gap in gaps.items())
 
 
 def test_every_cell_of_a_warped_excerpt_is_one_of_the_clip() -> None:
     x = torch.rand(20, 64, 50, generator=_rng())
-    warped = aug.warp(x, n_frames=39, shift_bands=4.0, stretch=0.15, rng=_rng(1))
+    warped, _ = aug.warp(x, n_frames=39, shift_bands=4.0, stretch=0.15, rng=_rng(1))
     assert all(torch.isin(new, old).all() for new, old in zip(warped, x, strict=True))
     assert not torch.equal(warped, x[:, :, :39])
 
@@ -154,7 +154,7 @@ def test_a_style_is_partly_that_of_another_excerpt() -> None:
 def test_degraded_excerpts_keep_mean_and_deviation() -> None:
     x = torch.randn(50, 128, OFF.source_frames(39), generator=_rng())
     config = dataclasses.replace(OFF, noise=1.0, loudest_noise=1.0, reverb=1.0, band_limit=1.0)
-    changed = aug.augment(x, config, n_frames=39, frame_rate=RATE, rng=_rng())
+    changed, _ = aug.augment(x, config, n_frames=39, frame_rate=RATE, rng=_rng())
     assert torch.allclose(changed.mean((1, 2)), x.mean((1, 2)), atol=0.5)
     assert torch.allclose(changed.std((1, 2)), x.std((1, 2)), atol=0.05)
 

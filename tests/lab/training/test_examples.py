@@ -70,18 +70,17 @@ def test_a_training_draws_clips_by_their_shares(store: FeatureStore, tmp_path: P
     learned = np.array([member not in doubtful for member in examples.members])
     assert examples.shares is not None
     assert (examples.shares > 0).tolist() == learned.tolist()
-    seen = torch.cat(
-        [
-            x[:, :, 0]
-            for x, _ in examples.batches(
-                excerpts=4,
-                batch_size=16,
-                source_frames=examples.clips[0].shape[1],
-                rng=torch.Generator().manual_seed(0),
-            )
-        ]
+    batches = list(
+        examples.batches(
+            excerpts=4,
+            batch_size=16,
+            source_frames=examples.clips[0].shape[1],
+            rng=torch.Generator().manual_seed(0),
+        )
     )
+    seen = torch.cat([x[:, :, 0] for x, _ in batches])
     beginnings = torch.stack([clip[:, 0].float() for clip in examples.clips])
     which = torch.cdist(seen, beginnings).argmin(1)
     assert learned[which].all()
+    assert torch.equal(which, torch.cat([chosen for _, chosen in batches]))
     training.run()
