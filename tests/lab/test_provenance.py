@@ -31,7 +31,7 @@ def test_the_commit_is_that_of_the_package_s_own_checkout(
         package.mkdir(parents=True)
         (package / "__init__.py").touch()
     assert commit_of(own) == ""
-    git("init")
+    git("init", "-b", "main")
     assert commit_of(own) == ""
     git("add", ".")
     git("commit", "-m", "x")
@@ -39,5 +39,12 @@ def test_the_commit_is_that_of_the_package_s_own_checkout(
     assert commit_of(inside) == ""
     (own / "__init__.py").write_text("x = 1\n")
     assert commit_of(own) == git("rev-parse", "HEAD") + ", with changes"
+    (own / "__init__.py").write_text("")
+    git("switch", "-c", "idea")
+    assert commit_of(own) == git("rev-parse", "HEAD")
+    git("commit", "--allow-empty", "-m", "y")
+    assert commit_of(own) == git("rev-parse", "HEAD") + ", on a branch"
+    git("branch", "-f", "main")
+    assert commit_of(own) == git("rev-parse", "HEAD")
     monkeypatch.setenv("PATH", "")
     assert commit_of(own) == ""
