@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from genrescope.audio.waveform import Waveform
 from genrescope.dream.render import render
-from genrescope.dream.search import SECONDS, log_odds, probability_of
+from genrescope.dream.search import SECONDS, listen, log_odds, probability_of
 from genrescope.dream.song import KEYS, Song, parameters
 from genrescope.model.classifier import Classifier
 
@@ -67,15 +67,15 @@ def reasons(classifier: Classifier, song: Song, genre: str, *, seed: int) -> lis
     """
     sr = classifier.bundle.features.sr
 
-    def listen(changed: Song) -> tuple[float, str | None]:
+    def answer(changed: Song) -> tuple[float, str | None]:
         sound = Waveform(render(changed, SECONDS, sr, seed=seed), sr)
-        prediction = classifier.classify(sound)
+        prediction = listen(classifier, sound)
         return probability_of(prediction, genre), prediction.genre
 
-    before = log_odds(listen(song)[0])
+    before = log_odds(answer(song)[0])
     found = []
     for words, change in CHANGES.items():
         if (changed := change(song)) != song:
-            probability, then = listen(changed)
+            probability, then = answer(changed)
             found.append(Reason(words, probability, then, before - log_odds(probability)))
     return sorted(found, key=lambda reason: -reason.loss)

@@ -183,10 +183,15 @@ def _search(
         yield n_tried, best
 
 
+def listen(classifier: Classifier, sound: Waveform) -> Prediction:
+    """What a net says of a sound but for tempo and key, which a search does not go by."""
+    return classifier.classify_features(classifier.features(sound), with_heads=False)
+
+
 def _cost(classifier: Classifier, genre: str, song: Song, seed: int) -> float:
     """What the search lowers: minus the log odds of the genre, more where it is no music."""
     sr = classifier.bundle.features.sr
-    prediction = classifier.classify(Waveform(render(song, PART_S, sr, seed=seed), sr))
+    prediction = listen(classifier, Waveform(render(song, PART_S, sr, seed=seed), sr))
     cost = -log_odds(probability_of(prediction, genre))
     return cost + _NO_MUSIC_COST * (NO_MUSIC in prediction.flags)
 

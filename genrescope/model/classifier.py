@@ -119,8 +119,13 @@ class Classifier:
         """
         return extract_features(self.bundle, source, name=name, max_duration_s=max_duration_s)
 
-    def classify_features(self, clip: Clip) -> Prediction:
+    def classify_features(self, clip: Clip, *, with_heads: bool = True) -> Prediction:
         """Say which genre a clip is, from what `features` made of it.
+
+        Args:
+            clip: made for this bundle.
+            with_heads: whether tempo and key are told too; some time, for who asks often
+                for the genre alone.
 
         Raises:
             ValueError: ``log_mel`` has another number of bins than the bundle's front end.
@@ -157,7 +162,8 @@ class Classifier:
         if SILENT not in flags:
             flags = (*flags, *self._doubts(prepared, clip.duration_s, clip_probs))
             genres = self._genres_of(clip_probs)
-            tempo, key = self._heads.estimate(clip.log_mel)
+            if with_heads:
+                tempo, key = self._heads.estimate(clip.log_mel)
             if tempo is not None and self._heads.lacks_beat(tempo):
                 flags = (*flags, NO_BEAT)
         return Prediction(

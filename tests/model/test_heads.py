@@ -47,6 +47,15 @@ def test_tempo_and_key_are_heard(with_both: Path, bpm: float) -> None:
     assert told["key"] == prediction.key.to_dict()
 
 
+def test_who_asks_for_the_genre_alone_gets_the_same_genre(with_both: Path) -> None:
+    classifier = Classifier.load(with_both)
+    clip = classifier.features(_music(90.0, 880.0))
+    whole, alone = (classifier.classify_features(clip, with_heads=h) for h in (True, False))
+    assert whole.tempo is not None
+    assert (alone.tempo, alone.key) == (None, None)
+    assert np.array_equal(alone.clip_probs, whole.clip_probs)
+
+
 def test_a_bundle_without_heads_tells_neither(tiny_bundle: Path) -> None:
     prediction = Classifier.load(tiny_bundle).classify(_music(90.0, 880.0))
     assert prediction.tempo is None
