@@ -18,7 +18,7 @@ from genrescope.features.mel import mel_edges
 from genrescope.model.bundle import Bundle
 from genrescope.model.clip import Clip
 from genrescope.model.inference import Net, prepare
-from genrescope.model.occlusion import N_CURVES, N_PATCHES, Fidelity, Occluder
+from genrescope.model.occlusion import N_PATCHES, Fidelity, Occluder
 from genrescope.model.prediction import SILENT, Prediction
 from genrescope.progress import Progress, no_progress
 
@@ -193,7 +193,7 @@ def explain(
         raise ValueError(f"there is no genre {chosen!r}; there are {', '.join(bundle.labels)}")
     prepared = prepare(clip.log_mel, bundle.features)
     hidden = Occluder(bundle, net, prepared, bundle.labels.index(chosen))
-    n_steps = N_PATCHES + N_CURVES
+    n_steps = N_PATCHES + 2 + hidden.n_random
 
     def report(done: int) -> None:
         progress(done, n_steps, name)

@@ -14,6 +14,8 @@ beside that of random orders.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,12 +42,11 @@ N_STEPS = 10
 """Steps of the deletion and insertion curves."""
 
 N_RANDOM = 4
-"""Random orders that the curves are compared with.
+"""Random orders that the curves of a recording of one window are compared with.
 
-Taking away and putting in at random are the same in the mean, so the same orders serve both.
+Of several windows each order hides other parts, so that fewer orders see as many cases. Taking away
+and putting in at random are the same in the mean, so the same orders serve both.
 """
-
-N_CURVES = 2 + N_RANDOM
 
 _BATCH_FRAMES = 1300  # given to the net at a time
 
@@ -92,6 +93,9 @@ class Occluder:
         frames = np.arange(x.shape[1])[np.newaxis]
         time_of_window = time[take(frames, starts, window_length=length)[:, 0]]
         self._cell = band[np.newaxis, :, None] * N_TIMES + time_of_window[:, None, :]
+        held = np.arange(N_BANDS * N_TIMES)
+        self._holds = np.stack([np.isin(held, cells) for cells in self._cell])
+        self.n_random = math.ceil(N_RANDOM / len(starts))
 
     @cached_property
     def _whole(self) -> NDArray[np.float64]:
@@ -116,11 +120,10 @@ class Occluder:
 
     def _weights_of_patches(self, times: NDArray[np.int64]) -> NDArray[np.float64]:
         """How much each band speaks for the genre at some times, nats, (N_BANDS,)."""
-        # Only windows that hold the times can answer otherwise.
-        touched = np.flatnonzero(np.isin(self._cell % N_TIMES, times).any(axis=(1, 2)))
+        patches = [band * N_TIMES + times for band in range(N_BANDS)]
+        touched = self._touched(np.concatenate(patches))
         if not len(touched):  # a clip of fewer frames than there are times
             return np.zeros(N_BANDS)
-        patches = [band * N_TIMES + times for band in range(N_BANDS)]
         hidden = np.concatenate([self._hide(patch, touched) for patch in patches])
         alone = np.concatenate([self._show(patch, touched) for patch in patches])
         probs = self._probs(np.concatenate([hidden, alone])).reshape(2, N_BANDS, len(touched))
@@ -142,7 +145,7 @@ class Occluder:
         insertion = self._area(order, keep_first=True)
         report(2)
         areas = []
-        for i in range(N_RANDOM):
+        for i in range(self.n_random):
             areas.append(self._area(rng.permutation(cells.size), keep_first=True))
             report(3 + i)
         random = float(np.mean(areas))
@@ -157,15 +160,24 @@ class Occluder:
 
     def _area(self, order: NDArray[np.int64], *, keep_first: bool) -> float:
         """Mean probability of the genre while the first cells alone are kept, or hidden."""
-        every = np.arange(len(self._windows))
-        ends = [self._nothing, self._whole.mean()]
-        means = ends[:1] if keep_first else ends[1:]
-        for n in np.linspace(0, len(order), N_STEPS + 1).round().astype(np.int64)[1:-1]:
+        ends = [np.full(len(self._windows), self._nothing), self._whole]
+        first, last = ends if keep_first else ends[::-1]
+        probs = first.copy()
+        means = [first.mean()]
+        edges = np.linspace(0, len(order), N_STEPS + 1).round().astype(np.int64)
+        for before, n in itertools.pairwise(edges[:-1]):
             gone = order[n:] if keep_first else order[:n]
-            means.append(self._probs(self._hide(gone, every)).mean())
-        means += ends[1:] if keep_first else ends[:1]
+            touched = self._touched(order[before:n])
+            if len(touched):
+                probs[touched] = self._probs(self._hide(gone, touched))
+            means.append(probs.mean())
+        means.append(last.mean())
         area: float = np.trapezoid(means, dx=1 / N_STEPS)
         return float(area)
+
+    def _touched(self, cells: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Windows that hold any of some cells: only these can answer otherwise without them."""
+        return np.flatnonzero(self._holds[:, cells].any(axis=1))
 
     def _hide(self, cells: NDArray[np.int64], windows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Some of the windows with some cells at their bands' means."""

@@ -20,6 +20,7 @@ from genrescope.model.bundle import Bundle
 from genrescope.web import pages
 from genrescope.web.halved import halve
 from genrescope.web.local import MAX_S, settings
+from genrescope.web.uncast import without_casts
 
 ORT = Path(__file__).parents[2] / "page" / "node_modules" / "onnxruntime-web" / "dist"
 """Where ``npm ci --prefix page`` puts ONNX Runtime in a clone."""
@@ -211,13 +212,14 @@ def _manifest(raw: bytes) -> bytes:
 def _publish(bundle: Bundle, folder: str, bundled: dict[str, bytes]) -> dict[str, Any]:
     """Add a bundle's files to those that are published, and say what the page reads of it.
 
-    Nets are published at half their size, see `genrescope.web.halved`, and what two bundles share
-    is published once.
+    Nets are published at half their size, see `genrescope.web.halved`, and without what browsers
+    take long to compile, see `genrescope.web.uncast`. What two bundles share is published once.
     """
     files: dict[str, Any] = {}
     contents = {"bundle.json": (bundle.path / "bundle.json").read_bytes()}
     for name, body in (contents | {name: bundle.read(name) for name in bundle.files}).items():
-        published, stretches = halve(body) if name.endswith(".onnx") else (body, [])
+        is_net = name.endswith(".onnx")
+        published, stretches = halve(without_casts(body)) if is_net else (body, [])
         own = folder + name.replace(".onnx", ".half")
         path = next((path for path, other in bundled.items() if other == published), own)
         bundled[path] = published

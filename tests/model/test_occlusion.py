@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from genrescope.model.bundle import Bundle
 from genrescope.model.clip import Clip
 from genrescope.model.inference import NetOutput, prepare
-from genrescope.model.occlusion import N_BANDS, N_PATCHES, N_TIMES, Occluder, areas_by_loudness
+from genrescope.model.occlusion import (
+    N_BANDS,
+    N_PATCHES,
+    N_STEPS,
+    N_TIMES,
+    Occluder,
+    areas_by_loudness,
+)
 
 N_FRAMES = 120
 
@@ -57,6 +64,39 @@ def test_the_curves_are_true_to_an_order_that_is_true(bundle: Bundle) -> None:
     assert not false.decisive
     assert true.deletion_auc < false.deletion_auc
     assert true.insertion_auc > false.insertion_auc
+
+
+def test_windows_that_a_step_does_not_reach_are_not_asked_again(bundle: Bundle) -> None:
+    long = np.tile(clip(slice(48, 54), slice(32, 48)).log_mel, 10)
+    asked = 0
+
+    def net(windows: NDArray[np.float32]) -> NetOutput:
+        nonlocal asked
+        asked += len(windows)
+        return loudest_cell(windows)
+
+    occluder = Occluder(bundle, net, prepare(long, bundle.features), 0)
+    cells = np.random.default_rng(0).permutation(N_BANDS * N_TIMES).reshape(N_BANDS, N_TIMES)
+    rng = np.random.default_rng(0)
+    there = occluder.fidelity(cells, rng, lambda done: None)
+    n_windows = len(bundle.windowing.places(long.shape[1])[0])
+    assert n_windows < asked < 0.8 * n_windows * (N_STEPS - 1) * 3
+    # Backwards it comes by the same windows from the other end.
+    back = occluder.fidelity(-cells, rng, lambda done: None)
+    assert back.insertion_auc == pytest.approx(there.deletion_auc, abs=1e-6)
+    assert back.deletion_auc == pytest.approx(there.insertion_auc, abs=1e-6)
+
+
+@pytest.mark.parametrize(("n_frames", "n_random"), [(20, 4), (39, 4), (60, 2), (78, 2), (1200, 1)])
+def test_several_windows_need_fewer_random_orders(
+    bundle: Bundle, n_frames: int, n_random: int
+) -> None:
+    features = np.random.default_rng(0).normal(-40, 9, (128, n_frames)).astype(np.float32)
+    occluder = Occluder(bundle, loudest_cell, prepare(features, bundle.features), 0)
+    done: list[int] = []
+    occluder.fidelity(np.zeros((N_BANDS, N_TIMES)), np.random.default_rng(0), done.append)
+    assert occluder.n_random == n_random
+    assert done == list(range(1, 3 + n_random))
 
 
 def test_steps_are_reported_to_the_last(bundle: Bundle) -> None:

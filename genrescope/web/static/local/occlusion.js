@@ -53,6 +53,15 @@ class Occluder {
     this.time = starts.map((start) =>
       Array.from({ length }, (_, i) => partOf(this.timeEdges, (start + i) % nFrames)),
     );
+    this.holds = this.time.map((times) => new Set(times));
+    this.every = Array.from({ length: this.n }, (_, window) => window);
+    // Of several windows each order hides other parts.
+    this.nRandom = Math.ceil(settings.occlusion_random / this.n);
+  }
+
+  /** Windows that hold any of some times: only these can answer otherwise without them. */
+  touched(times) {
+    return this.every.filter((window) => times.some((time) => this.holds[window].has(time)));
   }
 
   /** One window; `visible(cell)` says of which cells the sound is left. */
@@ -86,7 +95,6 @@ class Occluder {
 
   /** Probability of the genre in each window as it is, and in one of bands' means. */
   async ends() {
-    this.every = Array.from({ length: this.n }, (_, window) => window);
     this.whole = await this.probs(this.every.map((window) => this.masked(window, () => true)));
     [this.nothing] = await this.probs([this.masked(0, () => false)]);
   }
@@ -112,10 +120,7 @@ class Occluder {
   /** What each band is worth at some times, in nats. */
   async worthOf(times) {
     const { nBands, nTimes, n, nothing } = this;
-    // Only windows that hold the times can answer otherwise.
-    const touched = this.every.filter((window) =>
-      this.time[window].some((time) => times.includes(time)),
-    );
+    const touched = this.touched(times);
     const worth = new Float64Array(nBands);
     for (let band = 0; band < nBands && touched.length; band++) {
       const patch = new Set(times.map((time) => band * nTimes + time));
@@ -135,16 +140,21 @@ class Occluder {
 
   /** Mean probability of the genre while the first cells alone are kept, or hidden. */
   async area(order, { keepFirst }) {
-    const { settings } = this;
+    const { occlusion_steps: nSteps } = this.settings;
     const ends = [this.nothing, mean(this.whole)];
+    const probs = keepFirst ? this.every.map(() => this.nothing) : this.whole.slice();
     const means = [];
-    const steps = Array.from(linspace(0, order.length, settings.occlusion_steps + 1), rint);
-    for (const end of steps.slice(1, -1)) {
-      const first = new Set(order.slice(0, end));
+    const edges = Array.from(linspace(0, order.length, nSteps + 1), rint);
+    for (let step = 1; step < nSteps; step++) {
+      const first = new Set(order.slice(0, edges[step]));
       const visible = (cell) => first.has(cell) === keepFirst;
-      means.push(mean(await this.probs(this.every.map((window) => this.masked(window, visible)))));
+      const changed = order.slice(edges[step - 1], edges[step]);
+      const touched = this.touched(changed.map((cell) => cell % this.nTimes));
+      const found = await this.probs(touched.map((window) => this.masked(window, visible)));
+      touched.forEach((window, i) => (probs[window] = found[i]));
+      means.push(mean(probs));
     }
-    return (mean(ends) + sum(means)) / settings.occlusion_steps;
+    return (mean(ends) + sum(means)) / nSteps;
   }
 
   /** Deletion and insertion in the order of the weights, and in random orders. */
@@ -157,7 +167,7 @@ class Occluder {
     await report(2);
     const random = chance(0);
     const areas = [];
-    for (let i = 0; i < this.settings.occlusion_random; i++) {
+    for (let i = 0; i < this.nRandom; i++) {
       areas.push(await this.area(shuffled(weights.length, random), { keepFirst: true }));
       await report(3 + i);
     }
@@ -184,7 +194,7 @@ export async function explain(clip, genre, bundle, net, settings, progress) {
   const prepared = prepare(logMel, bundle, settings);
   const hidden = new Occluder(prepared, label, bundle, net, settings);
   const nPatches = settings.occlusion_times - settings.occlusion_patch + 1;
-  const nSteps = nPatches + 2 + settings.occlusion_random;
+  const nSteps = nPatches + 2 + hidden.nRandom;
   await hidden.ends();
   const cells = await hidden.weights((done) => progress(done / nSteps));
   const fidelity = await hidden.fidelity(cells, (done) => progress((nPatches + done) / nSteps));
