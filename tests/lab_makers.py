@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import soundfile as sf
 
 from genrescope.data.splits import Split, make_split
@@ -129,3 +132,17 @@ def quick_cell(protocol: str, kind: str, model: str) -> Cell:
 def music_of(store: FeatureStore) -> Music:
     """A store as music to measure by."""
     return Music((store.name,), store.dataset, store)
+
+
+@contextmanager
+def few_counterexamples(n: int) -> Iterator[None]:
+    """So many of each kind of what is no music: all of them take ten seconds to make."""
+    from genrescope.lab.export import novelty
+
+    novelty.made_clips.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        for kind, (_, make) in novelty.COUNTEREXAMPLES.items():
+            patch.setitem(novelty.COUNTEREXAMPLES, kind, (n, make))
+        patch.setattr(novelty, "MELODIES", (n, novelty.MELODIES[1]))
+        yield
+    novelty.made_clips.cache_clear()

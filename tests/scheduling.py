@@ -5,12 +5,11 @@ from __future__ import annotations
 from xdist.scheduler import LoadScopeScheduling
 
 TOGETHER = (
-    *("cli", "e2e", "fleet", "lab/evaluation", "lab/export", "lab/training"),
-    *("library", "reproduction", "web"),
-)
-"""Rooms whose tests share what is dear to make, such as runs and servers: one process has each."""
+    "cli", "fleet", "lab/evaluation", "lab/export", "lab/training", "library", "reproduction",
+)  # fmt: skip
+"""Rooms whose tests share what is dear to make, such as runs: one process has each."""
 
-FIRST = ("e2e", "web", "cli", "soak/", "bench/", "lab/")
+FIRST = ("cli", "library", "web/test_local", "e2e/", "lab/export", "web/", "soak/", "dream/")
 """How groups begin that take longest, so that no process has them left when the others are done."""
 
 

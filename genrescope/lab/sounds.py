@@ -132,7 +132,7 @@ def melody(n_samples: int, sr: int, *, rng: np.random.Generator) -> Samples:
         at, octave = 0.0, 12 * int(rng.integers(0, 3))
         while at < t[-1]:
             length = beat * int(rng.integers(1, 5))
-            now = (t >= at) & (t < at + length)
+            now = slice(*np.searchsorted(t, (at, at + length)))
             s = t[now] - at
             hz = 440 * 2 ** ((root + octave + rng.choice((0, 2, 4, 5, 7, 9, 11)) - 69) / 12)
             turns = hz * (s + vibrato * np.sin(2 * np.pi * 5.5 * s) / (2 * np.pi * 5.5))

@@ -60,11 +60,10 @@ def test_what_makes_no_sense_is_refused(classifier: Classifier, genre: str, step
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("genre", ["metal", "reggae"])
-def test_the_net_that_ships_is_convinced(genre: str) -> None:
-    found = dream(Classifier.load(threads=1), genre, seed=0)
+def test_the_net_that_ships_is_convinced() -> None:
+    found = dream(Classifier.load(threads=1), "metal", seed=0)
     assert found.worth >= 0.8
-    assert found.prediction.genre == genre
+    assert found.prediction.genre == "metal"
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,6 @@ def axe() -> str:
     return AXE.read_text(encoding="utf-8")
 
 
-def _idle(page: Page) -> None:
-    pass
-
-
 def _recording(page: Page) -> None:
     page.get_by_role("button", name="Start").click()
     expect(page.locator("#guess")).not_to_be_empty(timeout=RESULT_MS)
@@ -51,19 +47,17 @@ def _result(page: Page) -> None:
 
 
 def _why(page: Page) -> None:
-    _result(page)
     page.get_by_role("button", name="Why?", exact=True).click()
     expect(page.get_by_role("radio", name="What decided")).to_be_enabled(timeout=RESULT_MS)
 
 
 def _shared(page: Page) -> None:
-    _result(page)
     page.get_by_role("button", name="Share").click()
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
 def _trouble(page: Page) -> None:
-    _result(page)
+    page.keyboard.press("Escape")
     send(page, Recording("words.txt", b"These are words."))
     expect(page.get_by_role("alert")).to_be_visible()
 
@@ -80,31 +74,34 @@ def _reference(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("HTTP API")
 
 
-STATES = [_idle, _recording, _result, _why, _shared, _trouble, _visit, _reference]
+VISITS = ((), (_recording,), (_result, _why, _shared, _trouble, _visit, _reference))
+"""Ways from the opened page, each step from where the one before it ended."""
 
 
 @pytest.mark.parametrize("screen", [DESK, DARK, PHONE], ids=["desk", "dark", "phone"])
-@pytest.mark.parametrize("reach", STATES, ids=lambda reach: reach.__name__.strip("_"))
+@pytest.mark.parametrize("steps", VISITS, ids=["idle", "recording", "result and on"])
 def test_axe_finds_nothing(
     browser: Browser,
     page_server: Running,
     axe: str,
-    reach: Callable[[Page], None],
+    steps: Sequence[Callable[[Page], None]],
     screen: dict[str, Any],
 ) -> None:
     # Without motion, so that nothing is half faded in when colours are measured.
     page, _ = opened(browser, page_server, reduced_motion="reduce", **screen)
-    reach(page)
-    page.evaluate(axe)
-    found = page.evaluate(
-        "axe.run({ runOnly: { type: 'tag', values: TAGS } })".replace("TAGS", TAGS)
-    )
-    problems = [
-        f"{problem['id']}: {problem['help']}: {[node['target'] for node in problem['nodes']]}"
-        for problem in found["violations"]
-    ]
-    assert problems == []
-    assert len(found["passes"]) > 10
+    for step in steps or [lambda page: None]:
+        step(page)
+        page.evaluate(axe)
+        found = page.evaluate(
+            "axe.run({ runOnly: { type: 'tag', values: TAGS } })".replace("TAGS", TAGS)
+        )
+        problems = [
+            f"{step.__name__}: {problem['id']}: {problem['help']}: "
+            f"{[node['target'] for node in problem['nodes']]}"
+            for problem in found["violations"]
+        ]
+        assert problems == []
+        assert len(found["passes"]) > 10
     page.context.close()
 
 

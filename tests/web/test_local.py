@@ -388,7 +388,7 @@ def faded_in(samples: Samples, sr: int) -> Samples:
     return samples * np.append(np.linspace(0, 1, n), np.ones(samples.shape[-1] - n)).astype("f4")
 
 
-N_MADE_UP, N_REAL = 80, 120
+N_MADE_UP, N_REAL = 140, 60
 
 
 def _made_up() -> list[Sound]:
@@ -396,10 +396,10 @@ def _made_up() -> list[Sound]:
     for seed in range(N_MADE_UP):
         sr = RATES[seed % len(RATES)]
         if seed % 4 == 0:
-            x = sweep(sr, 4 + seed % 3, high_hz=min(sr / 2, 900 * (1 + seed)))
+            x = sweep(sr, 2 + seed % 3, high_hz=min(sr / 2, 900 * (1 + seed)))
         else:
             # Mostly short, since each costs time; some of more than a window.
-            x = song(sr, 11 if seed % 9 == 8 else 3 + seed % 3, seed=seed)
+            x = song(sr, 11 if seed % 25 == 24 else 2 + seed % 3, seed=seed)
         sounds.append(Sound(faded_in(x, sr), sr))
     return sounds
 

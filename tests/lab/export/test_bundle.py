@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from lab_makers import SMALL_COMPACT as RECIPE
-from lab_makers import begin, robustness_file
+from lab_makers import begin, few_counterexamples, robustness_file
 
 from genrescope.data.splits import everything, make_split
 from genrescope.data.store import FeatureStore
@@ -21,11 +21,9 @@ from genrescope.data.track import Track
 from genrescope.errors import BundleError, GenrescopeError
 from genrescope.features.config import WAVEFORM_CONFIG
 from genrescope.lab.export import bundle as bundle_module
-from genrescope.lab.export import novelty
 from genrescope.lab.export.bundle import DOUBTFUL, Whitened, _catalogue, export_bundle, export_runs
 from genrescope.lab.export.conformal import measure
 from genrescope.lab.export.evidence import clips_of, gather, mean_probabilities, windowing_of
-from genrescope.lab.export.novelty import COUNTEREXAMPLES, made_clips
 from genrescope.lab.inference import predict
 from genrescope.lab.metrics import fit_temperature
 from genrescope.lab.training.run import Run
@@ -39,13 +37,9 @@ ABOUT = {"name": "bands", "licence": "CC0-1.0", "created": "2026-01-01", "comman
 
 
 @pytest.fixture(scope="module", autouse=True)
-def few_counterexamples() -> Iterator[None]:
+def quickly_fitted() -> Iterator[None]:
     """What is no music is tested elsewhere."""
-    made_clips.cache_clear()
-    with pytest.MonkeyPatch.context() as patch:
-        for kind, (_, make) in COUNTEREXAMPLES.items():
-            patch.setitem(COUNTEREXAMPLES, kind, (5, make))
-        patch.setattr(novelty, "MELODIES", (5, novelty.MELODIES[1]))
+    with few_counterexamples(5), pytest.MonkeyPatch.context() as patch:
         fit = bundle_module.fit_no_music
         fitted: dict[tuple[int, tuple[str, ...]], NoMusic] = {}
 
@@ -57,7 +51,6 @@ def few_counterexamples() -> Iterator[None]:
 
         patch.setattr(bundle_module, "fit_no_music", fit_once)
         yield
-    made_clips.cache_clear()
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lab_makers import few_counterexamples
 from numpy.typing import NDArray
 
 from genrescope.audio.decode import decode
@@ -18,7 +19,6 @@ from genrescope.data.track import Track
 from genrescope.features.config import STORE_CONFIG, FeatureConfig
 from genrescope.features.spectrogram import compute_features, log_mel
 from genrescope.lab import sounds
-from genrescope.lab.export import novelty
 from genrescope.lab.export.novelty import (
     COUNTEREXAMPLES,
     fit_no_music,
@@ -30,13 +30,6 @@ from genrescope.model.novelty import NoMusic
 
 Array = NDArray[Any]
 SR = STORE_CONFIG.sr
-
-
-def few(monkeypatch: pytest.MonkeyPatch, n: int) -> None:
-    made_clips.cache_clear()
-    for kind, (_, make) in COUNTEREXAMPLES.items():
-        monkeypatch.setitem(COUNTEREXAMPLES, kind, (n, make))
-    monkeypatch.setattr(novelty, "MELODIES", (n, novelty.MELODIES[1]))
 
 
 def band_of(n: int, *, seed: int, config: FeatureConfig = STORE_CONFIG) -> list[Array]:
@@ -59,13 +52,11 @@ def store_of(clips: list[Array], config: FeatureConfig = STORE_CONFIG) -> Featur
 
 @pytest.fixture(scope="module")
 def fitted() -> NoMusic:
-    with pytest.MonkeyPatch.context() as patch:
-        few(patch, 10)
+    with few_counterexamples(10):
         store = store_of(band_of(32, seed=0))
         model = fit_no_music(store, store.tracks)
         again = fit_no_music(store, store.tracks)
-        assert again == model  # the same store gives the same bundle
-    made_clips.cache_clear()
+    assert again == model  # the same store gives the same bundle
     return model
 
 
@@ -99,12 +90,11 @@ def test_figures_are_shares_of_each_kind(fitted: NoMusic) -> None:
 
 
 @pytest.mark.slow
-def test_counterexamples_depend_on_the_seed_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    few(monkeypatch, 2)
-    first = made_clips(STORE_CONFIG, seed=0)
-    made_clips.cache_clear()
-    again, other = made_clips(STORE_CONFIG, seed=0), made_clips(STORE_CONFIG, seed=1)
-    made_clips.cache_clear()
+def test_counterexamples_depend_on_the_seed_alone() -> None:
+    with few_counterexamples(2):
+        first = made_clips(STORE_CONFIG, seed=0)
+        made_clips.cache_clear()
+        again, other = made_clips(STORE_CONFIG, seed=0), made_clips(STORE_CONFIG, seed=1)
     assert list(first) == [*COUNTEREXAMPLES, "melody"]
     for kind, clips in first.items():
         assert len(clips) == 2
@@ -118,25 +108,23 @@ def test_noise_is_learned_that_falls_on_below_what_can_be_heard(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Brown noise as a random walk makes it is all rumble, and so is some of what is learned."""
-    few(monkeypatch, 1)
-    monkeypatch.setitem(COUNTEREXAMPLES, "noise", (30, COUNTEREXAMPLES["noise"][1]))
     walk = compute_features(
         [np.cumsum(np.random.default_rng(0).standard_normal(5 * SR))], STORE_CONFIG
     )
-    made = made_clips(STORE_CONFIG, seed=0)["noise"]
+    with few_counterexamples(1):
+        monkeypatch.setitem(COUNTEREXAMPLES, "noise", (30, COUNTEREXAMPLES["noise"][1]))
+        made = made_clips(STORE_CONFIG, seed=0)["noise"]
     assert min(clip[64:].mean() for clip in made) < walk[64:].mean()
-    made_clips.cache_clear()
 
 
 @pytest.mark.slow
-def test_a_linear_spectrogram_is_learned_from_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    few(monkeypatch, 10)
+def test_a_linear_spectrogram_is_learned_from_as_well() -> None:
     config = FeatureConfig(n_fft=256, hop_length=1708, n_mels=None, kind="stft")
     music = band_of(24, seed=0, config=config)
     store = store_of(music[:16], config)
-    model = fit_no_music(store, store.tracks)
-    noise = made_clips(config, seed=9)["noise"]
-    made_clips.cache_clear()
+    with few_counterexamples(10):
+        model = fit_no_music(store, store.tracks)
+        noise = made_clips(config, seed=9)["noise"]
     assert noise[0].shape[0] == 129
     assert flagged(model, noise) >= 0.8
     assert flagged(model, music[16:]) <= 0.3
@@ -158,10 +146,8 @@ def gtzan_model(gtzan_dir: Path) -> tuple[NoMusic, FeatureStore, list[str]]:
     with (gtzan_dir / "tracks.csv").open() as file:
         part = {row["track"]: row["fault_filtered"] for row in csv.DictReader(file)}
     train, valid = ([t for t in store.tracks if part[t] == p] for p in ("train", "valid"))
-    with pytest.MonkeyPatch.context() as patch:
-        few(patch, 30)
+    with few_counterexamples(30):
         model = fit_no_music(store, train[::5])
-    made_clips.cache_clear()
     return model, store, valid
 
 
