@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from genrescope.features.rhythm import MARGIN, N_TEMPI
-from genrescope.model.heads import KEY_INPUTS, TEMPO_INPUTS
+from genrescope.model.heads import CHROMA_INPUTS, TEMPO_INPUTS
 from genrescope.model.writing import Head
 
 FIGURE = {"n": 10, "value": 0.5, "low": 0.2, "high": 0.8}
@@ -22,7 +22,7 @@ def _model(
 ) -> bytes:
     entries = [
         helper.make_tensor_value_info(
-            name, TensorProto.FLOAT, ["batch", *(n or "n_blocks" for n in shape)]
+            name, TensorProto.FLOAT, ["batch", *(n or "n_free" for n in shape)]
         )
         for name, shape in shapes.items()
     ]
@@ -64,8 +64,19 @@ def key_onnx() -> bytes:
         helper.make_node("MatMul", ["strength", "majors"], ["logits"]),
     ]
     return _model(
-        nodes, dict(KEY_INPUTS), 24, majors=np.eye(12, 24, dtype=np.float32) * np.float32(10)
+        nodes, dict(CHROMA_INPUTS), 24, majors=np.eye(12, 24, dtype=np.float32) * np.float32(10)
     )
+
+
+def whole_key_onnx(*, n_mels: int = 128) -> bytes:
+    """Of a log-mel: the first band for A major, the last one for all other keys."""
+    weights = np.zeros((n_mels, 24), np.float32)
+    weights[0, 0] = weights[-1, 1:] = 10
+    nodes = [
+        helper.make_node("ReduceMean", ["log_mel"], ["strength"], axes=[2], keepdims=0),
+        helper.make_node("MatMul", ["strength", "weights"], ["logits"]),
+    ]
+    return _model(nodes, {"log_mel": (n_mels, None)}, 24, weights=weights)
 
 
 def tiny_heads(*, beat: float = 0.0) -> dict[str, Head]:

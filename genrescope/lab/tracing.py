@@ -38,9 +38,11 @@ def trace(
         # as one GRU node, where the newer exporter writes a slow loop over frames, for some nets
         # with the number of frames frozen, and stores source paths of this machine in the file.
         # Its warnings of GRUs and sizes that tracing might freeze are answered by comparing the
-        # model with the module, at other sizes too.
+        # model with the module, at other sizes too; what it does not compute beforehand is computed
+        # later.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.filterwarnings("ignore", "Converting a tensor to a Python")
+        warnings.filterwarnings("ignore", "Constant folding - Only steps=1")
         warnings.filterwarnings("ignore", "Exporting a model to ONNX with a batch_size")
         torch.onnx.export(
             module,

@@ -1,14 +1,15 @@
 """The small nets beside a bundle's own, for tempo and for key; a bundle may lack either.
 
 ``tempo.onnx`` takes ``tempogram`` and ``timbre`` (`genrescope.features.rhythm`) and gives
-``logits`` (batch, 256); ``key.onnx`` takes ``chroma`` (`genrescope.features.chroma`) and gives
-``logits`` (batch, 24). The logits are calibrated. They go by the same log-mel as the genre, so
-that another genre net may ship with the same heads.
+``logits`` (batch, 256); ``key.onnx`` takes ``log_mel`` (n_mels, n_frames), or in bundles of earlier
+versions ``chroma`` (`genrescope.features.chroma`), and gives ``logits`` (batch, 24). The logits are
+calibrated. They go by the same log-mel as the genre, so that another genre net may ship with the
+same heads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +42,7 @@ TEMPO_INPUTS: Mapping[str, tuple[int, ...]] = {
     "tempogram": (N_CHANNELS, N_TEMPI + 2 * MARGIN),
     "timbre": (N_TIMBRE,),
 }
-KEY_INPUTS: Mapping[str, tuple[int | None, ...]] = {"chroma": (N_CHROMA, 12, None)}
+CHROMA_INPUTS: Mapping[str, tuple[int | None, ...]] = {"chroma": (N_CHROMA, 12, None)}
 LOGITS = "logits"
 
 BEAT = "beat"
@@ -59,7 +60,11 @@ def tempo_inputs(section: NDArray[np.float32], config: FeatureConfig) -> Inputs:
 
 
 def key_inputs(section: NDArray[np.float32], config: FeatureConfig) -> Inputs:
-    """What the key's net takes of a standardised log-mel (n_mels, n_frames)."""
+    """What the key's net takes of a standardised log-mel (n_mels, n_frames): all of it."""
+    return {"log_mel": np.ascontiguousarray(section, np.float32)}
+
+
+def _chroma_inputs(section: NDArray[np.float32], config: FeatureConfig) -> Inputs:
     return {"chroma": chroma(section, config)}
 
 
@@ -105,11 +110,14 @@ class Heads:
         self._bundle = bundle
         self._tempo = self._key = None
         if HEADS[TEMPO] in bundle.files:
-            session = _session(bundle, TEMPO, TEMPO_INPUTS, N_TEMPI, threads)
+            session = _session(bundle, TEMPO, (TEMPO_INPUTS,), N_TEMPI, threads)
             self._tempo = _Head(session, tempo_inputs, N_TEMPI, HEADS[TEMPO])
         if HEADS[KEY] in bundle.files:
-            session = _session(bundle, KEY, KEY_INPUTS, N_KEYS, threads)
-            self._key = _Head(session, key_inputs, N_KEYS, HEADS[KEY])
+            whole = {"log_mel": (bundle.features.n_bins, None)}
+            session = _session(bundle, KEY, (whole, CHROMA_INPUTS), N_KEYS, threads)
+            hears_all = any(x.name == "log_mel" for x in session.get_inputs())
+            inputs = key_inputs if hears_all else _chroma_inputs
+            self._key = _Head(session, inputs, N_KEYS, HEADS[KEY])
 
     def estimate(self, features: NDArray[np.float32]) -> tuple[Tempo | None, Key | None]:
         """Tempo and key of a clip, each None where the bundle has no head for it.
@@ -138,10 +146,11 @@ class Heads:
 def _session(
     bundle: Bundle,
     head: str,
-    wanted: Mapping[str, tuple[int | None, ...]],
+    wanted: Sequence[Mapping[str, tuple[int | None, ...]]],
     n_classes: int,
     threads: int | None,
 ) -> Any:
+    """An open head, which takes one of what is wanted and gives so many logits."""
     from genrescope.model.net import open_session
 
     file = HEADS[head]
@@ -151,17 +160,24 @@ def _session(
     good = (
         bundle.features.kind == "mel"
         and bundle.features.n_bins % 16 == 0
-        and inputs.keys() == wanted.keys()
-        and all(_fits(inputs[name], (None, *shape)) for name, shape in wanted.items())
+        and any(_takes(inputs, shapes) for shapes in wanted)
         and _fits(outputs.get(LOGITS, []), (None, n_classes))
     )
     if not good:
-        shapes = ", ".join(f"{name} {shape}" for name, shape in wanted.items())
+        shapes = " or ".join(
+            ", ".join(f"{name} {shape}" for name, shape in each.items()) for each in wanted
+        )
         raise BundleError(
             f"bundle {bundle.path}: {file} must take {shapes} of a log-mel with a multiple of 16 "
             f"bands and give {LOGITS} ({n_classes})"
         )
     return session
+
+
+def _takes(inputs: Mapping[str, list[Any]], shapes: Mapping[str, tuple[int | None, ...]]) -> bool:
+    return inputs.keys() == shapes.keys() and all(
+        _fits(inputs[name], (None, *shape)) for name, shape in shapes.items()
+    )
 
 
 def _fits(shape: list[Any], wanted: tuple[int | None, ...]) -> bool:

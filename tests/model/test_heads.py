@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bundle_maker import make_bundle
-from heads_maker import key_onnx, tempo_onnx, tiny_heads
+from heads_maker import key_onnx, tempo_onnx, tiny_heads, whole_key_onnx
 
 from genrescope.audio.waveform import Waveform
 from genrescope.errors import BundleError
 from genrescope.features.config import FeatureConfig
 from genrescope.model.bundle import Bundle
 from genrescope.model.classifier import Classifier
+from genrescope.model.clip import Clip
 from genrescope.model.tempo import FACTORS, TOLERANCE
 from genrescope.model.writing import Head, with_heads
 
@@ -45,6 +46,18 @@ def test_tempo_and_key_are_heard(with_both: Path, bpm: float) -> None:
     told = json.loads(json.dumps(prediction.to_dict()))
     assert told["tempo"] == prediction.tempo.to_dict()
     assert told["key"] == prediction.key.to_dict()
+
+
+def test_a_key_is_heard_from_the_whole_log_mel(tmp_path: Path) -> None:
+    heads = {"key": Head(whole_key_onnx(), {}, {}, {})}
+    classifier = Classifier(make_bundle(tmp_path / "b", heads=heads))
+    for n_frames in (1, 40, 800):
+        clip = np.full((128, n_frames), -60.0, np.float32)
+        clip[0] = 0.0
+        prediction = classifier.classify_features(Clip(clip, 3.0, ()))
+        assert prediction.key is not None
+        assert prediction.key.name == "A major"
+        assert prediction.key.confidence > 0.99
 
 
 def test_who_asks_for_the_genre_alone_gets_the_same_genre(with_both: Path) -> None:
@@ -111,6 +124,7 @@ def test_what_is_no_head_is_refused(tmp_path: Path) -> None:
         "swapped": {"tempo": Head(key_onnx(), {}, {}, {})},
         "short": {"tempo": Head(tempo_onnx(n_tempi=100), {}, {}, {})},
         "broken": {"key": Head(b"no net", {}, {}, {})},
+        "other bands": {"key": Head(whole_key_onnx(n_mels=64), {}, {}, {})},
     }
     for name, heads in spoilt.items():
         bundle = make_bundle(tmp_path / name, heads=heads)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from genrescope.features.chroma import N_CHANNELS as N_CHROMA
+from genrescope.features.chroma import AROUND, BLOCK_FRAMES
 from genrescope.features.rhythm import BINS_PER_OCTAVE, MARGIN, N_CHANNELS, N_TEMPI, N_TIMBRE
 
 RATIOS = (1 / 4, 1 / 3, 1 / 2, 2 / 3, 1, 3 / 2, 2, 3, 4)
@@ -22,6 +22,8 @@ RATIOS = (1 / 4, 1 / 3, 1 / 2, 2 / 3, 1, 3 / 2, 2, 3, 4)
 _OFFSETS = tuple(
     MARGIN + round(float(torch.log2(torch.tensor(ratio)) * BINS_PER_OCTAVE)) for ratio in RATIOS
 )
+N_CHROMA = 4
+"""Chromas of a `PitchNet`."""
 _PRIOR = 16  # points between which the liking for a tempo as such is a straight line
 
 
@@ -82,6 +84,43 @@ class _Turned(nn.Module):
         return turned
 
 
+class PitchNet(nn.Module):
+    """Which pitch classes sound in a log-mel, and which of them in the bass.
+
+    It sees a frame and its neighbours, as they are and as they stand out of the bands around.
+    """
+
+    def __init__(self, n_mels: int, *, width: int = 256, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.hear = nn.Conv1d(2 * n_mels, width, 3, padding=1, padding_mode="replicate")
+        self.combine = nn.Conv1d(width, width // 2, 1)
+        self.answer = nn.Conv1d(width // 2, 24, 1)
+        self.dropout = nn.Dropout(dropout)
+
+    def notes(self, log_mel: Tensor) -> Tensor:
+        """Logits of each frame (batch, 24, n_frames): of all parts, from A upwards; of the bass.
+
+        Args:
+            log_mel: standardised, (batch, n_mels, n_frames).
+        """
+        beside = functional.pad(log_mel.transpose(1, 2), (AROUND, AROUND), mode="replicate")
+        around = functional.avg_pool1d(beside, 2 * AROUND + 1, 1).transpose(1, 2)
+        x = torch.cat([log_mel, log_mel - around], dim=1)
+        x = functional.relu(self.combine(self.dropout(functional.relu(self.hear(x)))))
+        logits: Tensor = self.answer(x)
+        return logits
+
+    def forward(self, log_mel: Tensor) -> Tensor:
+        """Chroma (batch, N_CHROMA, 12, n_blocks) in blocks of half a second: the probability of
+        all parts and of the bass, then their logits."""
+        logits = self.notes(log_mel)
+        told = torch.cat([logits.sigmoid(), logits.clamp(-6, 6) / 4], dim=1)
+        # The last block is filled with its last frame.
+        told = functional.pad(told, (0, BLOCK_FRAMES - 1), mode="replicate")
+        blocks = functional.avg_pool1d(told, BLOCK_FRAMES)
+        return blocks.reshape(-1, N_CHROMA, 12, blocks.shape[2])
+
+
 class KeyNet(nn.Module):
     """How well each key fits a clip's chroma: two modes on each of twelve tonics."""
 
@@ -96,7 +135,7 @@ class KeyNet(nn.Module):
         self.answer = _Turned(width, 2)
 
     def forward(self, chroma: Tensor) -> Tensor:
-        """Logits (batch, 24) of what `genrescope.features.chroma` makes of clips."""
+        """Logits (batch, 24) of what a `PitchNet` makes of clips."""
         x = self.norm(chroma)
         mean = x.mean(dim=3, keepdim=True)
         deviation = ((x - mean) ** 2).mean(dim=3, keepdim=True).add(1e-4).sqrt()
@@ -126,3 +165,16 @@ class Averaged(nn.Module):
         """Logits, as of each net."""
         probs = torch.stack([net(*inputs).softmax(dim=1) for net in self.nets]).mean(dim=0)
         return probs.clamp_min(1e-12).log() / self.temperature
+
+
+class Behind(nn.Module):
+    """A net that hears through another."""
+
+    def __init__(self, front: nn.Module, net: nn.Module) -> None:
+        super().__init__()
+        self.front, self.net = front, net
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What the net answers."""
+        answer: Tensor = self.net(self.front(x))
+        return answer

@@ -16,6 +16,7 @@ from genrescope.data.registry import known_keys, known_tempos
 from genrescope.features.config import FeatureConfig
 from genrescope.features.rhythm import BINS_PER_OCTAVE, LOWEST_BPM, N_TEMPI, tempi
 from genrescope.lab.heads.nets import KeyNet, TempoNet
+from genrescope.lab.heads.pitch import train_pitch
 from genrescope.lab.heads.scores import key_points, tempo_hits
 from genrescope.model.heads import KEY, TEMPO, Inputs, key_inputs, tempo_inputs
 from genrescope.model.key import KEYS
@@ -47,7 +48,9 @@ class Task:
 
     Attributes:
         annotations: what is known of tracks by their ID.
-        inputs: from a standardised log-mel to what the net takes.
+        inputs: from a standardised log-mel to what the head takes.
+        front: trains the net that the others hear the head's only input through, behind a front
+            end, by a seed; None where they take it as it is.
         make: a fresh net.
         loss: of a net for a batch of inputs and truths; augments them.
         inside: which classes are right, bool (n, n_classes), for truths (n,).
@@ -59,6 +62,7 @@ class Task:
 
     annotations: Callable[[], Mapping[str, float]]
     inputs: Callable[[NDArray[np.float32], FeatureConfig], Inputs]
+    front: Callable[[FeatureConfig, int], nn.Module] | None
     make: Callable[[], nn.Module]
     loss: Callable[[nn.Module, list[Tensor], Tensor, np.random.Generator], Tensor]
     inside: Callable[[NDArray[np.float64]], NDArray[np.bool_]]
@@ -100,6 +104,10 @@ def _key_loss(
     return functional.cross_entropy(net(part * gains), key.long(), label_smoothing=_SMOOTHING)
 
 
+def _pitch(config: FeatureConfig, seed: int) -> nn.Module:
+    return train_pitch(config, seed=seed)
+
+
 def _near_tempo(bpm: NDArray[np.float64]) -> NDArray[np.bool_]:
     near: NDArray[np.bool_] = np.abs(tempi() / bpm[:, None] - 1) <= TOLERANCE
     return near
@@ -125,11 +133,11 @@ def _measure_keys(keys: NDArray[np.float64], probs: NDArray[np.float64]) -> Meas
 
 TASKS: dict[str, Task] = {
     TEMPO: Task(
-        known_tempos, tempo_inputs, TempoNet, _tempo_loss, _near_tempo, _measure_tempi,
+        known_tempos, tempo_inputs, None, TempoNet, _tempo_loss, _near_tempo, _measure_tempi,
         epochs=25, lr=3e-3, weight_decay=0.02, n_nets=3,
     ),
     KEY: Task(
-        known_keys, key_inputs, KeyNet, _key_loss, _is_key, _measure_keys,
+        known_keys, key_inputs, _pitch, KeyNet, _key_loss, _is_key, _measure_keys,
         epochs=25, lr=5e-3, weight_decay=0.05, n_nets=5,
     ),
 }  # fmt: skip

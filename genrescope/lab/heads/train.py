@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from genrescope.data.store import FeatureStore
 from genrescope.errors import GenrescopeError
 from genrescope.features.spectrogram import standardise
 from genrescope.files import atomic_write
-from genrescope.lab.heads.nets import Averaged, TempoNet
+from genrescope.lab.heads.nets import Averaged, Behind, TempoNet
 from genrescope.lab.heads.run import HEAD_JSON, HEAD_ONNX
 from genrescope.lab.heads.scores import by_genre, figure
 from genrescope.lab.heads.tasks import TASKS, Task
@@ -97,6 +97,10 @@ def train_head(
     everyone = np.arange(len(lessons.tracks))
     n_folds = int(lessons.fold.max()) + 1
     n_all, n_done = (n_folds + 1) * how.n_nets, 0
+    as_taken = lessons
+    front = how.front(store.config, seed) if how.front is not None else None
+    if front is not None:
+        lessons = _heard_through(front, lessons)
 
     def together(learned: NDArray[np.int64]) -> Averaged:
         nonlocal n_done
@@ -114,7 +118,8 @@ def train_head(
     evaluated = _evaluate(task, how, lessons, logits, seed)
     final = together(everyone)
     final.temperature = evaluated.temperature
-    onnx_bytes = _onnx(final, lessons, task)
+    head = final if front is None else Behind(front, final)
+    onnx_bytes = _onnx(head.eval(), as_taken, task)
     described = {
         "task": task,
         "features": store.config.to_dict(),
@@ -174,6 +179,13 @@ def _lessons(how: Task, store: FeatureStore) -> Lessons:
         np.array([known[track.track_id] for track in facts], np.float64),
         np.array([fold_of[track.track_id] for track in facts]),
     )
+
+
+def _heard_through(front: nn.Module, lessons: Lessons) -> Lessons:
+    (x,) = lessons.inputs.values()
+    with torch.inference_mode():
+        heard = torch.cat([front(part) for part in torch.split(x, BATCH_SIZE)])
+    return replace(lessons, inputs={"heard": heard.clone()})
 
 
 def _train(how: Task, lessons: Lessons, learned: NDArray[np.int64], *, seed: int) -> nn.Module:
@@ -268,18 +280,18 @@ def _evaluate(
     return Evaluated(figures, by_genre(measured.points, lessons.genres), thresholds, temperature)
 
 
-def _onnx(net: Averaged, lessons: Lessons, task: str) -> bytes:
+def _onnx(net: nn.Module, lessons: Lessons, task: str) -> bytes:
     """The net as ONNX, which ONNX Runtime computes as torch does."""
     examples = tuple(value[:2] for value in lessons.inputs.values())
     names = list(lessons.inputs)
     axes: dict[str, dict[int, str]] = {name: {0: "batch"} for name in (*names, LOGITS)}
     if task == KEY:
-        axes["chroma"][3] = "n_blocks"
+        axes["log_mel"][2] = "n_frames"
     onnx_bytes = trace(net, examples, inputs=names, outputs=[LOGITS], axes=axes)
     session = onnxruntime.InferenceSession(onnx_bytes, providers=["CPUExecutionProvider"])
     probe = {name: value[:5] for name, value in lessons.inputs.items()}
     if task == KEY:
-        probe = {name: value[..., :7] for name, value in probe.items()}
+        probe = {name: value[..., :47] for name, value in probe.items()}
     with torch.inference_mode():
         expected = net(*probe.values()).numpy()
     (got,) = session.run([LOGITS], {name: value.numpy() for name, value in probe.items()})

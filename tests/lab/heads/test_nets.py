@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from genrescope.features.chroma import N_CHANNELS as N_CHROMA
+from genrescope.features.chroma import BLOCK_FRAMES
 from genrescope.features.rhythm import MARGIN, N_CHANNELS, N_TEMPI, N_TIMBRE
-from genrescope.lab.heads.nets import Averaged, KeyNet, TempoNet
+from genrescope.lab.heads.nets import N_CHROMA, Averaged, Behind, KeyNet, PitchNet, TempoNet
 
 
 def test_a_song_in_another_key_is_answered_alike_in_that_key() -> None:
@@ -32,14 +32,39 @@ def test_a_faster_song_is_answered_alike_but_for_the_liking_of_tempi() -> None:
     assert torch.allclose(plain[:, inner], moved[:, 10:][:, inner.start : N_TEMPI - 30], atol=1e-4)
 
 
+def _small_pitch_net() -> PitchNet:
+    return PitchNet(16, width=8)
+
+
+def test_notes_of_any_length_become_blocks() -> None:
+    net = _small_pitch_net().eval()
+    x = torch.randn(2, 16, 4 * BLOCK_FRAMES + 1)
+    with torch.inference_mode():
+        logits, told = net.notes(x), net(x)
+        assert net(x[..., :1]).shape == (2, N_CHROMA, 12, 1)
+    assert logits.shape == (2, 24, x.shape[2])
+    assert told.shape == (2, N_CHROMA, 12, 5)
+    first = logits.sigmoid()[..., :BLOCK_FRAMES].mean(dim=2).reshape(2, 2, 12)
+    torch.testing.assert_close(told[:, :2, :, 0], first)
+    torch.testing.assert_close(told[:, 0, :, 4], logits.sigmoid()[:, :12, -1])
+
+
+def test_a_net_behind_another_answers_what_that_one_hears() -> None:
+    front, net = _small_pitch_net().eval(), KeyNet().eval()
+    x = torch.randn(3, 16, 30)
+    with torch.inference_mode():
+        torch.testing.assert_close(Behind(front, net)(x), net(front(x)))
+
+
 def test_every_parameter_learns() -> None:
     torch.manual_seed(0)
     inputs = {
         TempoNet: (torch.randn(4, N_CHANNELS, N_TEMPI + 2 * MARGIN), torch.randn(4, N_TIMBRE)),
         KeyNet: (torch.randn(4, N_CHROMA, 12, 9),),
+        _small_pitch_net: (torch.randn(4, 16, 20),),
     }
-    for kind, example in inputs.items():
-        net = kind()
+    for make, example in inputs.items():
+        net = make()
         (net(*example) ** 2).mean().backward()
         assert all(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in net.parameters())
 

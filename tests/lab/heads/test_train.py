@@ -10,7 +10,10 @@ from bundle_maker import make_bundle
 
 from genrescope.data import gtzan
 from genrescope.errors import GenrescopeError
+from genrescope.features.config import FeatureConfig
 from genrescope.lab.heads import train as module
+from genrescope.lab.heads.nets import PitchNet
+from genrescope.lab.heads.pitch import train_pitch
 from genrescope.lab.heads.run import attach
 from genrescope.lab.heads.tasks import TASKS
 from genrescope.lab.heads.train import fit_temperature, train_head
@@ -46,8 +49,12 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    def front(config: FeatureConfig, seed: int) -> PitchNet:
+        return train_pitch(config, seed=seed, n_clips=8, epochs=1)
+
     for name, task in list(TASKS.items()):
-        monkeypatch.setitem(TASKS, name, dataclasses.replace(task, epochs=3, n_nets=1))
+        quick = dataclasses.replace(task, epochs=3, n_nets=1, front=task.front and front)
+        monkeypatch.setitem(TASKS, name, quick)
 
 
 @pytest.mark.slow

@@ -32,7 +32,9 @@ const tempoInputs = (part, { frameRate }, { rhythm }) => {
   };
 };
 
-const keyInputs = (part, { features }, settings) => {
+// Bundles of earlier versions take chroma.
+const keyInputs = (part, { features }, settings, names) => {
+  if (names.includes("log_mel")) return { log_mel: [part.data, [1, part.nBins, part.nFrames]] };
   const { data, nBlocks } = chroma(part, features, settings.chroma);
   return { chroma: [data, [1, 2 * settings.chroma.n_octaves, 12, nBlocks]] };
 };
@@ -54,7 +56,9 @@ async function headOf(ort, model, inputsOf) {
   });
   return async (parts, bundle, settings) => {
     const rows = [];
-    for (const part of parts) rows.push(await run(inputsOf(part, bundle, settings)));
+    for (const part of parts) {
+      rows.push(await run(inputsOf(part, bundle, settings, session.inputNames)));
+    }
     return rows[0].map((_, i) => mean(rows.map((row) => row[i])));
   };
 }
