@@ -110,7 +110,11 @@ class Place:
 
 
 SHARED_LOCAL = frozenset(
-    f"local/{name}.js" for name in ("mel", "pulse", "regions", "smoothing", "wav")
+    f"local/{name}.js"
+    for name in (
+        *("decode", "mel", "memory", "pieces", "pulse"),
+        *("rate", "regions", "smoothing", "wav"),
+    )
 )
 """Of what names genres in the browser, what a page with a server uses too."""
 

@@ -184,8 +184,7 @@ _PLACE = pages.Place(
 
 def _preloaded(names: set[str]) -> set[str]:
     """Scripts of the page itself; those of the worker load when it does."""
-    own = ("computer", "decode", "pieces", "memory", "rate")
-    of_page = {*(f"local/{name}.js" for name in own), *pages.SHARED_LOCAL}
+    of_page = {"local/computer.js", *pages.SHARED_LOCAL}
     return {name for name in names if not name.startswith(("local/", "ort/")) or name in of_page}
 
 

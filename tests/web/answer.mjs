@@ -56,9 +56,12 @@ const tasks = {
     return { samples: plain([...parts, resampler.finish()].flatMap((part) => Array.from(part))) };
   },
   async pulse(clip) {
-    const { onsetsOf, pulseOf } = await load("pulse");
+    const { Onsets, pulseOf } = await load("pulse");
     const [mono] = await samplesOf(clip);
-    return pulseOf(onsetsOf(mono, clip.rate), clip.bpm);
+    const onsets = new Onsets(clip.rate);
+    const middle = Math.floor(mono.length / 3);
+    for (const part of [mono.subarray(0, middle), mono.subarray(middle)]) onsets.push(part);
+    return pulseOf(onsets.finish(), clip.bpm);
   },
   async mono(clip) {
     return { samples: plain(toMono(await samplesOf(clip), settings)) };

@@ -1,9 +1,11 @@
 // A recording made ready for replay: a Blob every browser can seek in, its peaks, its onsets.
 
-import { onsetsOf } from "./local/pulse.js";
+import { decode } from "./local/decode.js";
+import { discard, joined } from "./local/memory.js";
+import { Onsets } from "./local/pulse.js";
 import { wavOf } from "./local/wav.js";
 
-const MAX_DECODED_S = 300; // longer files would take much memory for a picture
+const MAX_DECODED_S = 300; // longer files would take long for a picture
 const PEAKS = 480;
 
 /**
@@ -14,34 +16,43 @@ const PEAKS = 480;
  *   `local/pulse.js` finds them
  */
 export async function prepareSound(blob, { seconds, rewrap = false }) {
-  if (seconds > MAX_DECODED_S) return { blob, peaks: null, onsets: null };
-  let decoded;
+  const unseen = { blob, peaks: null, onsets: null };
+  if (seconds > MAX_DECODED_S) return unseen;
+  const again = () => new Look(seconds, rewrap);
+  let look = again();
   try {
-    const context = new OfflineAudioContext(1, 1, 48000);
-    decoded = await context.decodeAudioData(await blob.arrayBuffer());
+    // A little longer than was measured, as decoders may have it.
+    const maxS = MAX_DECODED_S + 1;
+    await decode(blob, { maxS, take: (part) => look.take(part), again: () => (look = again()) });
   } catch {
-    return { blob, peaks: null, onsets: null };
+    return unseen;
   }
-  const samples = decoded.getChannelData(0);
-  const onsets = onsetsOf(samples, decoded.sampleRate);
-  return { blob: rewrap ? wav(decoded) : blob, peaks: peaksOf(samples), onsets };
+  return { blob: rewrap ? look.wav() : blob, peaks: look.peaks, onsets: look.onsets.finish() };
 }
 
-function peaksOf(samples) {
-  const peaks = new Float32Array(PEAKS);
-  const width = samples.length / PEAKS;
-  for (let i = 0; i < PEAKS; i++) {
-    const end = Math.floor((i + 1) * width);
-    for (let k = Math.floor(i * width); k < end; k++) {
-      peaks[i] = Math.max(peaks[i], Math.abs(samples[k]));
+/** What is seen of a sound that comes piece by piece; all of it is kept if it is to be a wav. */
+class Look {
+  constructor(seconds, keep) {
+    Object.assign(this, { seconds, kept: keep ? [] : null, peaks: new Float32Array(PEAKS), n: 0 });
+  }
+
+  take({ rate, channels }) {
+    this.rate = rate;
+    this.onsets ??= new Onsets(rate);
+    this.kept?.push(channels);
+    const [samples] = channels;
+    this.onsets.push(samples);
+    const width = (this.seconds * rate) / PEAKS;
+    for (let i = 0; i < samples.length; i++) {
+      const at = Math.min(PEAKS - 1, Math.floor((this.n + i) / width));
+      this.peaks[at] = Math.max(this.peaks[at], Math.abs(samples[i]));
     }
+    this.n += samples.length;
+    if (!this.kept) channels.forEach(discard);
   }
-  return peaks;
-}
 
-function wav(decoded) {
-  const channels = Array.from({ length: decoded.numberOfChannels }, (_, i) =>
-    decoded.getChannelData(i),
-  );
-  return new Blob([wavOf(channels, decoded.sampleRate)], { type: "audio/wav" });
+  wav() {
+    const channels = this.kept[0].map((_, i) => joined(this.kept.map((part) => part[i])));
+    return new Blob([wavOf(channels, this.rate)], { type: "audio/wav" });
+  }
 }

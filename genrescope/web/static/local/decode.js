@@ -47,7 +47,8 @@ export async function decode(blob, { maxS, take, again }) {
       await again();
     }
   }
-  const decoded = await decodeFile(blob, rateOf(new Uint8Array(await readable(blob.arrayBuffer()))));
+  const bytes = await readable(blob.arrayBuffer());
+  const decoded = await decodeFile(bytes, rateOf(new Uint8Array(bytes)));
   if (decoded.duration > maxS) throw new ApiError(0, TOO_LONG);
   await take(stretch(decoded, 0, decoded.length));
 }
@@ -64,7 +65,7 @@ async function decodePieces({ rate, pieces }, { maxS, take }) {
   let seconds = 0;
   let channels = 0;
   for (const { file, skip, length, drop } of pieces) {
-    const decoded = await decodeFile(file, rate);
+    const decoded = await decodeFile(await readable(file.arrayBuffer()), rate);
     channels ||= decoded.numberOfChannels;
     const even = decoded.numberOfChannels === channels && decoded.sampleRate === rate;
     if (!even || (length !== null && decoded.length !== length)) throw new UnevenError();
@@ -74,8 +75,7 @@ async function decodePieces({ rate, pieces }, { maxS, take }) {
   }
 }
 
-async function decodeFile(blob, rate) {
-  const bytes = await readable(blob.arrayBuffer());
+async function decodeFile(bytes, rate) {
   try {
     return await contextAt(rate).decodeAudioData(bytes);
   } catch {

@@ -1,7 +1,7 @@
 // A recording on its way to a clip: mixed to one channel, resampled, and its log-mel, in blocks.
 
 import { FrontEnd } from "./front.js";
-import { free } from "./memory.js";
+import { free, joined } from "./memory.js";
 import { Resampler } from "./resample.js";
 
 /** Mean of the channels; of two that cancel, as one miswired does the other, the louder. */
@@ -15,17 +15,6 @@ export function toMono(channels, { cancels }) {
   const [left, right] = channels.map(power);
   if (2 * power(mixed) >= cancels * (left + right)) return mixed;
   return channels[left >= right ? 0 : 1];
-}
-
-/** Arrays one behind the other. */
-function joined(parts) {
-  const whole = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 export class Extractor {

@@ -1,7 +1,7 @@
 // A long mp3 or wav file in pieces that can be decoded one after the other, so that never all of its
 // sound is in memory: a browser decodes whole files, and holds them twice meanwhile.
 
-import { free } from "./memory.js";
+import { discard } from "./memory.js";
 
 const PIECE_S = 15;
 const LONG_S = 60; // shorter files are decoded whole
@@ -79,7 +79,7 @@ async function mp3Pieces(blob) {
       drop: to === nFrames ? padding : 0,
     });
   }
-  free(bytes);
+  discard(bytes);
   return { rate, pieces };
 }
 

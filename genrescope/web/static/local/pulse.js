@@ -6,24 +6,45 @@ const NEAR = 0.03; // how far the tempo may be from what was told, as a share
 const N_TEMPI = 121;
 const SMOOTH = [1, 2, 3, 2, 1]; // over neighbouring cells: people do not play to the hundredth
 
-/**
- * How much begins in each hundredth of a second: Float32Array (n_cells,).
- * @param {Float32Array} samples one channel
- * @param {number} rate Hz
- */
-export function onsetsOf(samples, rate) {
-  const length = rate * CELL_S;
-  const n = Math.floor(samples.length / length);
-  const [all, bright] = [new Float32Array(n), new Float32Array(n)];
-  for (let cell = 0; cell < n; cell++) {
-    const end = Math.floor((cell + 1) * length);
-    for (let i = Math.max(1, Math.floor(cell * length)); i < end; i++) {
-      all[cell] += samples[i] ** 2; // drums and bass above all
-      bright[cell] += (samples[i] - samples[i - 1]) ** 2;
-    }
+/** How much begins in each hundredth of a second of a channel that comes piece by piece. */
+export class Onsets {
+  /** @param {number} rate Hz */
+  constructor(rate) {
+    this.length = rate * CELL_S;
+    [this.all, this.bright] = [[], []]; // of the cells that are complete
+    Object.assign(this, { n: 0, before: 0, power: 0, change: 0 });
   }
-  const [low, high] = [rises(all), rises(bright)];
-  return low.map((rise, cell) => rise + high[cell]);
+
+  /** @param {Float32Array} samples */
+  push(samples) {
+    let { n, before, power, change } = this;
+    let end = this.#end();
+    for (let i = 0; i < samples.length; i++) {
+      const x = samples[i];
+      if (n) {
+        power += x ** 2; // drums and bass above all
+        change += (x - before) ** 2;
+      }
+      before = x;
+      if (++n < end) continue;
+      this.all.push(power);
+      this.bright.push(change);
+      [power, change] = [0, 0];
+      end = this.#end();
+    }
+    Object.assign(this, { n, before, power, change });
+  }
+
+  /** The sample that the cell under way ends before. */
+  #end() {
+    return Math.floor((this.all.length + 1) * this.length);
+  }
+
+  /** Float32Array (n_cells,). */
+  finish() {
+    const [low, high] = [this.all, this.bright].map((power) => rises(Float32Array.from(power)));
+    return low.map((rise, cell) => rise + high[cell]);
+  }
 }
 
 /** How far each cell's level is above the one before, on a logarithmic scale. */
@@ -35,7 +56,7 @@ function rises(power) {
 
 /**
  * The steady pulse that most onsets fall on: { period, first }, s.
- * @param {Float32Array} onsets see `onsetsOf`
+ * @param {Float32Array} onsets see `Onsets`
  * @param {number} bpm the tempo, as it was told
  */
 export function pulseOf(onsets, bpm) {

@@ -6,7 +6,7 @@ import { Extractor } from "./extract.js";
 import { createHeads } from "./heads.js";
 import { master } from "./loudness.js";
 import { partsOf } from "./masking.js";
-import { free } from "./memory.js";
+import { discard } from "./memory.js";
 import { createNet } from "./net.js";
 import { explain } from "./occlusion.js";
 import { predict } from "./predict.js";
@@ -46,7 +46,7 @@ async function loadModel(files) {
   const hear = await createHeads(ort, { tempo, key }, bundle, settings);
   const net = await createNet(ort, await model, bundle);
   // ONNX Runtime would keep the 14 MB that it was compiled from.
-  if (ort.env.wasm.wasmBinary) free({ buffer: ort.env.wasm.wasmBinary });
+  if (ort.env.wasm.wasmBinary) discard({ buffer: ort.env.wasm.wasmBinary });
   ort.env.wasm.wasmBinary = undefined;
   const catalogue = read("catalogue.npz").then((bytes) => Catalogue.read(bytes, settings));
   catalogue.catch(() => {}); // who asks for suggestions hears of it
@@ -82,7 +82,7 @@ const asks = {
       if (left.has(id) || !sessions.has(session)) break;
       sessions.get(session).extractor.push(channels.map((x) => x.subarray(at, at + BLOCK)));
     }
-    channels.forEach(free);
+    channels.forEach(discard);
   },
   /** What the samples so far say; they go on being taken in. */
   async guess({ session }) {
