@@ -92,7 +92,8 @@ def _add_listening(routes: APIRouter, service: Service) -> None:
         operation_id="classify",
         summary="Name the genre of a recording",
         response_description="probabilities, timeline, embedding and a picture of the spectrogram",
-        description="Takes the recording as a form with a field `file`, or as the whole body.",
+        description="Takes the recording as a form with a field `file`, or as the whole body: "
+        "`curl --data-binary @song.mp3` will do.",
         tags=["recordings"],
         responses={200: {"model": schemas.ClassifyAnswer}, **_WORK_FAULTS},
         openapi_extra=_described(f"curl -F file=@song.mp3 {_HERE}/classify", _UPLOADS),

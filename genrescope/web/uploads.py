@@ -19,6 +19,10 @@ from genrescope.web.problems import ProblemError
 RAW_TYPES = ("application/octet-stream", "audio/", "video/", "application/ogg")
 """Media types, or their beginnings, of a body that is the recording itself."""
 
+_UNTOLD_TYPES = (b"", b"application/x-www-form-urlencoded")
+"""Media types of clients that say nothing of what they send: the second is what
+``curl --data-binary`` sends unless told otherwise."""
+
 
 @dataclass(frozen=True)
 class Upload:
@@ -110,12 +114,18 @@ def _body(request: Request, limits: Limits) -> _Body:
         return _Form(options[b"boundary"], limits)
     if kind.decode("latin-1").startswith(RAW_TYPES):
         return _Raw(limits)
-    raise ProblemError(
+    if kind in _UNTOLD_TYPES:
+        return _Untold(limits)
+    raise _another_form()
+
+
+def _another_form() -> ProblemError:
+    return ProblemError(
         415,
         "not_multipart",
         "The recording is expected as multipart/form-data, in a field called “file”, or alone, "
         "as application/octet-stream.",
-        remedy="With curl, for example: -F file=@song.mp3",
+        remedy="With curl, for example: -F file=@song.mp3, or --data-binary @song.mp3",
     )
 
 
@@ -145,6 +155,16 @@ class _Raw:
 
     def finish(self) -> Upload:
         return _upload("recording", self._buffer, {})
+
+
+class _Untold(_Raw):
+    """A body of which nobody says what it is: the recording itself, unless it is a short form,
+    ``file=...``, as of ``curl -d file=@song.mp3``, which sends the name alone."""
+
+    def finish(self) -> Upload:
+        if self._buffer.startswith(b"file="):
+            raise _another_form()
+        return super().finish()
 
 
 class _Form:

@@ -160,7 +160,8 @@ def test_similar_refuses_what_is_no_embedding(client: httpx.Client, body: bytes)
 
 
 def test_similar_refuses_other_types_and_long_bodies(client: httpx.Client) -> None:
-    assert client.post("/api/v1/similar", content=b"hello").status_code == 415
+    plain = {"Content-Type": "text/plain"}
+    assert client.post("/api/v1/similar", content=b"hello", headers=plain).status_code == 415
     headers = {"Content-Type": "application/json"}
     huge = client.post("/api/v1/similar", content=b" " * 300_000, headers=headers)
     assert huge.status_code == 413
@@ -189,7 +190,8 @@ def test_a_recording_over_the_limit_of_minutes_is_refused(tiny_bundle: Path, ver
     [
         ({"files": {"file": ("a.wav", b"")}}, 422),
         ({"files": {"music": ("a.wav", b"abc")}}, 422),
-        ({"content": b"abc"}, 415),
+        ({"content": b"abc"}, 422),
+        ({"content": b"abc", "headers": {"Content-Type": "text/plain"}}, 415),
         ({"content": b"", "headers": {"Content-Type": "audio/mpeg"}}, 422),
         ({"data": {"file": "abc"}}, 415),
         ({"content": b"abc", "headers": {"Content-Type": "multipart/form-data"}}, 415),

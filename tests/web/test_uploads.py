@@ -146,7 +146,16 @@ def test_headers_of_parts_count_against_the_memory() -> None:
     assert budget.held == 0
 
 
-@pytest.mark.parametrize("kind", ["application/octet-stream", "audio/mpeg", "video/mp4"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/octet-stream",
+        "audio/mpeg",
+        "video/mp4",
+        "application/x-www-form-urlencoded",  # curl --data-binary
+        "",
+    ],
+)
 def test_a_body_may_be_the_recording_itself(small: Running, kind: str) -> None:
     def send(data: bytes) -> httpx.Response:
         url = f"{small.url}/api/v1/classify"

@@ -73,11 +73,16 @@ function enter(next) {
   if (next !== "trouble") $("trouble-audio").removeAttribute("src");
   const leads = { recording: t("lead.recording", { most: MAX_S }), listening: t("lead.listening") };
   $("lead").textContent = leads[next] ?? t("listen.lead");
-  const titles = { recording: "title.recording", listening: "title.listening" };
-  document.title =
-    next === "result" && shown ? tabTitle(shown.attempt.answer) : t(titles[next] ?? "title.idle");
+  document.title = titleOf(next);
   showButton();
   if (next === "idle") $("hint").textContent = t("hint.idle");
+}
+
+function titleOf(next) {
+  if (next === "result" && shown) return tabTitle(shown.attempt.answer);
+  if (next === "visit") return t("title.plain", { what: t("visit.several") });
+  const titles = { recording: "title.recording", listening: "title.listening" };
+  return t(titles[next] ?? "title.idle");
 }
 
 /** Says what goes on, to whoever listens to the page as well; the button that was pressed is gone. */
@@ -345,6 +350,7 @@ async function listenToAll(sounds) {
 function hide() {
   shown?.leaving.abort();
   shown = null;
+  tries.current = null;
   why.show(null);
   dreams.show(null);
   replay.clear();
@@ -459,11 +465,12 @@ function restore() {
   tries.all = kept.tries;
   tries.show();
   const answer = answerOf(location.hash);
-  const attempt = keep.returned() && tries.find(kept.current);
+  const returned = keep.returned();
+  const attempt = returned && tries.find(kept.current);
   const leaving = new AbortController();
   if (answer) show({ name: "", answer, sound: null, shared: true }, { leaving, quietly: true });
   else if (attempt?.answer) show(attempt, { leaving, quietly: true });
-  else enter("idle");
+  else enter(returned && tries.all.some((each) => each.answer) ? "visit" : "idle");
 }
 
 $("record").addEventListener("click", pressed);
@@ -502,7 +509,7 @@ $("language").addEventListener("click", () => {
   // Where there is a server to read it.
   if (api.polish) document.cookie = `lang=${other}; path=/; max-age=31536000; samesite=lax`;
   $("language").hash = location.hash;
-  if (state === "result") keep.stay();
+  if (["result", "visit"].includes(state)) keep.stay();
 });
 addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || $("share-dialog").open) return;

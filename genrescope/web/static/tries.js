@@ -8,6 +8,13 @@ import { headline, isMusic, isSilent, ranked } from "./words.js";
 
 const audio = () => $("audio-try");
 
+/** What a fault says, without the recording's name where it begins with it. */
+function nameless(error, name) {
+  if (!error.startsWith(`${name}: `)) return error;
+  const rest = error.slice(name.length + 2);
+  return rest[0].toUpperCase() + rest.slice(1);
+}
+
 export class Tries {
   /**
    * `onOpen(attempt)` shows one in full, `onRetry(attempt)` sends one again that failed;
@@ -67,8 +74,9 @@ export class Tries {
     replay.disabled = !sound;
     replay.addEventListener("click", () => this.toggle(attempt));
     if (!answer) {
-      const words = make("p", { text: error });
-      if (sound) offer(words, error, t("retry"), () => this.onRetry(attempt));
+      const reason = nameless(error, name);
+      const words = make("p", { text: reason });
+      if (sound) offer(words, reason, t("retry"), () => this.onRetry(attempt));
       const called = make("p", { className: "try-called", text: name });
       const told = make("td", { className: "try-error", colspan: 4 }, called, words);
       const row = make("tr", { className: "try try-failed" });
