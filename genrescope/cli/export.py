@@ -58,6 +58,12 @@ from genrescope.cli.terminal import echo
 )
 @window_option
 @click.option(
+    "--int8",
+    is_flag=True,
+    help="Compute convolutions in whole numbers of 8 bits: a third of the time, a quarter of the "
+    "size. The figures on the card are then of nets that do so too.",
+)
+@click.option(
     "--name",
     default="my-genres",
     metavar="NAME",
@@ -79,6 +85,7 @@ def export(
     tempo: Path | None,
     key: Path | None,
     window: float | None,
+    int8: bool,
     name: str,
     licence: str,
 ) -> None:
@@ -100,6 +107,7 @@ def export(
         degradations=degradations,
         last=last,
         window_s=window,
+        int8=int8,
         heads={"tempo": tempo, "key": key},
     )
     for row in bundle.metrics:

@@ -13,8 +13,9 @@ import numpy as np
 from genrescope.errors import BundleError
 from genrescope.model.protobuf import Field, places
 
-LEAST_BYTES = 1024
-"""Arrays of fewer bytes stay as they are: they are biases and statistics, and weigh nothing."""
+LEAST_BYTES = 4096
+"""Arrays of fewer bytes stay as they are: they are biases and statistics, and weigh nothing. So are
+first convolutions, whose rounding whole numbers after them would make larger."""
 
 _GRAPH = 7  # of ModelProto
 _INITIALIZER = 5  # of GraphProto

@@ -23,12 +23,24 @@ def test_what_is_asked_is_handed_over_and_what_is_written_is_told(
 
     monkeypatch.setattr(export_module, "export_runs", export_runs)
     out = tmp_path / "bundle"
-    options = ("--data", "s", "--evidence", "c", "--window", 5, "--last", "--name", "mine")
+    options = (
+        "--data",
+        "s",
+        "--evidence",
+        "c",
+        "--window",
+        5,
+        "--last",
+        "--int8",
+        "--name",
+        "mine",
+    )
     result = invoke("export", "a", "b", *options, "--out", out)
     assert result.exit_code == 0, result.output
     assert (asked["runs"], asked["data"]) == ((Path("a"), Path("b")), (Path("s"),))
     assert (asked["evidence"], asked["window_s"]) == ((Path("c"),), 5.0)
     assert (asked["last"], asked["name"], asked["licence"]) == (True, "mine", "Apache-2.0")
+    assert asked["int8"]
     assert "accuracy 0.500 [0.200, 0.800]" in result.stdout
     assert f"{out}: tiny, " in result.stdout
     assert "`genres` will always list every genre" in result.stderr

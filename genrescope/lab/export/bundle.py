@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -28,12 +28,14 @@ from genrescope.lab.export.evidence import (
     degradation_rows,
     gather,
     held_out,
+    learned_windows,
     mean_probabilities,
     metric_rows,
     windowing_of,
 )
+from genrescope.lab.export.int8 import HOW, quantise
 from genrescope.lab.export.novelty import fit_no_music
-from genrescope.lab.export.onnx import check_parity, to_onnx
+from genrescope.lab.export.onnx import check_parity, onnx_net, to_onnx
 from genrescope.lab.heads.run import load_heads
 from genrescope.lab.inference import predict
 from genrescope.lab.metrics import fit_temperature
@@ -43,7 +45,7 @@ from genrescope.lab.provenance import commit, today
 from genrescope.lab.tracing import require_parity
 from genrescope.lab.training.run import Run, ancestry, check_distinct, check_finished
 from genrescope.model.bundle import Bundle
-from genrescope.model.inference import NetOutput
+from genrescope.model.inference import NetOutput, infer
 from genrescope.model.prediction_sets import fit_threshold
 from genrescope.model.writing import Head, check_free, check_texts, reserve, write_bundle
 
@@ -94,6 +96,7 @@ def export_runs(
     degradations: Path | None = None,
     last: bool = False,
     window_s: float | None = None,
+    int8: bool = False,
     heads: Mapping[str, Path | None] | None = None,
 ) -> Bundle:
     """Write the bundle of runs that are read from their folders; what `genrescope export` does.
@@ -103,7 +106,7 @@ def export_runs(
         data: the feature stores they were trained on, taken together.
         degradations: file with what ``evaluate --degrade --json`` printed of the evidence's own
             bundle, for the card.
-        out, name, licence, command, last, window_s: see `export_bundle`.
+        out, name, licence, command, last, window_s, int8: see `export_bundle`.
         heads: ``tempo`` and ``key`` with the folders of their runs, see
             `genrescope.lab.heads.run`; without them the bundle tells neither.
 
@@ -126,6 +129,7 @@ def export_runs(
         degradations=rows,
         last=last,
         window_s=window_s,
+        int8=int8,
         heads=load_heads(heads or {}, shipped[0].features),
     )
 
@@ -143,6 +147,7 @@ def export_bundle(
     degradations: Sequence[Mapping[str, Any]] = (),
     last: bool = False,
     window_s: float | None = None,
+    int8: bool = False,
     heads: Mapping[str, Head] | None = None,
 ) -> Bundle:
     """Write the bundle of one run, or of several as an ensemble.
@@ -163,6 +168,8 @@ def export_bundle(
         last: take the last epoch of every run, not the one its valid part chose.
         window_s: length of the windows, side by side, that the bundle cuts a clip into; that of
             the excerpts in training by default.
+        int8: compute in whole numbers, see `genrescope.lab.export.int8`; the figures are then of
+            nets that do so too.
         heads: small nets to stand beside it.
 
     Returns:
@@ -188,8 +195,8 @@ def export_bundle(
     # What held nothing out ships its last epoch, and its evidence shows the last one too.
     last = last or not first.fold.valid
     with reserve(out):  # what follows takes minutes
-        measured = gather(proof, store, last=last, window_s=window_s)
-        calibration = _calibrate(proof, measured, store, last=last, window_s=window_s)
+        measured = gather(proof, store, last=last, window_s=window_s, int8=int8)
+        calibration = _calibrate(proof, measured, store, last=last, window_s=window_s, int8=int8)
         net = together([run.net(last=last) for run in runs])
         learned = list(dict.fromkeys(track_of(m) for run in runs for m in run.fold.train))
         windowing = windowing_of(first, window_s)
@@ -197,16 +204,18 @@ def export_bundle(
         embeddings = np.concatenate(
             [_embeddings(output) for output in predict(net, clips, windowing)]
         )
-        served = Whitened(net, embeddings, size=EMBEDDING_SIZE).eval()
+        graph = _graph(
+            Whitened(net, embeddings, size=EMBEDDING_SIZE).eval(),
+            n_bins=first.features.n_bins,
+            n_frames=windowing.window_length,
+            # A timeline's steps are as long as the excerpts that the nets learned from.
+            n_steps=max(1, round(window_s / first.recipe.window_s)),
+        )
+        if int8:
+            graph = quantise(graph, learned_windows(first, store, learned, windowing))
         return write_bundle(
             out,
-            onnx_bytes=_graph(
-                served,
-                n_bins=first.features.n_bins,
-                n_frames=windowing.window_length,
-                # A timeline's steps are as long as the excerpts that the nets learned from.
-                n_steps=max(1, round(window_s / first.recipe.window_s)),
-            ),
+            onnx_bytes=graph,
             name=name,
             labels=first.labels,
             features=first.features,
@@ -215,12 +224,12 @@ def export_bundle(
             temperature=calibration.temperature,
             thresholds=calibration.thresholds,
             no_music=fit_no_music(store, learned),
-            training=_training(runs, learned, command),
+            training=_training(runs, learned, command) | ({"arithmetic": HOW} if int8 else {}),
             metrics=metric_rows(measured, calibration.temperature, store.facts),
             degradations=degradations,
             licence=licence,
             created=created,
-            catalogue=_catalogue(learned, predict(served, clips, windowing), store.facts),
+            catalogue=_catalogue(learned, infer(clips, onnx_net(graph), windowing), store.facts),
             heads=heads,
             reserved=True,
         )
@@ -300,6 +309,7 @@ def _calibrate(
     *,
     last: bool,
     window_s: float,
+    int8: bool,
 ) -> _Calibration:
     """From the first protocol's held-out clips: never of a test part while there is another.
 
@@ -317,7 +327,7 @@ def _calibrate(
             evidence
             for runs in of_fold.values()
             for evidence in gather(
-                runs, store, parts=("valid", "test"), last=last, window_s=window_s
+                runs, store, parts=("valid", "test"), last=last, window_s=window_s, int8=int8
             )
         ]
     labels = np.concatenate([evidence.labels for evidence in found])
@@ -346,7 +356,7 @@ def _embeddings(output: NetOutput) -> NDArray[np.float32]:
 
 
 def _catalogue(
-    members: Sequence[str], outputs: Sequence[NetOutput], facts: Sequence[Track]
+    members: Sequence[str], outputs: Iterable[NetOutput], facts: Sequence[Track]
 ) -> bytes:
     """The catalogue's npz: for each clip the direction of its windows' mean embedding."""
     known = {track.track_id: track for track in facts}

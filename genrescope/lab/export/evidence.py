@@ -17,12 +17,23 @@ from genrescope.data.splits import SPLITS
 from genrescope.data.store import FeatureStore
 from genrescope.data.track import Track
 from genrescope.errors import GenrescopeError
+from genrescope.features.windows import take
 from genrescope.lab.export.conformal import artist_folds, measure, thresholds_of_others
+from genrescope.lab.export.int8 import CALIBRATION_CLIPS, quantise
+from genrescope.lab.export.onnx import onnx_net, to_onnx
 from genrescope.lab.inference import predict
 from genrescope.lab.metrics import by_track, calibration_error, fit_temperature, score
+from genrescope.lab.nets import Net
 from genrescope.lab.stores import check_front_end
 from genrescope.lab.training.run import Run, ancestry
-from genrescope.model.inference import Windowing, clip_probabilities, prepare, standardised_span
+from genrescope.model import inference
+from genrescope.model.inference import (
+    Windowing,
+    clip_probabilities,
+    infer,
+    prepare,
+    standardised_span,
+)
 from genrescope.model.prediction import DOUBTS, UNLIKELY
 from genrescope.model.prediction_sets import depths, in_sets
 
@@ -86,6 +97,24 @@ def clips_of(
     return map(clip, members)
 
 
+def learned_windows(
+    run: Run, store: FeatureStore, members: Sequence[str], windowing: Windowing
+) -> Iterator[NDArray[np.float32]]:
+    """The windows of a few of a run's members, spread over all: what sets a net's ranges.
+
+    Args:
+        run, store, members: as of `clips_of`.
+        windowing: how they are cut.
+
+    Returns:
+        Of each clip float32 (n_windows, n_bins, n_frames).
+    """
+    few = members[:: max(1, len(members) // CALIBRATION_CLIPS)][:CALIBRATION_CLIPS]
+    for clip in clips_of(run, store, few):
+        starts, length = windowing.places(clip.shape[1])
+        yield np.ascontiguousarray(take(clip, starts, window_length=length), np.float32)
+
+
 def windowing_of(run: Run, window_s: float | None = None) -> Windowing:
     """How a bundle of a run cuts clips: side by side, by windows of ``window_s`` or its own."""
     return Windowing.of_length(run.window_frames(window_s), config=run.features)
@@ -113,6 +142,7 @@ def gather(
     parts: Sequence[str] = ("test", "valid"),
     last: bool = False,
     window_s: float | None = None,
+    int8: bool = False,
 ) -> list[Evidence]:
     """The logits of runs for the clips they did not learn.
 
@@ -126,6 +156,7 @@ def gather(
         last: take the last epoch of each run, not the one that its valid part chose.
         window_s: length of the windows that a clip is cut into; that of the excerpts in training
             by default.
+        int8: have each net answer in whole numbers, by ranges of its own training part.
 
     Raises:
         GenrescopeError: a run that held nothing out.
@@ -137,7 +168,11 @@ def gather(
     for run in runs:
         part, members = held_out(run, parts)
         clips = clips_of(run, store, members)
-        outputs = predict(run.net(last=last), clips, windowing_of(run, window_s))
+        net, windowing = run.net(last=last), windowing_of(run, window_s)
+        if int8:
+            outputs = infer(clips, _in_whole_numbers(run, net, store, windowing), windowing)
+        else:
+            outputs = iter(predict(net, clips, windowing))
         key = (run.config["split"]["protocol"], part)
         sources.setdefault(key, []).append(run)
         there = joined.setdefault(key, {})
@@ -158,6 +193,14 @@ def gather(
         )
         for (protocol, part), there in joined.items()
     ]
+
+
+def _in_whole_numbers(
+    run: Run, net: Net, store: FeatureStore, windowing: Windowing
+) -> inference.Net:
+    """A run's net as it would ship."""
+    whole = to_onnx(net, n_bins=run.features.n_bins, n_frames=windowing.window_length)
+    return onnx_net(quantise(whole, learned_windows(run, store, run.fold.train, windowing)))
 
 
 def metric_rows(

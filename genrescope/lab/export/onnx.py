@@ -7,10 +7,13 @@ import copy
 import numpy as np
 import onnxruntime
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from genrescope.lab.nets.base import Net
 from genrescope.lab.tracing import trace
+from genrescope.model import inference
+from genrescope.model.inference import NetOutput
 
 INPUT, OUTPUTS = "log_mel", ("logits", "embedding", "steps")
 
@@ -41,6 +44,9 @@ def to_onnx(net: Net, *, n_bins: int, n_frames: int, n_steps: int = 1) -> bytes:
         see `Net.serve`.
     """
     served = _Served(copy.deepcopy(net).cpu().float(), n_steps).eval()
+    for layers in served.modules():
+        if isinstance(layers, nn.Sequential):
+            _pool_last(layers)
     return trace(
         served,
         [torch.zeros(2, n_bins, n_frames)],
@@ -48,6 +54,36 @@ def to_onnx(net: Net, *, n_bins: int, n_frames: int, n_steps: int = 1) -> bytes:
         outputs=OUTPUTS,
         axes={INPUT: {0: "batch", 2: "n_frames"}, **{name: {0: "batch"} for name in OUTPUTS}},
     )
+
+
+def _pool_last(layers: nn.Sequential) -> None:
+    """Put maxima after what never falls, which gives the same.
+
+    A batch normalisation that follows its convolution directly becomes part of it; in between,
+    maxima of whole numbers would be made floats for it.
+    """
+    for i in reversed(range(len(layers) - 1)):
+        for j in range(i, len(layers) - 1):
+            if not isinstance(layers[j], nn.MaxPool2d) or not _never_falls(layers[j + 1]):
+                break
+            layers[j], layers[j + 1] = layers[j + 1], layers[j]
+
+
+def _never_falls(layer: nn.Module) -> bool:
+    if isinstance(layer, nn.BatchNorm2d):
+        return layer.weight is None or bool((layer.weight >= 0).all())
+    return isinstance(layer, nn.ReLU)
+
+
+def onnx_net(onnx_bytes: bytes) -> inference.Net:
+    """An ONNX model as a function from windows to a `NetOutput`; what a bundle will answer."""
+    session = onnxruntime.InferenceSession(onnx_bytes, providers=["CPUExecutionProvider"])
+
+    def answer(windows: NDArray[np.float32]) -> NetOutput:
+        logits, embedding, steps = session.run(list(OUTPUTS), {INPUT: windows})
+        return NetOutput(logits, steps, embedding)
+
+    return answer
 
 
 def check_parity(

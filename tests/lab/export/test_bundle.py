@@ -432,3 +432,28 @@ def test_runs_are_exported_from_their_folders(
     assert bundle.training["export"] == "export"
     assert [row["name"] for row in bundle.degradations] == ["hall"]
     assert bundle.metrics[0]["command"] == "a"
+
+
+@pytest.mark.slow
+def test_a_bundle_in_whole_numbers_shows_the_figures_of_such_nets(
+    store: FeatureStore, runs: dict[str, Run], tmp_path: Path
+) -> None:
+    evidence = [runs["a"], runs["c"]]
+    bundle, floats = (
+        export_bundle([runs["all"]], store, tmp_path / str(i), evidence=evidence, int8=i, **ABOUT)
+        for i in (True, False)
+    )
+    assert "weights of 7" in bundle.training["arithmetic"]
+    assert "arithmetic" not in floats.training
+    judged, unrounded = (gather(evidence, store, last=True, int8=i)[0] for i in (True, False))
+    assert judged.members == unrounded.members
+    gaps = [np.abs(a - b).max() for a, b in zip(judged.logits, unrounded.logits, strict=True)]
+    assert 0 < max(gaps) < 0.2 * np.std(np.concatenate(unrounded.logits))
+    probs = mean_probabilities(judged.logits, bundle.temperature)
+    assert bundle.metrics[0]["accuracy"] == pytest.approx((probs.argmax(1) == judged.labels).mean())
+    assert bundle.thresholds != floats.thresholds
+    # The catalogue has the embeddings of the net that ships.
+    classifier = Classifier(bundle)
+    answer = classifier.classify_features(Clip(store.get(store.tracks[0]), 6.0, ()))
+    first = Catalogue.load(bundle).nearest(answer.embedding, n=1)[0]
+    assert first.similarity == pytest.approx(1, abs=1e-3)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import onnx
 import pytest
 import torch
+from torch import nn
 
-from genrescope.lab.export.onnx import check_parity, to_onnx
+from genrescope.lab.export.onnx import check_parity, onnx_net, to_onnx
 from genrescope.lab.nets import NETS, Net
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -58,3 +59,31 @@ def test_a_gru_stays_one_node_a_layer() -> None:
     net, n_bins = _small("bigru")
     model = onnx.load_from_string(to_onnx(net, n_bins=n_bins, n_frames=39))
     assert [n.op_type for n in model.graph.node].count("GRU") == 2
+
+
+@pytest.mark.parametrize("falls", [False, True])
+def test_maxima_come_after_what_never_falls(falls: bool) -> None:
+    """A normalisation right after its convolution becomes part of it, and answers stay."""
+    net, n_bins = _small("compact")
+    net.train()(torch.randn(4, n_bins, 40))
+    for layer in net.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            torch.nn.init.uniform_(layer.weight, 0.1, 2)
+            if falls:
+                torch.nn.init.constant_(layer.weight[0], -1)
+    content = to_onnx(net, n_bins=n_bins, n_frames=40)
+    names = [node.op_type for node in onnx.load_from_string(content).graph.node]
+    assert names.count("BatchNormalization") == (3 if falls else 0)
+    assert check_parity(net, content, n_bins=n_bins, n_frames=40) < 1e-3
+
+
+def test_a_model_is_a_function_of_windows() -> None:
+    net, n_bins = _small("compact")
+    content = to_onnx(net, n_bins=n_bins, n_frames=40, n_steps=3)
+    x = torch.randn(2, n_bins, 40)
+    output = onnx_net(content)(x.numpy())
+    with torch.inference_mode():
+        expected = net.eval().serve(x, 3)
+    ours = (output.logits, output.embedding, output.steps)
+    for found, wanted in zip(ours, expected, strict=True):
+        assert found == pytest.approx(wanted.numpy(), abs=1e-4)
