@@ -28,7 +28,8 @@ from genrescope.model.bundle import Bundle, shipped_bundles
 from genrescope.web.site import ORT, export_site
 
 MBIT_S = 20
-LENGTHS_S = (30, 600)
+ANSWERED = ((30, "mp3"), (200, "mp3"), (600, "mp3"), (600, "wav"))
+AFTER_S = 10  # that the page is watched after its answer
 SR = 44_100
 
 
@@ -117,26 +118,28 @@ class _Peak:
             self.mb = max(self.mb, _page_mb())
 
 
-def _music(seconds: float) -> bytes:
-    """A stereo mp3 of tones and noise, of as much work as music."""
+def _music(seconds: float, form: str) -> bytes:
+    """A stereo file of tones and noise, of as much work as music."""
     rng = np.random.default_rng(0)
     t = np.arange(round(seconds * SR)) / SR
     x = 0.2 * np.sin(2 * np.pi * 220 * t)[:, None] + 0.05 * rng.standard_normal((len(t), 2))
-    with tempfile.NamedTemporaryFile(suffix=".mp3") as file:
-        soundfile.write(file.name, x.astype(np.float32), SR, format="MP3")
+    with tempfile.NamedTemporaryFile(suffix=f".{form}") as file:
+        soundfile.write(file.name, x.astype(np.float32), SR, format=form.upper())
         return Path(file.name).read_bytes()
 
 
-def _answer(page: Page, seconds: int, folder: Path) -> None:
-    path = folder / f"{seconds}.mp3"
-    path.write_bytes(_music(seconds))
+def _answer(page: Page, seconds: int, form: str, folder: Path) -> None:
+    path = folder / f"{seconds}.{form}"
+    path.write_bytes(_music(seconds, form))
     before = _page_mb()
     with _Peak() as peak:
         began = time.monotonic()
         page.set_input_files("#file", path)
         page.wait_for_selector("body[data-state=result]", timeout=300_000)
         took = time.monotonic() - began
-    print(f"{seconds} s of sound: {took:.1f} s, {before:.0f} MB before, at most {peak.mb:.0f} MB")
+        page.wait_for_timeout(AFTER_S * 1000)  # its picture and its replay are made ready
+    path.unlink()
+    print(f"{seconds} s of {form}: {took:.1f} s, {before:.0f} MB before, at most {peak.mb:.0f} MB")
 
 
 def main() -> None:
@@ -162,8 +165,8 @@ def main() -> None:
         page.locator("#version", has_text="0.").wait_for(timeout=120_000)
         print(f"loaded, ready to answer: {time.monotonic() - began:.1f} s")
         page.wait_for_timeout(5000)
-        for seconds in LENGTHS_S:
-            _answer(page, seconds, folder)
+        for seconds, form in ANSWERED:
+            _answer(page, seconds, form, folder)
         browser.close()
         server.shutdown()
 

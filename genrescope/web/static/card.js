@@ -9,6 +9,7 @@ import { eyebrow, headline, isMusic, isSilent, ranked } from "./words.js";
 const WIDTH = 1200;
 const HEIGHT = 630;
 const MARGIN = 72;
+const ROOM = 560; // px of the name
 const SERIF = '"Iowan Old Style", "Palatino Linotype", "URW Palladio L", Palatino, Georgia, serif';
 const SANS = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
 
@@ -33,8 +34,9 @@ export function drawCard(canvas, answer) {
   c.font = `500 34px ${SERIF}`;
   c.fillText("Genrescope", MARGIN + 46, 81);
 
-  const name = headline(answer);
-  const size = fitted(c, name, 116, 560);
+  const whole = headline(answer);
+  const size = fitted(c, whole, 116, ROOM);
+  const name = cut(c, whole, ROOM);
   c.fillStyle = page; // the stave stops where the name stands
   c.fillRect(MARGIN - 16, 138, Math.min(c.measureText(name).width, 600) + 32, 130);
   c.fillStyle = faint;
@@ -58,6 +60,16 @@ function fitted(c, name, largest, room) {
   return size;
 }
 
+/** As much of a text as fits, with its end told by dots if that is not all. */
+function cut(c, text, room) {
+  const letters = [...text];
+  const fits = (n) => c.measureText(`${letters.slice(0, n).join("")}…`).width <= room;
+  if (c.measureText(text).width <= room) return text;
+  let n = letters.length - 1;
+  while (n > 1 && !fits(n)) n--;
+  return `${letters.slice(0, n).join("")}…`;
+}
+
 function drawBars(c, answer, { ink, staff, page, tint }) {
   const [left, right, top, step] = [690, WIDTH - MARGIN, 118, 42];
   c.fillStyle = page;
@@ -69,7 +81,7 @@ function drawBars(c, answer, { ink, staff, page, tint }) {
       c.fillStyle = ink;
       c.font = `${i ? 400 : 600} 24px ${SANS}`;
       c.textAlign = "left";
-      c.fillText(genreName(label), left, y + 8, 150);
+      c.fillText(cut(c, genreName(label), 200), left, y + 8, 150); // a little narrower, if it must
       c.textAlign = "right";
       c.fillText(percent(p), right, y + 8, 100);
       const [from, to] = [left + 166, right - 112];

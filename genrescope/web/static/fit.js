@@ -1,8 +1,9 @@
-// A name in large letters that never breaks inside a word: the letters grow smaller instead.
+// A name in large letters that does not break inside a word: the letters grow smaller instead.
 
 import { make } from "./dom.js";
 
 const SMALLEST_PX = 18;
+const ENDLESS = "genre-endless"; // words that are too long even so
 const fitted = new WeakSet();
 
 /** Writes `text` into `element`, words whole, in the largest letters of its style that fit. */
@@ -26,12 +27,13 @@ export function fit(element, text) {
 
 function shrink(element) {
   element.style.fontSize = "";
+  element.classList.remove(ENDLESS);
   const room = element.clientWidth;
-  const widest = Math.max(
-    ...[...element.querySelectorAll(".word")].map((word) => word.offsetWidth),
-    0,
-  );
+  const words = [...element.querySelectorAll(".word")];
+  const widest = Math.max(...words.map((word) => word.scrollWidth), 0);
   if (!room || widest <= room) return;
   const size = parseFloat(getComputedStyle(element).fontSize);
-  element.style.fontSize = `${Math.max(SMALLEST_PX, Math.floor((size * room) / (widest + 1)))}px`;
+  const fitting = Math.floor((size * room) / (widest + 1));
+  element.style.fontSize = `${Math.max(SMALLEST_PX, fitting)}px`;
+  element.classList.toggle(ENDLESS, fitting < SMALLEST_PX);
 }

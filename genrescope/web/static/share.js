@@ -8,6 +8,7 @@ import { headline } from "./words.js";
 const MARK = "#heard=";
 const MAX_LABELS = 40;
 const MAX_SEGMENTS = 400;
+const LONGEST_NAME = 100; // letters, as of a bundle's labels
 const FLAGS = ["silent", "short", "truncated", "uncertain", "no music"];
 
 const encode = (text) =>
@@ -53,7 +54,7 @@ const number = (value, low, high) => {
 };
 
 const text = (value) => {
-  if (typeof value !== "string" || !value || value.length > 60) throw new TypeError("no name");
+  if (typeof value !== "string" || !value || value.length > LONGEST_NAME) throw new TypeError("no name");
   return value.replace(/\p{C}/gu, "");
 };
 
