@@ -12,6 +12,7 @@ from genrescope.audio.source import Input
 _MOST_TAGS = 16  # one behind the other; nobody writes more
 _ID3V1, _ID3V1_EXTENDED = 128, 227  # bytes
 _SLACK = 64  # bytes by which the size of lyrics may be wrong
+_IS_HEADER = 1 << 29  # of an APEv2 tag's flags
 _LONGEST_OLD_LYRICS = 5100 + 11 + 9  # bytes of a Lyrics3 v1 tag with its two marks
 
 
@@ -19,7 +20,7 @@ def without_tags(file: Input) -> Input:
     """The recording between its tags; `file` itself where it has none."""
     start, end = 0, file.size
     for _ in range(_MOST_TAGS):
-        length = _tag_before(file.peek(start, 10))
+        length = _tag_before(file.peek(start, 32))
         if not 0 < length < end - start:
             break
         start += length
@@ -32,7 +33,10 @@ def without_tags(file: Input) -> Input:
 
 
 def _tag_before(head: bytes) -> int:
-    """Length of the ID3v2 tag that begins here, or 0."""
+    """Length of the ID3v2 or APEv2 tag that begins here, or 0."""
+    if head[:8] == b"APETAGEX" and len(head) == 32:
+        size, flags = (int.from_bytes(head[i : i + 4], "little") for i in (12, 20))
+        return 32 + size if flags & _IS_HEADER else 0
     if len(head) < 10 or head[:3] != b"ID3" or 0xFF in head[3:5]:
         return 0
     footer = 10 if head[5] & 0x10 else 0

@@ -27,7 +27,11 @@ BEHIND = {
     "old Lyrics3": b"LYRICSBEGIN" + b"la " * 1000 + b"LYRICSEND" + id3v1(),
     "appended ID3v2.4": b"ID3\4\0\x10\0\0\7\x68" + b"x" * 1000 + b"3DI\4\0\x10\0\0\7\x68",
 }
-BEFORE = {"small": id3_tag(b"x" * 300), "twice, large": id3_tag(b"x" * 90_000) * 2}
+BEFORE = {
+    "small": id3_tag(b"x" * 300),
+    "twice, large": id3_tag(b"x" * 90_000) * 2,
+    "APEv2": apev2(b"x" * 90_000),
+}
 
 
 @cache
