@@ -130,9 +130,9 @@ def _shown(experiment: Experiment) -> Iterator[Observer]:
     """A line for each cell that begins, and a bar that says how far it is."""
     from genrescope.reproduction.experiment import Observer
 
-    total = len(experiment.cells)
-    begun = total - len(experiment.left())
-    echo(f"{total} cells, {begun} of them done", err=True)
+    n_cells = len(experiment.cells)
+    begun = n_cells - len(experiment.left())
+    echo(f"{n_cells} cells, {begun} of them done", err=True)
     with bar(log=True) as shown:
 
         class Shown(Observer):
@@ -142,9 +142,9 @@ def _shown(experiment: Experiment) -> Iterator[Observer]:
             def begin(self, cell: Cell) -> None:
                 nonlocal begun
                 begun += 1
-                echo(f"{begun}/{total} {cell.id}", err=True)
+                echo(f"{begun}/{n_cells} {cell.id}", err=True)
 
             def share(self, share: float, total: float | None, text: str) -> None:
-                shown.update(100 * share, total=100.0, what=f"cell {begun}/{total}", note=text)
+                shown.update(100 * share, total=100.0, what=f"cell {begun}/{n_cells}", note=text)
 
         yield Shown()

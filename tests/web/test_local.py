@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from bundle_maker import make_bundle
+from heads_maker import tiny_heads, whole_key_onnx
 from node_driver import Node, Sound, array, find_node
 from numpy.typing import NDArray
 from web.serving import music
@@ -37,6 +39,7 @@ from genrescope.model.explain import AGAINST, DECIDED, INDIFFERENT
 from genrescope.model.inference import prepare
 from genrescope.model.similar import Catalogue
 from genrescope.model.tempo import read_tempo
+from genrescope.model.writing import Head
 from genrescope.web.halved import halve, whole
 from genrescope.web.local import settings
 
@@ -234,6 +237,20 @@ def test_odd_sounds_get_the_same_answer(node: Node, tiny_bundle: Path, bundle: s
         prediction = classifier.classify_features(clip)
         _same(answer, prediction.to_dict(), within=1e-4)
         np.testing.assert_allclose(answer["embedding"], prediction.embedding, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_key_that_is_heard_from_the_whole_log_mel_is_the_same(node: Node, tmp_path: Path) -> None:
+    heads = tiny_heads() | {"key": Head(whole_key_onnx(), {}, {}, {})}
+    folder = make_bundle(tmp_path / "b", heads=heads).path
+    classifier = Classifier.load(folder, threads=1)
+    sounds = [song(CONFIG.sr, seconds, seed=9) for seconds in (3.0, 70.0)]
+    found = node.run("answer", [Sound(x, CONFIG.sr) for x in sounds], bundle=folder, net=True)
+    for x, answer in zip(sounds, found, strict=True):
+        clip = classifier.features(Waveform(to_mono(np.ascontiguousarray(x.T)), CONFIG.sr))
+        prediction = classifier.classify_features(clip)
+        assert prediction.key is not None
+        assert answer["key"] == pytest.approx(prediction.key.to_dict(), abs=1e-4)
 
 
 @pytest.mark.slow
