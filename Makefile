@@ -67,10 +67,12 @@ $(BIN)/pip:
 	$(PYTHON) -m venv .venv
 
 .venv/core: pyproject.toml constraints.txt | $(BIN)/pip
+	@echo 'Setting up Genrescope in .venv; the first time this takes about a minute.'
 	$(PIP) --editable .
 	touch $@
 
 .venv/dev: pyproject.toml constraints.txt page/package-lock.json | $(BIN)/pip
+	@echo 'Setting up what tests and training need in .venv; the first time this takes some minutes.'
 	$(PIP) torch
 	$(PIP) --editable '.[train,dev]'
 	npm install --silent --no-save --prefix .venv/axe axe-core@$(AXE) \

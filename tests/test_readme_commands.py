@@ -71,6 +71,19 @@ def test_every_command_is_run_or_named_with_where_it_is() -> None:
     assert commands() - here == set(ELSEWHERE)
 
 
+@pytest.mark.parametrize("target", ["run", "test"])
+def test_make_says_that_it_sets_up(target: str) -> None:
+    make = shutil.which("make")
+    if make is None:
+        pytest.skip("needs make")
+    done = subprocess.run(
+        [make, "--dry-run", "--always-make", "--directory", ROOT, target],
+        check=True, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    before, _, _ = done.stdout.partition("pip install")
+    assert "Setting up" in before
+
+
 @pytest.mark.slow
 def test_the_commands_work_in_a_new_clone(clone: Path) -> None:
     for words in sorted(commands()):

@@ -125,6 +125,7 @@ class Protocol:
         together: the groups of tracks, by index, that it never parts.
         published: the lists that it follows, parts of which may be absent; None where it draws.
         holds_back: whether there are tracks that are not learned.
+        joint: whether it is for a known dataset and other music together.
     """
 
     make: Callable[[Sequence[Track], int, int], Split]
@@ -133,6 +134,7 @@ class Protocol:
     together: Together | None = None
     published: PublishedSplit | None = None
     holds_back: bool = True
+    joint: bool = False
 
 
 def make_split(protocol: str, tracks: Iterable[Track], *, seed: int = 0, n_folds: int = 5) -> Split:
@@ -332,6 +334,7 @@ SPLITS: dict[str, Protocol] = {
         "joint folds over a known dataset and other music, no artist on two sides; what is tested "
         "is labelled with certainty",
         together=artist_groups,
+        joint=True,
     ),
     **{
         name: _published(name, dataset, lists)
@@ -350,10 +353,17 @@ def default_protocol(tracks: Iterable[Track]) -> str:
 
 
 def protocols_for(tracks: Iterable[Track]) -> dict[str, Protocol]:
-    """The protocols that may split these tracks: published splits of other datasets may not."""
+    """The protocols that are for these tracks: published splits of other datasets are not, nor is,
+    for music without a track of a known dataset, what joins the two."""
     known = datasets_among(track.track_id for track in tracks)
     own = {name for dataset in known for name in dataset.published}
-    return {n: p for n, p in SPLITS.items() if p.published is None or n in own}
+
+    def fits(name: str, protocol: Protocol) -> bool:
+        if protocol.published is not None:
+            return name in own
+        return bool(known) or not protocol.joint
+
+    return {name: protocol for name, protocol in SPLITS.items() if fits(name, protocol)}
 
 
 def _absent(tracks: Sequence[Track]) -> tuple[str, ...]:

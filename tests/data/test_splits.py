@@ -248,7 +248,8 @@ def test_protocols_and_defaults_for_known_and_other_music() -> None:
     assert default_protocol(TRACKS) == "tracks"
     assert default_protocol(gtzan.tracks()) == "fault-filtered"
     assert list(protocols_for(gtzan.tracks())) == list(SPLITS)
-    assert set(SPLITS) - set(protocols_for(TRACKS)) == {"fault-filtered"}
+    assert set(SPLITS) - set(protocols_for(TRACKS)) == {"world", "fault-filtered"}
+    assert list(protocols_for([*TRACKS, *gtzan.tracks()])) == list(SPLITS)
 
 
 def test_no_such_split() -> None:
