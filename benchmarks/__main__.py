@@ -14,6 +14,7 @@ from rich.console import Console
 from benchmarks import (
     cold,
     decoding,
+    explaining,
     folder,
     formats,
     machine,
@@ -40,6 +41,7 @@ FIGURES: dict[str, Callable[[Session], Iterator[Row]]] = {
     "decoding": decoding.measure,
     "samples": samples.measure,
     "polishing": polishing.measure,
+    "explaining": explaining.measure,
 }
 """Name to what measures it; the name is what ``--only`` looks at."""
 

@@ -17,6 +17,13 @@ def classifier(bundle: str | None, files: Sequence[str], threads: int) -> Callab
     return _each(loaded.classify, files, threads)
 
 
+def explainer(bundle: str | None, files: Sequence[str]) -> Callable[[], None]:
+    """Explains files one after the other, on one thread."""
+    from genrescope.model.classifier import Classifier
+
+    return _each(Classifier.load(bundle, threads=1).explain, files, threads=1)
+
+
 def decoder(files: Sequence[str], threads: int) -> Callable[[], None]:
     """Decodes files to mono at 22,050 Hz by Genrescope's decoder, and nothing else.
 
