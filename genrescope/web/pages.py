@@ -277,7 +277,7 @@ def reference(openapi: dict[str, Any]) -> bytes:
     return (
         template("docs.html")
         .replace("{{version}}", html.escape(info["version"]))
-        .replace("{{description}}", html.escape(info["description"]))
+        .replace("{{description}}", _prose(info["description"]))
         .replace("{{operations}}", "\n".join(sections))
         .encode()
     )
@@ -304,10 +304,15 @@ def _operation(method: str, path: str, operation: dict[str, Any], openapi: dict[
         f"<h2 id='{name}-title'><span class='method'>{method.upper()}</span> "
         f"<code>{html.escape(path)}</code></h2>"
         f"<p class='summary'>{html.escape(operation.get('summary', ''))}</p>"
-        f"<p>{html.escape(operation.get('description', ''))}</p>{samples}{details}"
+        f"<p>{_prose(operation.get('description', ''))}</p>{samples}{details}"
         f"<table><caption>Answers</caption><thead><tr><th scope='col'>status</th>"
         f"<th scope='col'>meaning</th></tr></thead><tbody>{rows}</tbody></table></section>"
     )
+
+
+def _prose(text: str) -> str:
+    """A description as HTML, with what stands between backticks as code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def _bodies(operation: dict[str, Any], openapi: dict[str, Any]) -> list[tuple[str, str, Any]]:

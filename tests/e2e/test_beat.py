@@ -28,6 +28,12 @@ true;
 """
 
 
+_COUNTED = """async ([bpm, other]) => {
+  const { showBeat } = await import("/static/beat.js");
+  showBeat({ genre: "jazz", flags: [], tempo: { bpm, other, confidence: 0.9 }, key: null });
+}"""
+
+
 _SHOW = """async ({ name, flags }) => {
   const { showBeat } = await import("/static/beat.js");
   showBeat({ genre: "jazz", flags, tempo: null, key: { name, camelot: "6A", confidence: 1 } });
@@ -76,6 +82,20 @@ def test_in_german(browser: Browser, hearing_server: Running) -> None:
     expect(page.locator("#beat-key")).to_contain_text("A-Dur", timeout=60_000)
     page.evaluate(_SHOW, {"name": "C♯ minor", "flags": []})
     expect(page.locator("#beat-key")).to_contain_text("cis-Moll")
+
+
+def test_another_way_to_count_is_told_and_another_guess_at_the_same_beat_is_not(
+    browser: Browser, hearing_server: Running
+) -> None:
+    page, _ = opened(browser, hearing_server)
+    tempo = page.locator("#beat-tempo")
+    for other in (60.0, 90.0, 240.0):
+        page.evaluate(_COUNTED, [120.0, other])
+        expect(tempo).to_have_text(f"120 beats a minute (90%). Some would count {other:.0f}.")
+    for no_other in (126.0, 115.0, None):
+        page.evaluate(_COUNTED, [120.0, no_other])
+        expect(tempo).to_have_text("120 beats a minute (90%).")
+    page.context.close()
 
 
 def test_what_is_no_music_has_neither(browser: Browser, hearing_server: Running) -> None:

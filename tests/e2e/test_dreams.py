@@ -35,9 +35,9 @@ def _dreaming(browser: Browser, server: Running, bundle: Path, language: str) ->
 
 def test_a_dream_plays_and_stops(browser: Browser, page_server: Running, tiny_bundle: Path) -> None:
     page = _dreaming(browser, page_server, tiny_bundle, "en")
-    hear = page.get_by_role("button", name="Hear what the net takes for")
+    hear = page.get_by_role("button", name="Hear what the net thinks")
     hear.click()
-    stop = page.get_by_role("button", name="Stop what the net takes for")
+    stop = page.get_by_role("button", name="Stop playing what the net thinks")
     expect(stop).to_be_visible()
     stop.click()
     expect(hear).to_be_visible()

@@ -50,7 +50,10 @@ WORDS = """async () => {
     likely: confidence(answer(0.55)),
     unsure: confidence(answer(0.6, ["uncertain"])),
     nothing: confidence(answer(0.9, ["no music"])),
-    headlines: [headline(answer(0.9, ["no music"])), eyebrow(answer(0.3, ["uncertain"]))],
+    headlines: [
+      headline(answer(0.9, ["no music"])),
+      ...[["uncertain"], ["short"], []].map((flags) => eyebrow(answer(0.5, flags))),
+    ],
   };
 }"""
 
@@ -72,7 +75,7 @@ def test_its_words_say_what_the_figures_say(browser: Browser, page_server: Runni
     assert words["likely"] == "More likely than not: 55%. Rock comes next with 45%."
     assert words["unsure"].startswith("It is not sure: 60%.")
     assert words["nothing"].startswith("This does not sound like music, so no genre fits.")
-    assert words["headlines"] == ["No music", "Perhaps"]
+    assert words["headlines"] == ["No music", "Perhaps", "Perhaps", "It hears"]
     page.context.close()
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 from e2e.driving import (
     DESK,
@@ -19,7 +20,7 @@ from e2e.driving import (
     uploaded,
 )
 from playwright.sync_api import Browser, Page, Route, expect
-from web.serving import Running
+from web.serving import Running, wav
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -106,6 +107,23 @@ def test_a_try_is_opened_again_and_two_are_compared(browser: Browser, page_serve
     page.get_by_role("checkbox", name="Compare c.wav").check()
     assert page.locator("#tries input:checked").count() == 2
     expect(versus.get_by_role("columnheader")).to_have_text(["Genre", "a.wav", "c.wav"])
+    page.context.close()
+
+
+def test_beside_silence_no_genre_has_a_share(browser: Browser, page_server: Running) -> None:
+    page, _ = opened(browser, page_server, **DESK)
+    silence = Recording("silence.wav", wav(np.zeros(22_050 * 4, np.float32)))
+    send(page, song(3, "a.wav"), silence)
+    boxes = page.get_by_role("checkbox", name="Compare")
+    expect(boxes).to_have_count(2, timeout=RESULT_MS)
+    page.get_by_role("checkbox", name="Compare a.wav").check()
+    page.get_by_role("checkbox", name="Compare silence.wav").check()
+    rows = page.get_by_role("region", name="Side by side").get_by_role("row")
+    expect(rows).to_have_count(11)
+    for row in rows.all()[1:]:
+        shares = row.get_by_role("cell").all_inner_texts()
+        assert "%" in shares[0]
+        assert shares[1] == "–"
     page.context.close()
 
 

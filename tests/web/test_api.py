@@ -293,6 +293,7 @@ def test_description_names_every_route_and_the_page_shows_it(client: httpx.Clien
     for path in described["paths"]:
         assert path in docs.text
     assert "{{" not in docs.text
+    assert "a field <code>file</code>" in docs.text
     assert "$ref" not in docs.text
     assert docs.text.count("<code>curl ") >= len(described["paths"])
     assert client.get("/docs", follow_redirects=True).text == docs.text

@@ -11,6 +11,7 @@ const A_HZ = 220;
 const NOTE_S = 0.28;
 const AHEAD_S = 0.15; // ticks are set so far ahead, so that a busy page does not delay them
 const LOOK_MS = 50;
+const OTHER_COUNT = 0.4; // octaves between two ways to count; nearer, it is the same beat, less surely
 
 let audio = null; // made when first something is to sound, as browsers ask
 let tempo = null;
@@ -38,8 +39,9 @@ function tempoInWords(beats) {
   const bpm = Math.round(tempo.bpm);
   if (!beats) return t("beat.none");
   const words = t("beat.tempo", { bpm, p: roughly(tempo.confidence) });
-  const other = tempo.other === null ? "" : ` ${t("beat.other", { bpm: Math.round(tempo.other) })}`;
-  return words + other;
+  const { other } = tempo;
+  const counted = other !== null && Math.abs(Math.log2(other / tempo.bpm)) > OTHER_COUNT;
+  return counted ? `${words} ${t("beat.other", { bpm: Math.round(other) })}` : words;
 }
 
 function keyName(name) {

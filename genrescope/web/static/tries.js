@@ -199,7 +199,10 @@ function versus(one, other) {
         const fill = make("span", { className: "versus-fill" });
         fill.style.setProperty("--share", share(attempt, label));
         const line = make("span", { className: "versus-line", "aria-hidden": "true" }, fill);
-        return make("td", {}, line, make("span", { text: percent(share(attempt, label)) }));
+        const { answer } = attempt;
+        const told = !isSilent(answer) && label in answer.probabilities;
+        const words = told ? percent(answer.probabilities[label]) : "–";
+        return make("td", {}, line, make("span", { text: words }));
       }),
     ),
   );

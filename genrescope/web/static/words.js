@@ -17,7 +17,8 @@ export function headline(answer) {
 /** What stands over the headline. */
 export function eyebrow(answer) {
   if (!isMusic(answer)) return t("eyebrow.sure");
-  return t(answer.flags.includes("uncertain") ? "eyebrow.unsure" : "eyebrow.sure");
+  const unsure = ["uncertain", "short"].some((flag) => answer.flags.includes(flag));
+  return t(unsure ? "eyebrow.unsure" : "eyebrow.sure");
 }
 
 /** How sure the model is, as a sentence or two. */
