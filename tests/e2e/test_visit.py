@@ -244,7 +244,7 @@ def test_share_a_picture_and_a_link(browser: Browser, page_server: Running) -> N
         '{"g":0,"p":[["a",1e9]],"s":[],"t":[],"d":1,"f":[],"b":"x"}',
         '{"g":5,"p":[["a",1]],"s":[],"t":[],"d":1,"f":[],"b":"x"}',
         '{"g":0,"p":[["a",1]],"s":[],"t":[[9,1,0,1]],"d":1,"f":[],"b":"x"}',
-        '{"g":0,"p":[["' + "a" * 90 + '",1]],"s":[],"t":[],"d":1,"f":[],"b":"x"}',
+        '{"g":0,"p":[["' + "a" * 110 + '",1]],"s":[],"t":[],"d":1,"f":[],"b":"x"}',
     ],
 )
 def test_a_link_of_nonsense_shows_the_start(
