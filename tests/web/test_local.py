@@ -226,8 +226,14 @@ def _rest() -> Samples:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("bundle", ["tiny", "shipped"])
-def test_odd_sounds_get_the_same_answer(node: Node, tiny_bundle: Path, bundle: str) -> None:
+@pytest.mark.parametrize(
+    ("bundle", "within"),
+    # Whole numbers make of a last bit that differs a step of 1 in 255.
+    [("tiny", 1e-4), ("shipped", 0.01)],
+)
+def test_odd_sounds_get_the_same_answer(
+    node: Node, tiny_bundle: Path, bundle: str, within: float
+) -> None:
     folder = tiny_bundle if bundle == "tiny" else DEFAULT_BUNDLE
     classifier = Classifier.load(folder, threads=1)
     sounds = [*ODD.values(), _rest()]
@@ -235,8 +241,8 @@ def test_odd_sounds_get_the_same_answer(node: Node, tiny_bundle: Path, bundle: s
     for x, answer in zip(sounds, found, strict=True):
         clip = classifier.features(Waveform(x, CONFIG.sr))
         prediction = classifier.classify_features(clip)
-        _same(answer, prediction.to_dict(), within=1e-4)
-        np.testing.assert_allclose(answer["embedding"], prediction.embedding, atol=1e-4)
+        _same(answer, prediction.to_dict(), within=within)
+        np.testing.assert_allclose(answer["embedding"], prediction.embedding, atol=within)
 
 
 @pytest.mark.slow
