@@ -131,11 +131,12 @@ def _music(seconds: float, form: str) -> bytes:
 def _answer(page: Page, seconds: int, form: str, folder: Path) -> None:
     path = folder / f"{seconds}.{form}"
     path.write_bytes(_music(seconds, form))
+    n_before = page.locator("#tries tr").count()
     before = _page_mb()
     with _Peak() as peak:
         began = time.monotonic()
         page.set_input_files("#file", path)
-        page.wait_for_selector("body[data-state=result]", timeout=300_000)
+        page.locator("#tries tr").nth(n_before).wait_for(state="attached", timeout=300_000)
         took = time.monotonic() - began
         page.wait_for_timeout(AFTER_S * 1000)  # its picture and its replay are made ready
     path.unlink()
