@@ -143,11 +143,12 @@ def _no_recordings() -> list[Ask]:
 def _odd_requests(upload_limit: int | None) -> list[Ask]:
     path, song = "/api/v1/classify", _music("mp3", 10)
     kind = {"content-type": "multipart/form-data; boundary=x"}
+    text = {"content-type": "text/plain"}
     broken = {"content": b"--x\r\nbroken", "headers": kind}
     odd = [
         Ask("bad", 1, path, {"files": {"other": ("a.mp3", b"short")}}, 422, "no_file"),
         Ask("bad", 1, path, {"files": {"other": ("a.mp3", song)}}, 413, "form_too_large"),
-        Ask("bad", 1, path, {"content": song}, 415, "not_multipart"),
+        Ask("bad", 1, path, {"content": song, "headers": text}, 415, "not_multipart"),
         Ask("bad", 1, path, broken, 400, "malformed_upload"),
         Ask("bad", 1, path, {"headers": {"host": "evil.example"}}, 400, "unknown_host"),
         Ask("bad", 1, path, {"headers": {"sec-fetch-site": "cross-site"}}, 403, "cross_site"),
