@@ -13,6 +13,7 @@ from rich.console import Console
 
 from benchmarks import (
     cold,
+    confinement,
     decoding,
     explaining,
     folder,
@@ -41,6 +42,7 @@ FIGURES: dict[str, Callable[[Session], Iterator[Row]]] = {
     "decoding": decoding.measure,
     "samples": samples.measure,
     "polishing": polishing.measure,
+    "confinement": confinement.measure,
     "explaining": explaining.measure,
 }
 """Name to what measures it; the name is what ``--only`` looks at."""
