@@ -56,7 +56,7 @@ class Classifier:
         self.bundle = bundle
         self._threads = threads
         self.net = BundleNet(bundle, threads=threads)
-        self._heads = Heads(bundle, threads=threads)
+        self._heads = Heads(bundle)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _unpickle, (self.bundle, self._threads)

@@ -100,21 +100,20 @@ class Heads:
 
     Args:
         bundle: already read.
-        threads: how many work on one answer.
 
     Raises:
         BundleError: a head cannot be loaded, or takes and gives something else than it must.
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int | None = None) -> None:
+    def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._tempo = self._key = None
         if HEADS[TEMPO] in bundle.files:
-            session = _session(bundle, TEMPO, (TEMPO_INPUTS,), N_TEMPI, threads)
+            session = _session(bundle, TEMPO, (TEMPO_INPUTS,), N_TEMPI)
             self._tempo = _Head(session, tempo_inputs, N_TEMPI, HEADS[TEMPO])
         if HEADS[KEY] in bundle.files:
             whole = {"log_mel": (bundle.features.n_bins, None)}
-            session = _session(bundle, KEY, (whole, CHROMA_INPUTS), N_KEYS, threads)
+            session = _session(bundle, KEY, (whole, CHROMA_INPUTS), N_KEYS)
             hears_all = any(x.name == "log_mel" for x in session.get_inputs())
             inputs = key_inputs if hears_all else _chroma_inputs
             self._key = _Head(session, inputs, N_KEYS, HEADS[KEY])
@@ -148,13 +147,13 @@ def _session(
     head: str,
     wanted: Sequence[Mapping[str, tuple[int | None, ...]]],
     n_classes: int,
-    threads: int | None,
 ) -> Any:
     """An open head, which takes one of what is wanted and gives so many logits."""
     from genrescope.model.net import open_session
 
     file = HEADS[head]
-    session = open_session(bundle, file, threads or 1)
+    # On one thread, so that the last bit of an answer does not depend on how many there are.
+    session = open_session(bundle, file, 1)
     inputs = {x.name: list(x.shape) for x in session.get_inputs()}
     outputs = {x.name: list(x.shape) for x in session.get_outputs()}
     good = (
