@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from benchmarks.harness import Measure, Row, Session, in_turn
+from benchmarks.harness import Measure, Row, Session, each_further_ms, in_turn
 from benchmarks.material import recordings
 
 
@@ -28,12 +28,9 @@ def measure(session: Session) -> Iterator[Row]:
         repeats=session.repeats,
     )
 
-    def each_ms(way: str) -> list[float]:
-        """Processor time of a file, without what starting takes."""
-        pairs = zip(found[f"{way} {few}"], found[f"{way} {many}"], strict=True)
-        return [(b.cpu_s - a.cpu_s) / (many - few) * 1000 for a, b in pairs]
-
-    ours, plain = each_ms("confined"), each_ms("plain")
+    ours, plain = (
+        each_further_ms(found[f"{way} {few}"], found[f"{way} {many}"], many - few) for way in ways
+    )
     ratios = [a / b for a, b in zip(ours, plain, strict=True)]
     yield Row(
         figure="confinement",

@@ -37,6 +37,14 @@ class Measure:
     value: Any = None
 
 
+def each_further_ms(few: Sequence[Measure], many: Sequence[Measure], n: int) -> list[float]:
+    """Processor time of each of ``n`` files that ``many`` has more than ``few``, a round each, ms.
+
+    So what starting takes does not count.
+    """
+    return [(b.cpu_s - a.cpu_s) / n * 1000 for a, b in zip(few, many, strict=True)]
+
+
 @dataclass(frozen=True)
 class Row:
     """One line of the table.

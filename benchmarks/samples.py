@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.harness import Measure, Row, Session, in_turn
+from benchmarks.harness import Measure, Row, Session, each_further_ms, in_turn
 from benchmarks.material import recordings
 
 SECONDS = 2.0
@@ -35,11 +35,10 @@ def measure(session: Session) -> Iterator[Row]:
         repeats=session.repeats,
     )
 
-    def each_ms(side: str) -> list[float]:
-        pairs = zip(found[f"few{side}"], found[f"many{side}"], strict=True)
-        return [(b.cpu_s - a.cpu_s) / (many - few) * 1000 for a, b in pairs]
-
-    ours, decoding = each_ms(""), each_ms(" decoded")
+    ours, decoding = (
+        each_further_ms(found[f"few{side}"], found[f"many{side}"], many - few)
+        for side in ("", " decoded")
+    )
     more = [a - b for a, b in zip(ours, decoding, strict=True)]
     yield Row(
         figure="samples",
