@@ -117,7 +117,7 @@ def shuffled_net(bundle: Bundle, rng: np.random.Generator) -> Net:
     model = onnx.load_from_string(bundle.read(MODEL))
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if values.dtype == np.float32 and values.ndim > 1:
+        if values.dtype in (np.float32, np.int8) and values.ndim > 1:
             mixed = rng.permutation(values.ravel()).reshape(values.shape)
             tensor.CopyFrom(numpy_helper.from_array(mixed, tensor.name))
     session = onnxruntime.InferenceSession(
